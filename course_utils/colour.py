@@ -1,0 +1,39 @@
+"""The colours of one picture given to another: the closed-form linear map between two colour distributions."""
+import torch
+
+
+def match_colours(image, reference):
+    """Give `image` the mean colour and the colour covariance of `reference`, and change nothing else.
+
+    Of all linear maps that do so, this one moves the colours least (optimal transport between two Gaussians;
+    Pitié & Kokaram 2007, 'The linear Monge-Kantorovitch linear colour mapping', equation 5):
+    A = Σ^(-1/2) (Σ^(1/2) Σ_ref Σ^(1/2))^(1/2) Σ^(-1/2).
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        reference: (1, 3, H', W') in [0, 1].
+    Returns:
+        (1, 3, H, W), clamped to [0, 1].
+    """
+    mean, covariance = _moments(image)
+    target_mean, target_covariance = _moments(reference)
+    root = _square_root(covariance)
+    inverse = torch.linalg.inv(root)
+    matrix = inverse @ _square_root(root @ target_covariance @ root) @ inverse
+    colours = image.cpu().double().flatten(2)[0]
+    mapped = matrix @ (colours - mean) + target_mean
+    return mapped.reshape(image.shape).to(image).clamp(0, 1)
+
+
+def _moments(image, smallest=1e-6):
+    """Mean (3, 1) and covariance (3, 3) of the colours, float64; `smallest` keeps a picture of one colour invertible."""
+    colours = image.cpu().double().flatten(2)[0]
+    mean = colours.mean(1, keepdim=True)
+    centred = colours - mean
+    return mean, centred @ centred.T / colours.shape[1] + smallest * torch.eye(3, dtype=torch.float64)
+
+
+def _square_root(matrix):
+    """Symmetric square root of a positive semi-definite matrix."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

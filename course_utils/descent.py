@@ -1,0 +1,114 @@
+"""Descent in a box: projected L-BFGS with a start that knows about pictures.
+
+Nocedal & Wright, Numerical Optimization (2006): two-loop recursion, algorithm 7.4; projection of the step,
+section 16.7. Every point at which the function is evaluated lies in the box, so each is a picture that can be saved.
+"""
+import math
+from typing import Callable, Iterator, NamedTuple
+
+import torch
+
+GREY_LEVEL = 1 / 255
+ARMIJO = 1e-4           # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
+
+
+class Point(NamedTuple):
+    """One evaluation's outcome: the best picture so far, the caller's record of its losses, evaluations so far."""
+    image: torch.Tensor
+    record: object
+    evaluations: int
+
+
+class NotFinite(ArithmeticError):
+    """The function returned NaN or infinity."""
+
+
+def inverse_frequency(shape, device=None, offset=0.05):
+    """Initial inverse Hessian that is diagonal in frequency, 1 / (f + offset).
+
+    Natural pictures are steep in frequency: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379).
+    A plain gradient step treats all frequencies alike and spends itself on fine noise; this one moves broad
+    areas first. `offset`, in cycles per pixel, bounds the preference.
+
+    Args:
+        shape: (…, H, W) of the picture.
+    Returns:
+        A function that maps a tensor of that shape to one of the same shape; linear, symmetric, positive definite.
+    """
+    height, width = shape[-2:]
+    rows = torch.fft.fftfreq(height, device=device).unsqueeze(1)
+    columns = torch.fft.rfftfreq(width, device=device).unsqueeze(0)
+    gain = 1 / (torch.hypot(rows, columns) + offset)
+    gain = gain / gain.mean()
+    return lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * gain, s=(height, width))
+
+
+def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *, memory: int = 10,
+                    precondition: Callable = None, first_step: float = 4 * GREY_LEVEL) -> Iterator[Point]:
+    """Minimise a function of a picture over the box [0, 1], yielding after every evaluation.
+
+    Args:
+        function: image -> (value as a float, gradient, record); the record comes back with the point.
+        start: the first picture, clamped to [0, 1].
+        evaluations: how many times the function may be called.
+        memory: number of curvature pairs (s, y) that are kept.
+        precondition: initial inverse Hessian (see `inverse_frequency`); None is the identity.
+        first_step: mean change of a value in the first step, when nothing is known about the curvature.
+    Yields:
+        `Point` with the best picture so far; its value never rises. Ends early where no step decreases the value.
+    Raises:
+        NotFinite: the function returned NaN or infinity; the point yielded last is the last good one.
+    """
+    precondition = precondition or (lambda x: x)
+    image = start.clamp(0, 1)
+    value, gradient, record = _evaluate(function, image)
+    yield Point(image, record, 1)
+    pairs, step = [], 1.0
+    for used in range(2, evaluations + 1):
+        while True:
+            direction = _direction(image, gradient, pairs, precondition)
+            if not pairs:                           # nothing is known yet about the curvature: set the length by hand
+                direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
+            candidate = (image + step * direction).clamp(0, 1)
+            promised = float((gradient * (candidate - image)).sum())
+            if promised < 0 and step > 1e-4:
+                break
+            if not pairs:
+                return                              # not even a tiny step along the gradient goes down
+            pairs, step = [], 1.0                   # a wrong idea of the curvature: forget it
+        new_value, new_gradient, new_record = _evaluate(function, candidate)
+        pairs = pairs[1 - memory:] + [(candidate - image, new_gradient - gradient)]
+        if new_value <= value + ARMIJO * promised:
+            image, value, gradient, record, step = candidate, new_value, new_gradient, new_record, 1.0
+        else:
+            # taken back; the parabola through both values and the slope has its minimum here
+            step *= min(0.5, max(0.1, -promised / (2 * (new_value - value - promised))))
+        yield Point(image, record, used)
+
+
+def _evaluate(function, image):
+    value, gradient, record = function(image)
+    if not math.isfinite(value) or not bool(gradient.isfinite().all()):
+        raise NotFinite("the loss or its gradient is not a finite number")
+    return value, gradient, record
+
+
+def _direction(image, gradient, pairs, precondition):
+    """−H g on the free pixels, H the L-BFGS inverse Hessian restricted to them (two-loop recursion)."""
+    # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
+    free = ~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))
+    result, used = -gradient * free, []
+    for s, y in reversed(pairs):
+        s, y = s * free, y * free
+        sy, yy = float((s * y).sum()), float((y * y).sum())
+        if sy > 1e-10 * yy:                         # only positive curvature keeps H positive definite
+            share = float((s * result).sum()) / sy
+            result = result - share * y
+            used.append((s, y, sy, share))
+    result = precondition(result) * free
+    if used:
+        _, y, sy, _ = used[0]                       # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
+        result = result * (sy / float((y * precondition(y) * free).sum()))
+    for s, y, sy, share in reversed(used):
+        result = result + (share - float((y * result).sum()) / sy) * s
+    return result

