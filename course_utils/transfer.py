@@ -82,11 +82,18 @@ class Cost:
         return losses["total"], gradient.contiguous(), losses
 
 
-def best_device():
-    """'cuda', 'mps' or 'cpu': the fastest that this machine has."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def pick_device(name=None):
+    """The torch.device called `name`, or the fastest that this machine has: cuda, mps or cpu.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:    # which of them depends on torch's build
+        raise ValueError(f"There is no device '{name}' on this machine: leave it out, or take 'cpu'.") from error
 
 
 def starting_image(start, content, style, seed=0):
@@ -126,21 +133,30 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
     began = time.perf_counter()
-    if evaluations < 1:
-        raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
+    cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
+    yield from _states(cost, first, evaluations, began)
+
+
+def _prepare(content, style, seed, start, content_weight, style_weight, net, device):
+    """The cost with its targets, and the first picture, both on the device."""
     for what, image in (("content", content), ("style", style)):
         if image.ndim != 4 or image.shape[:2] != (1, 3) or min(image.shape[2:]) < SMALLEST:
             raise ValueError(f"The {what} picture has the shape {tuple(image.shape)}: (1, 3, H, W) with at least "
                              f"{SMALLEST} × {SMALLEST} pixels is needed.")
-    device = torch.device(device or best_device())
+    device = pick_device(device)
     content, style = content.to(device), style.to(device)
     net = (net or vgg19()).to(device, memory_format=torch.channels_last)
-    cost = Cost(net, content, style, content_weight, style_weight)
-    points = projected_lbfgs(cost, starting_image(start, content, style, seed), evaluations,
-                             precondition=inverse_frequency(content.shape, device))
+    return Cost(net, content, style, content_weight, style_weight), starting_image(start, content, style, seed)
+
+
+def _states(cost, first, evaluations, began):
+    """Descend and time it."""
+    if evaluations < 1:
+        raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
     state = None
     try:
-        for image, losses, done in points:
+        for image, losses, done in projected_lbfgs(cost, first, evaluations,
+                                                   precondition=inverse_frequency(first.shape, first.device)):
             state = State(image, losses, done, time.perf_counter() - began)
             yield state
     except NotFinite as error:
@@ -159,14 +175,13 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
         on_state: called with each `State`; returning True ends the run.
     Other arguments and errors: see `descend`.
     """
+    began = time.perf_counter()
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
-    device = torch.device(device or best_device())
-    net = (net or vgg19()).to(device, memory_format=torch.channels_last)
+    cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
     state, history, stopped = None, [], False
     try:
-        for state in descend(content, style, evaluations=evaluations, seed=seed, start=start, net=net, device=device,
-                             content_weight=content_weight, style_weight=style_weight):
+        for state in _states(cost, first, evaluations, began):
             history.append((state.evaluations, state.losses))
             if on_state is not None and on_state(state):
                 stopped = True
@@ -176,5 +191,4 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
             raise
         stopped = True
     image = to_8bit(state.image)
-    cost = Cost(net, content.to(device), style.to(device), content_weight, style_weight)
     return Result(image.cpu(), cost.losses(image), state.evaluations, state.seconds, stopped, history)

@@ -1,0 +1,48 @@
+"""The command line: python3 -m course_utils lab | test | run | transfer.
+
+Until the set-up is done only the standard library is imported.
+"""
+import sys
+
+if sys.version_info < (3, 10):
+    sys.exit("The course needs Python 3.10 or newer; this is %s: install a newer one." % sys.version.split()[0])
+
+import os
+import subprocess
+
+from course_utils import setup
+from course_utils.cli import environment, parser
+
+INSIDE = "COURSE_UTILS_SET_UP"      # set for the process that goes on after the set-up
+
+
+def main(arguments=None):
+    options = parser().parse_args(arguments)
+    if INSIDE in os.environ:
+        return options.function(options)
+    try:
+        python = setup.ensure("test" if options.command == "test" else "run", say=_say)
+    except setup.SetupError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("\nThe set-up was interrupted: repeat the command, and it is made anew.")
+        return 130
+    if str(python) == sys.executable:
+        return options.function(options)
+    # go on with the Python that has everything; Ctrl-C reaches it directly, and we wait for what it makes of it
+    arguments = sys.argv[1:] if arguments is None else arguments
+    child = subprocess.Popen([str(python), "-m", "course_utils", *arguments], env={**environment(), INSIDE: "1"})
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""How a check works: try a function on inputs of many shapes, compare value and gradient with a reference, name the mistake.
+
+An `Exercise` knows the right answer and a bank of misconceptions, each a wrong answer that people really give with the
+hint that helps. A function that fails is compared with the whole bank; where it does the same as one of them on all
+inputs, the hint of that one is shown.
+"""
+from dataclasses import dataclass, field
+from typing import Callable, NamedTuple
+
+import torch
+
+
+class Misconception(NamedTuple):
+    """A wrong answer with a name, and the hint that whoever gives it should get."""
+    name: str
+    function: Callable
+    hint: str
+
+
+class Trial(NamedTuple):
+    """One input: what it is in words, and the arguments."""
+    label: str
+    arguments: tuple
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict on an answer; true only when it passed."""
+    passed: bool
+    message: str
+    reason: str = ""            # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'value' …
+
+    def __bool__(self):
+        return self.passed
+
+    def _ipython_display_(self):
+        """Nothing: the check has printed the message already."""
+
+
+@dataclass
+class Exercise:
+    """A check that can be called with a student's function.
+
+    Args:
+        name: of the function to write.
+        reference: the right answer.
+        trials: () -> list of `Trial`; the same at every call.
+        misconceptions: the bank.
+        differentiable: positions of the arguments by which the gradient is compared too.
+    """
+    name: str
+    reference: Callable
+    trials: Callable
+    misconceptions: list = field(default_factory=list)
+    differentiable: tuple = ()
+
+    def __call__(self, function):
+        result = self.judge(function)
+        print(f"{'✓' if result else '✗'} {self.name}: {result.message}")
+        return result
+
+    def judge(self, function):
+        """The verdict without printing it."""
+        trials = self.trials()
+        outcomes = [_run(function, trial.arguments) for trial in trials]
+        for verdict in (self._unwritten, self._modified, self._wrong, self._gradients):
+            result = verdict(function, trials, outcomes)
+            if result is not None:
+                return result
+        return Result(True, f"right, on all {len(trials)} inputs" + (", gradients included." if self.differentiable else "."))
+
+    def _unwritten(self, function, trials, outcomes):
+        if isinstance(outcomes[0].error, NotImplementedError):
+            return Result(False, "not written yet: put your code in place of the line that raises NotImplementedError.", "unwritten")
+        if outcomes[0].error is None and outcomes[0].value is None:
+            return Result(False, "your function returns nothing: end it with `return` and the result.", "nothing")
+
+    def _modified(self, function, trials, outcomes):
+        for trial, outcome in zip(trials, outcomes):
+            if outcome.modified:
+                return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods "
+                                     "that end in an underscore, `+=` and assignments to slices.", "in_place")
+
+    def _wrong(self, function, trials, outcomes):
+        expected = [_run(self.reference, trial.arguments) for trial in trials]
+        problems = [(trial, problem) for trial, outcome, right in zip(trials, outcomes, expected)
+                    if (problem := _compare(outcome, right))]
+        if not problems:
+            return None
+        for misconception in self.misconceptions:
+            if all(_same(_run(misconception.function, trial.arguments), outcome) for trial, outcome in zip(trials, outcomes)):
+                return Result(False, misconception.hint, misconception.name)
+        trial, (reason, message) = problems[0]
+        return Result(False, f"{message} (input: {trial.label}).", reason)
+
+    def _gradients(self, function, trials, outcomes):
+        for trial in trials if self.differentiable else ():
+            right, answer = (_gradient(f, trial.arguments, self.differentiable) for f in (self.reference, function))
+            if answer is None:
+                return Result(False, "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
+                                     ".numpy() and torch.no_grad() in the calculation.", "detached")
+            if isinstance(answer, Exception):
+                return Result(False, f"the value is right, but computing its gradient raised {_describe(answer)} "
+                                     f"(input: {trial.label}).", "gradient_error")
+            if not all(_close(a, b) for a, b in zip(answer, right)):
+                return Result(False, "the value is right, but its gradient is not: a part of the calculation is detached "
+                                     f"or rounded (input: {trial.label}).", "gradient")
+
+
+class _Outcome(NamedTuple):
+    value: object
+    error: object
+    modified: bool
+
+
+def _clone(argument):
+    if isinstance(argument, torch.Tensor):
+        return argument.clone()
+    return {key: _clone(value) for key, value in argument.items()} if isinstance(argument, dict) else argument
+
+
+def _tensors(argument):
+    if isinstance(argument, dict):
+        return [tensor for value in argument.values() for tensor in _tensors(value)]
+    return [argument] if isinstance(argument, torch.Tensor) else []
+
+
+def _run(function, arguments):
+    """What a function makes of copies of the arguments."""
+    copies = tuple(map(_clone, arguments))
+    value = error = None
+    try:
+        value = function(*copies)
+    except Exception as raised:         # whatever a student's code raises is part of the answer
+        error = raised
+    modified = any(after.shape != before.shape or not torch.equal(after, before)
+                   for copy, argument in zip(copies, arguments)
+                   for after, before in zip(_tensors(copy), _tensors(argument), strict=True))
+    return _Outcome(value, error, modified)
+
+
+def _gradient(function, arguments, positions):
+    """Gradients of a fixed mixture of the results by all tensors at the positions; None where none flows."""
+    copies = tuple(map(_clone, arguments))
+    leaves = [tensor.requires_grad_() for position in positions for tensor in _tensors(copies[position])]
+    try:
+        value = function(*copies)
+        if not value.requires_grad:
+            return None
+        mixture = (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)).sum()
+        found = torch.autograd.grad(mixture, leaves, allow_unused=True)
+    except Exception as raised:         # as in _run
+        return raised
+    return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
+
+
+def _describe(error):
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}" + (f": {text[0]}" if text else "")
+
+
+def _compare(outcome, expected):
+    """(reason, message) of what is wrong with an outcome, or None."""
+    value, right = outcome.value, expected.value
+    if outcome.error is not None:
+        return "error", f"your function raised {_describe(outcome.error)}"
+    if not isinstance(value, torch.Tensor):
+        return "type", f"your function returns {type(value).__name__}, a torch.Tensor is expected"
+    if value.shape != right.shape:
+        return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
+    if value.dtype != right.dtype:
+        return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected"
+    if not _close(value, right):
+        worst = (value.double() - right.double()).abs().max().item()
+        return "value", f"your values are wrong, by up to {worst:.3g} where the largest is {right.double().abs().max().item():.3g}"
+    return None
+
+
+def _close(value, right):
+    if not right.is_floating_point():
+        return torch.equal(value, right)
+    tolerance = 1e-4 if right.dtype == torch.float32 else 1e-9
+    scale = right.abs().max().item() if right.numel() else 0.0
+    return torch.allclose(value, right, rtol=tolerance, atol=tolerance * max(scale, 1e-30))
+
+
+def _same(one, other):
+    """Whether two outcomes are alike: the same error, or the same type, shape and values."""
+    if one.error is not None or other.error is not None:
+        return type(one.error) is type(other.error)
+    a, b = one.value, other.value
+    if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
+        return type(a) is type(b)
+    return a.shape == b.shape and a.dtype == b.dtype and _close(a, b)

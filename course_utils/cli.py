@@ -1,0 +1,166 @@
+"""The commands themselves. The imports of each stand inside it: building the parser needs the standard library only."""
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from course_utils.setup import ROOT
+
+FIRST_LESSON = "notebooks/00_start_here.ipynb"
+
+
+def parser():
+    top = argparse.ArgumentParser(
+        prog="python3 -m course_utils", description="The course on neural style transfer. Each command first sets up what "
+        "is missing (once, into .venv), then does its work.", epilog="`python3 -m course_utils COMMAND --help` tells more.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    lab = commands.add_parser("lab", help="open JupyterLab on the first lesson",
+                              description="Open JupyterLab on the first lesson. Stop it with Ctrl-C.")
+    lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab.add_argument("--port", type=int, default=8888, help="port of the server; the next free one is taken (default: 8888)")
+    lab.set_defaults(function=run_lab)
+
+    test = commands.add_parser("test", help="run all the tests", description="Run all the tests: the package, every notebook "
+                               "and, where a Chromium, Chrome or Edge is installed, the course in a real browser.")
+    test.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="handed to pytest, after a `--`: -- -k transfer -x")
+    test.set_defaults(function=run_tests)
+
+    run = commands.add_parser("run", help="execute the notebooks without a browser",
+                              description="Execute the notebooks from fresh kernels and show the progress. The results go "
+                              "to build/: the executed notebooks and the pictures they painted.")
+    run.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="paths, or beginnings of names such as 06 (default: all)")
+    run.add_argument("--in-place", action="store_true", help="renew the notebooks in notebooks/ instead")
+    run.set_defaults(function=run_notebooks)
+
+    paint = commands.add_parser(
+        "transfer", help="paint a photo in the style of a painting", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled pictures "
+        "(see data/). Ctrl-C ends early and writes the best picture so far.")
+    paint.add_argument("content", metavar="CONTENT", help="the photo")
+    paint.add_argument("style", metavar="STYLE", help="the painting")
+    paint.add_argument("-o", "--output", required=True, default=argparse.SUPPRESS, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
+    paint.add_argument("--size", type=_positive, default=512, help="longer side in pixels")
+    paint.add_argument("--evaluations", type=_positive, default=100, help="how often loss and gradient are computed")
+    paint.add_argument("--style-weight", type=_weight, default=1.0, help="above 1 for more style, below 1 for more photo")
+    paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
+                       help="the photo in the painting's colours, the photo, or noise")
+    paint.add_argument("--seed", type=int, default=0, help="of the noise")
+    paint.add_argument("--device", default=argparse.SUPPRESS, help="cpu, cuda or mps (default: the fastest there is)")
+    paint.add_argument("--quiet", action="store_true", help="show no progress")
+    paint.set_defaults(function=run_transfer, device=None)
+    return top
+
+
+def _positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _weight(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return value
+
+
+def environment():
+    """Environment for the processes that the commands start: kernels find the package without its being installed."""
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+def _call(command):
+    """Exit code of a program that answers Ctrl-C itself."""
+    child = subprocess.Popen(command, cwd=ROOT, env=environment())
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def run_lab(options):
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
+               f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}",
+               # the course runs offline: JupyterLab shall not ask for news or updates
+               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    if options.no_browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")          # containers; the server answers this machine alone
+    return _call(command)
+
+
+def run_tests(options):
+    return _call([sys.executable, "-m", "pytest", *options.pytest])
+
+
+def run_notebooks(options):
+    from course_utils.notebooks import NotebookError, execute, select
+    os.environ.update(environment())
+    try:
+        for path in select(options.notebooks):
+            execute(path, in_place=options.in_place)
+    except NotebookError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_transfer(options):
+    from course_utils import images
+    try:
+        output = images.check_writable(options.output)
+        content, style = (images.load_image(source, options.size, smallest=16) for source in (options.content, options.style))
+    except images.ImageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return _paint(content, style, output, options)
+
+
+def _paint(content, style, output, options):
+    """Run the optimisation with a progress bar and write the picture; the exit code."""
+    from torch import OutOfMemoryError
+    from tqdm import tqdm
+
+    from course_utils.images import ImageError, save_image
+    from course_utils.transfer import TransferError, transfer
+    from course_utils.vgg import WeightsError
+    bar = tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True)
+
+    def progress(state):
+        bar.update(state.evaluations - bar.n)
+        bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
+
+    try:
+        with bar:
+            result = transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
+                              style_weight=options.style_weight, device=options.device, on_state=progress)
+        save_image(result.image, output)
+    except TransferError as error:
+        kept = ""
+        if error.state is not None:
+            save_image(error.state.image, output)
+            kept = f" The last good picture is in {output}."
+        print(f"error: {error}{kept}", file=sys.stderr)
+        return 1
+    except (ImageError, WeightsError, OutOfMemoryError, ValueError) as error:
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped before the first picture: nothing was written.", file=sys.stderr)
+        return 130
+    if not options.quiet:
+        how = "stopped early" if result.stopped else "done"
+        print(f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, {result.evaluations} evaluations, "
+              f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g})")
+    return 0

@@ -1,0 +1,75 @@
+"""Execute the course's notebooks from fresh kernels, with progress and with outputs that do not change between runs."""
+import copy
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from tqdm import tqdm
+
+from course_utils.images import BUILD, ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+
+
+class NotebookError(RuntimeError):
+    """A notebook that is not there or that failed; the message says which, where and why."""
+
+
+def select(names=()):
+    """Paths of the notebooks whose names begin with one of `names`, in reading order; all of them where none is given."""
+    every = sorted(NOTEBOOKS.glob("*.ipynb"))
+    if not names:
+        return every
+    chosen = []
+    for name in names:
+        found = [Path(name)] if Path(name).is_file() else [path for path in every if path.name.startswith(Path(name).name)]
+        if not found:
+            raise NotebookError(f"There is no notebook '{name}': choose from {', '.join(path.stem for path in every)}.")
+        chosen += found
+    return chosen
+
+
+def execute(path, in_place=False):
+    """Run a notebook from a fresh kernel; the result goes to build/notebooks/, or replaces the notebook.
+
+    Returns:
+        Path of the executed notebook.
+    Raises:
+        NotebookError: a cell failed or the kernel died; the notebook as far as it came is in build/notebooks/.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    target = BUILD / "notebooks" / Path(path).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
+        client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False, store_widget_state=False,
+                                resources={"metadata": {"path": str(Path(path).parent)}},
+                                on_cell_executed=lambda **_: bar.update())
+        try:
+            client.execute()
+        except (CellExecutionError, DeadKernelError) as error:
+            nbformat.write(notebook, target)
+            done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
+            reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
+            raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
+    if in_place:
+        target = Path(path)
+    nbformat.write(reproducible(notebook), target)
+    return target
+
+
+def reproducible(notebook):
+    """A copy without what differs between two runs: widget ids, timings, versions, cell ids, scattered streams."""
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03d}"
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(WIDGET, None)        # its plain text says what to do; a dead widget says nothing
+            output.get("metadata", {}).clear()
+    return notebook

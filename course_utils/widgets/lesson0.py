@@ -1,0 +1,47 @@
+"""Lesson 0: a photo under the magnifying glass, down to the numbers of its tensor."""
+import ipywidgets as w
+
+from course_utils.images import img_tag, load_image, photos, title
+from course_utils.plots import magnifier
+from course_utils.widgets.core import Messages, View
+
+CHANNELS = {"red": 0, "green": 1, "blue": 2}
+SIZE = 128      # pixels on the longer side: few enough that single ones can be seen
+
+
+def magnified(name, channel="red", row=0.5, column=0.5):
+    """The figure that the widget shows, and its description.
+
+    Args:
+        name: of a bundled photo.
+        channel: 'red', 'green' or 'blue'.
+        row, column: centre of the magnified window, from 0 (top, left) to 1.
+    Returns:
+        (matplotlib Figure, alternative text)
+    """
+    image = load_image(name, SIZE)
+    figure, top, left = magnifier(image, CHANNELS[channel], row, column)
+    values = image[0, CHANNELS[channel], top:top + 8, left:left + 8]
+    alt = (f"Photo '{title(name)}' with a marked window of 8 by 8 pixels, and the {channel} values of that window as numbers: "
+           f"rows {top} to {top + 7}, columns {left} to {left + 7}, from {values.min():.2f} to {values.max():.2f}.")
+    return figure, alt
+
+
+def pixels(name="animal_cat"):
+    """The widget: choose a photo, a channel and a place, and read the numbers there."""
+    photo = w.Dropdown(options=[(title(name), name) for name in photos()], value=name, description="photo")
+    channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
+    row = w.BoundedIntText(value=50, min=0, max=100, step=2, description="down, %")
+    column = w.BoundedIntText(value=50, min=0, max=100, step=2, description="across, %")
+    picture, messages = w.HTML(), Messages()
+
+    @messages.guard
+    def draw(_=None):
+        figure, alt = magnified(photo.value, channel.value, row.value / 100, column.value / 100)
+        picture.value = img_tag(figure, alt)
+
+    for control in (photo, channel, row, column):
+        control.observe(draw, "value")
+    draw()
+    return View([w.HBox([photo, channel]), w.HBox([row, column]), picture, messages],
+                "a magnifying glass over a photo that shows its pixels as numbers.")

@@ -1,0 +1,99 @@
+"""Lesson 6: watch a photo being painted, with progress and Stop."""
+import ipywidgets as w
+
+from course_utils.images import img_tag, load_image, paintings, photos, title
+from course_utils.plots import loss_curves
+from course_utils.transfer import SMALLEST, STARTS, descend
+from course_utils.vgg import vgg19
+from course_utils.widgets.core import Job, Messages, View
+
+WEIGHTS = {"a tenth": 0.1, "a third": 0.3, "normal": 1.0, "three times": 3.0, "ten times": 10.0}
+
+
+def painting(content, style, *, size=256, evaluations=60, style_weight=1.0, start="colour", net=None):
+    """The states that the widget shows: a function of its settings alone.
+
+    Args:
+        content, style: whatever `load_image` takes.
+        Others as in `course_utils.transfer.descend`.
+    Returns:
+        Iterator of `State`.
+    """
+    content, style = (load_image(source, size, smallest=SMALLEST) for source in (content, style))
+    return descend(content, style, evaluations=evaluations, style_weight=style_weight, start=start, net=net)
+
+
+def report(state, evaluations):
+    """One line about a state."""
+    losses = state.losses
+    return (f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {losses['total']:.3g} "
+            f"(content {losses['content']:.3g}, style {losses['style']:.3g})")
+
+
+def live_view(content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None):
+    """The widget: choose a photo and a painting, or upload your own, press Paint, and stop whenever you like."""
+    return LiveView(content, style, size, evaluations, net)
+
+
+class LiveView(View):
+    """Controls, progress and picture; `job` is the `Job` that paints."""
+
+    def __init__(self, content, style, size, evaluations, net=None):
+        self.net, self.history = net, []
+        self._controls(content, style, size, evaluations)
+        self.job = Job(self._steps, self._show, self._finish)
+        self.start.on_click(self.messages.guard(self._paint))
+        self.stop.on_click(lambda _: self.job.stop())
+        super().__init__([
+            w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
+            w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
+            w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
+        ], "paint a photo live in the style of a painting, with a Stop button.")
+
+    def _controls(self, content, style, size, evaluations):
+        self.content = w.Dropdown(options=[(title(name), name) for name in photos()], value=content, description="photo")
+        self.style = w.Dropdown(options=[(title(name), name) for name in paintings()], value=style, description="painting")
+        self.own_content = w.FileUpload(accept="image/*", description="own photo")
+        self.own_style = w.FileUpload(accept="image/*", description="own painting")
+        self.size = w.BoundedIntText(value=size, min=64, max=2048, step=32, description="size, pixels")
+        self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=2000, step=10, description="evaluations")
+        self.weight = w.Dropdown(options=list(WEIGHTS.items()), value=1.0, description="style")
+        self.begin = w.Dropdown(options=STARTS, description="start")
+        self.start = w.Button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
+        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
+        self.progress = w.IntProgress(description="progress")
+        self.text, self.picture, self.curve, self.messages = w.Label("Press Paint."), w.HTML(), w.HTML(), Messages()
+
+    def _paint(self, _=None):
+        """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
+        content, style = (own.value[0].content if own.value else bundled.value
+                          for own, bundled in ((self.own_content, self.content), (self.own_style, self.style)))
+        self.net = self.net or vgg19()
+        states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value,
+                          style_weight=self.weight.value, start=self.begin.value, net=self.net)
+        self._states, self.history = states, []
+        self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
+        self.text.value = "preparing …"
+        self.start.disabled, self.stop.disabled = True, False
+        self.job.start()
+
+    def _steps(self):
+        for state in self._states:
+            self.history.append((state.evaluations, state.losses))
+            yield state
+
+    def _show(self, state):
+        self.progress.value = state.evaluations
+        self.text.value = report(state, self.progress.max)
+        self.picture.value = img_tag(state.image, f"The painting after {state.evaluations} evaluations.", width=512)
+
+    def _finish(self, state, error):
+        self.start.disabled, self.stop.disabled = False, True
+        if error is not None:
+            self.messages.report(error)
+        if self.history:
+            self.text.value = f"{state}: {self.text.value}"
+            self.curve.value = img_tag(loss_curves({"this picture": self.history}),
+                                       "Content, style and total loss against the evaluations; the total never rises.")
+        else:
+            self.text.value = state
