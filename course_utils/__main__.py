@@ -8,10 +8,9 @@ if sys.version_info < (3, 10):
     sys.exit("The course needs Python 3.10 or newer; this is %s: install a newer one." % sys.version.split()[0])
 
 import os
-import subprocess
 
 from course_utils import setup
-from course_utils.cli import environment, parser
+from course_utils.cli import go_on_as, parser
 
 INSIDE = "COURSE_UTILS_SET_UP"      # set for the process that goes on after the set-up
 
@@ -30,14 +29,8 @@ def main(arguments=None):
         return 130
     if str(python) == sys.executable:
         return options.function(options)
-    # go on with the Python that has everything; Ctrl-C reaches it directly, and we wait for what it makes of it
     arguments = sys.argv[1:] if arguments is None else arguments
-    child = subprocess.Popen([str(python), "-m", "course_utils", *arguments], env={**environment(), INSIDE: "1"})
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue
+    return go_on_as([python, "-m", "course_utils", *arguments], **{INSIDE: "1"})
 
 
 def _say(text):

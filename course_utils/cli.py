@@ -35,21 +35,21 @@ def parser():
     run.set_defaults(function=run_notebooks)
 
     paint = commands.add_parser(
-        "transfer", help="paint a photo in the style of a painting", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        "transfer", help="paint a photo in the style of a painting",
         description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled pictures "
         "(see data/). Ctrl-C ends early and writes the best picture so far.")
     paint.add_argument("content", metavar="CONTENT", help="the photo")
     paint.add_argument("style", metavar="STYLE", help="the painting")
-    paint.add_argument("-o", "--output", required=True, default=argparse.SUPPRESS, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
-    paint.add_argument("--size", type=_positive, default=512, help="longer side in pixels")
-    paint.add_argument("--evaluations", type=_positive, default=100, help="how often loss and gradient are computed")
-    paint.add_argument("--style-weight", type=_weight, default=1.0, help="above 1 for more style, below 1 for more photo")
+    paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
+    paint.add_argument("--size", type=_positive, default=512, help="longer side in pixels (default: %(default)s)")
+    paint.add_argument("--evaluations", type=_positive, default=100, help="how often loss and gradient are computed (default: %(default)s)")
+    paint.add_argument("--style-weight", type=_weight, default=1.0, help="above 1 for more style, below 1 for more photo (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
-                       help="the photo in the painting's colours, the photo, or noise")
-    paint.add_argument("--seed", type=int, default=0, help="of the noise")
-    paint.add_argument("--device", default=argparse.SUPPRESS, help="cpu, cuda or mps (default: the fastest there is)")
+                       help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
+    paint.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    paint.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     paint.add_argument("--quiet", action="store_true", help="show no progress")
-    paint.set_defaults(function=run_transfer, device=None)
+    paint.set_defaults(function=run_transfer)
     return top
 
 
@@ -75,13 +75,18 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
-def _call(command):
-    """Exit code of a program that answers Ctrl-C itself."""
-    child = subprocess.Popen(command, cwd=ROOT, env=environment())
+def go_on_as(command, **extra):
+    """Become another program, where the system can do that; else run it. Its exit code, if it comes back."""
+    variables = {**environment(), **extra}
+    command = [str(part) for part in command]
+    if os.name == "posix":                  # signals then reach the program itself
+        sys.stdout.flush()
+        os.execve(command[0], command, variables)
+    child = subprocess.Popen(command, env=variables)
     while True:
         try:
             return child.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:           # the child gets it too, and we wait for what it makes of it
             continue
 
 
@@ -94,11 +99,12 @@ def run_lab(options):
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")          # containers; the server answers this machine alone
-    return _call(command)
+    return go_on_as(command)
 
 
 def run_tests(options):
-    return _call([sys.executable, "-m", "pytest", *options.pytest])
+    os.chdir(ROOT)
+    return go_on_as([sys.executable, "-m", "pytest", *options.pytest])
 
 
 def run_notebooks(options):

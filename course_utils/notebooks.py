@@ -47,6 +47,7 @@ def execute(path, in_place=False):
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
         client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False, store_widget_state=False,
+                                extra_arguments=["--log-level=ERROR"],
                                 resources={"metadata": {"path": str(Path(path).parent)}},
                                 on_cell_executed=lambda **_: bar.update())
         try:

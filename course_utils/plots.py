@@ -1,7 +1,9 @@
 """Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and callbacks."""
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")       # Okabe & Ito: told apart by colour-blind readers
 
 
@@ -68,7 +70,7 @@ def magnifier(image, channel, row, column, window=8):
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), window, window, fill=False, color="white", lw=2))
     whole.set_title(f"image[0], {height} × {width} pixels")
     values = image[0, channel, top:top + window, left:left + window].cpu()
-    close.imshow(values, cmap=("Reds_r", "Greens_r", "Blues_r")[channel], vmin=0, vmax=1)
+    close.imshow(values, cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]), vmin=0, vmax=1)
     for y in range(window):
         for x in range(window):
             value = values[y, x].item()
@@ -77,3 +79,22 @@ def magnifier(image, channel, row, column, window=8):
     for axis in (whole, close):
         axis.set_xticks([]), axis.set_yticks([])
     return figure, top, left
+
+
+def feature_maps(features, count=5, height=1.5):
+    """The strongest feature maps of some layers, one row for each layer.
+
+    Args:
+        features: {layer: (1, C, H, W)}.
+        count: maps in a row, those with the largest mean.
+        height: of a row, in inches.
+    """
+    figure = Figure(figsize=(count * height * 1.35, len(features) * (height + 0.25)), layout="constrained")
+    axes = figure.subplots(len(features), count, squeeze=False)
+    for row, (layer, maps) in zip(axes, features.items()):
+        strongest = maps[0].mean((1, 2)).topk(count).indices.tolist()
+        for axis, channel in zip(row, strongest):
+            axis.imshow(maps[0, channel].detach().cpu(), cmap="magma")
+            axis.set_title(f"{layer}, map {channel}", fontsize=9)
+            axis.axis("off")
+    return figure

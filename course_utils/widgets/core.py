@@ -100,6 +100,7 @@ class Job:
                 self.show(item)
         except Exception as error:      # a thread would swallow it; wait() raises it and finish() shows it
             self.state, self.error = "failed", error
+        try:
+            self.finish(self.state, self.error)
         finally:
             self._done.set()
-            self.finish(self.state, self.error)

@@ -66,7 +66,7 @@ class LiveView(View):
 
     def _paint(self, _=None):
         """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
-        content, style = (own.value[0].content if own.value else bundled.value
+        content, style = (own.value[0]["content"] if own.value else bundled.value
                           for own, bundled in ((self.own_content, self.content), (self.own_style, self.style)))
         self.net = self.net or vgg19()
         states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value,
@@ -88,7 +88,6 @@ class LiveView(View):
         self.picture.value = img_tag(state.image, f"The painting after {state.evaluations} evaluations.", width=512)
 
     def _finish(self, state, error):
-        self.start.disabled, self.stop.disabled = False, True
         if error is not None:
             self.messages.report(error)
         if self.history:
@@ -97,3 +96,4 @@ class LiveView(View):
                                        "Content, style and total loss against the evaluations; the total never rises.")
         else:
             self.text.value = state
+        self.start.disabled, self.stop.disabled = False, True

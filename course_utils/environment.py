@@ -1,0 +1,52 @@
+"""Is everything there that the lessons need? Each thing that is not comes with the exact fix."""
+import hashlib
+import os
+import sys
+
+from course_utils.images import BUILD, DATA, ImageError, catalogue, check_writable
+from course_utils.setup import missing
+from course_utils.vgg import WeightsError, caffe_file
+
+
+def check_environment():
+    """Print one line for each thing that the lessons need, with the fix where it is missing; True if all is there."""
+    checks = (("Python 3.10 or newer", _python), ("the packages of pyproject.toml", _packages),
+              ("the weights of VGG-19", _weights), ("the photos and paintings", _pictures), ("a folder to write to", _folder))
+    problems = [(what, check()) for what, check in checks]
+    for what, problem in problems:
+        print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
+    return not any(problem for _, problem in problems)
+
+
+def _python():
+    if sys.version_info < (3, 10):
+        return f"this is {sys.version.split()[0]}; install a newer Python and run `python3 -m course_utils lab` with it."
+
+
+def _packages():
+    lacking = missing("run")
+    if lacking:
+        quoted = " ".join(f'"{requirement}"' for requirement in lacking)
+        return f"run `{sys.executable} -m pip install {quoted}` in a terminal, then restart the kernel."
+
+
+def _weights():
+    try:
+        caffe_file()
+    except WeightsError as error:
+        return str(error)
+
+
+def _pictures():
+    wrong = [row["file"] for row in catalogue().values()
+             if not (DATA / row["file"]).is_file() or hashlib.sha256((DATA / row["file"]).read_bytes()).hexdigest() != row["sha256"]]
+    if wrong:
+        return f"{len(wrong)} are missing or changed, {wrong[0]} among them: run `git checkout -- data` or unpack the course again."
+
+
+def _folder():
+    try:
+        BUILD.mkdir(exist_ok=True)
+        check_writable(BUILD / "test.png")
+    except (OSError, ImageError) as error:
+        return f"{error} (the notebooks write to {os.fspath(BUILD)})."

@@ -1,0 +1,96 @@
+"""The course as a student meets it: JupyterLab in a real browser, opened by the `lab` command. Leaves build/screenshots/."""
+import re
+import time
+
+import pytest
+
+import browser
+from browser import ROOT
+
+pytestmark = pytest.mark.browser
+SHOTS = ROOT / "build" / "screenshots"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with browser.lab("--port", "8941") as address:
+        yield address
+
+
+@pytest.fixture
+def page(lab):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with browser.page() as page:
+        page.script_errors = []
+        page.on("pageerror", lambda error: page.script_errors.append(str(error)))
+        yield page
+
+
+def cell(page, text):
+    """The code cell whose source holds the text."""
+    return page.locator(".jp-Notebook .jp-CodeCell").filter(has=page.locator(".jp-InputArea", has_text=text)).first
+
+
+def shoot(page, name):
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def shoot_all(page, name):
+    """Screenshots of a notebook from top to bottom."""
+    height = page.evaluate(f"() => {browser.SCROLLER}.scrollHeight")
+    for number, top in enumerate(range(0, height, 850)):
+        page.evaluate(f"top => {browser.SCROLLER}.scrollTop = top", top)
+        page.wait_for_timeout(150)
+        shoot(page, f"{name}_{number:02d}")
+
+
+def test_lesson_0(page, lab):
+    browser.open_notebook(page, lab)                    # the address that the command printed opens lesson 0
+    assert page.locator(".jp-Notebook h1").first.inner_text().startswith("Lesson 0")
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0                 # no news, no offers
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson0")
+    widget = cell(page, "pixels(name)")
+    widget.scroll_into_view_if_needed()
+    picture = widget.locator(".jp-OutputArea img")
+
+    def changes(action):
+        before = picture.get_attribute("src")
+        action()
+        page.wait_for_function("([old]) => ![...document.querySelectorAll('.jp-OutputArea img')].some(i => i.src === old)", arg=[before], timeout=10_000)
+        assert picture.get_attribute("alt").startswith("Photo")
+
+    changes(lambda: widget.get_by_role("button", name="blue").click())
+    changes(lambda: widget.get_by_label("photo").select_option("koala"))
+    changes(lambda: (widget.get_by_label("down, %").fill("10"), page.keyboard.press("Enter")))
+    changes(lambda: (widget.get_by_label("across, %").fill("90"), page.keyboard.press("Enter")))
+    shoot(page, "lesson0_widget")
+    assert browser.errors(page) == []
+
+
+def test_lesson_6_and_its_stop_button(page, lab):
+    browser.open_notebook(page, lab, "notebooks/06_style_transfer.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson6")
+    view = cell(page, "live_view(net=net)")
+    view.scroll_into_view_if_needed()
+    view.get_by_label("evaluations").fill("2000")
+    page.keyboard.press("Enter")
+    view.get_by_label("painting", exact=True).select_option("Langlois Bridge at Arles, 1888")
+    view.get_by_label("style").select_option("three times")
+    view.get_by_role("button", name="Paint").click()
+    text = view.locator(".widget-label", has_text=re.compile("evaluation [3-9]"))
+    text.wait_for(timeout=60_000)
+    shoot(page, "lesson6_painting")
+    began = time.monotonic()
+    view.get_by_role("button", name="Stop").click()
+    view.locator(".widget-label", has_text="stopped: evaluation").wait_for(timeout=10_000)
+    took = time.monotonic() - began
+    page.wait_for_timeout(500)
+    shoot(page, "lesson6_stopped")
+    assert took < 3, f"Stop took {took:.1f} s"
+    assert view.locator("img").count() == 2             # the picture and its loss curve
+    assert "of 2000" in view.locator(".widget-label", has_text="stopped").inner_text()
+    assert browser.errors(page) == []

@@ -1,0 +1,196 @@
+"""The whole bank of misconceptions: every wrong answer gets its own hint, every right one passes, however it is written."""
+import numpy as np
+import pytest
+import torch
+
+from course_utils.checks import lesson0, lesson6
+from course_utils.checks.core import Exercise
+from course_utils.losses import content_loss, gram_matrix, style_loss
+
+EXERCISES = [exercise for module in (lesson0, lesson6) for exercise in vars(module).values() if isinstance(exercise, Exercise)]
+BANK = [pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}") for exercise in EXERCISES for wrong in exercise.misconceptions]
+
+
+@pytest.mark.parametrize("exercise, wrong", BANK)
+def test_every_misconception_gets_its_hint(exercise, wrong):
+    result = exercise.judge(wrong.function)
+    assert not result and result.reason == wrong.name and result.message == wrong.hint
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_general_refusals(exercise):
+    def unwritten(*arguments):
+        raise NotImplementedError
+
+    def broken(*arguments):
+        return arguments[0].no_such_thing
+
+    for answer, reason in ((unwritten, "unwritten"), (broken, "error"), (lambda *_: None, "nothing"), (lambda *_: 3.0, "type"),
+                           (lambda *_: torch.zeros(1, 2), "shape"), (lambda *a: exercise.reference(*a).to(torch.complex64), "dtype"),
+                           (lambda *a: exercise.reference(*a) * 0 + 1, "value")):
+        assert exercise.judge(answer).reason == reason
+
+
+# --- right answers, each written differently ---------------------------------------------------------------
+
+def tensor_numpy(pixels):
+    return torch.from_numpy((pixels.numpy().astype(np.float32) / 255).transpose(2, 0, 1)[None].copy())
+
+
+def tensor_loop(pixels):
+    planes = [pixels[:, :, k].float() / 255 for k in range(3)]
+    return torch.stack(planes)[None]
+
+
+def tensor_torchvision(pixels):
+    from torchvision.transforms.functional import convert_image_dtype
+    return convert_image_dtype(torch.einsum("hwc->chw", pixels), torch.float32).unsqueeze(0)
+
+
+def pixels_half(image):
+    return torch.clamp(image * 255 + 0.5, 0, 255).floor().byte().squeeze(0).permute(1, 2, 0)
+
+
+def pixels_where(image):
+    x = torch.where(image < 0, 0.0, torch.where(image > 1, 1.0, image))
+    return torch.round(x[0] * 255).to(torch.uint8).movedim(0, -1)
+
+
+def pixels_numpy(image):
+    array = np.rint(np.clip(image.numpy()[0], 0, 1) * 255).astype(np.uint8)
+    return torch.from_numpy(array.transpose(1, 2, 0).copy())
+
+
+def cost_sum(features, P, targets, alpha, beta, weights):
+    return alpha * content_loss(features["relu4_2"], P, "mean") + beta * sum(
+        weights[name] * style_loss(gram_matrix(features[name], True), a) for name, a in targets.items())
+
+
+def cost_by_hand(features, P, targets, alpha, beta, weights):
+    total = alpha * ((features["relu4_2"] - P) ** 2).mean(dim=(1, 2, 3))
+    for name, a in targets.items():
+        F = features[name]
+        g = torch.einsum("nchw,ndhw->ncd", F, F) / (F.shape[2] * F.shape[3])
+        total = total + beta * weights[name] * ((g - a) ** 2).sum((1, 2)) / (2 * F.shape[1]) ** 2
+    return total
+
+
+def cost_one_by_one(features, P, targets, alpha, beta, weights):
+    results = []
+    for n in range(P.shape[0] if P.shape[0] > 1 else next(iter(features.values())).shape[0]):
+        one = {name: F[n:n + 1] for name, F in features.items()}
+        style = torch.stack([weights[k] * style_loss(gram_matrix(one[k]) / one[k][0, 0].numel(), targets[k])[0] for k in targets])
+        results.append(content_loss(one["relu4_2"], P)[0] * 2 / P[0].numel() * alpha + style.sum() * beta)
+    return torch.stack(results)
+
+
+RIGHT = {
+    lesson0.to_tensor: [tensor_numpy, tensor_loop, tensor_torchvision],
+    lesson0.to_pixels: [pixels_half, pixels_where, pixels_numpy],
+    lesson6.total_cost: [cost_sum, cost_by_hand, cost_one_by_one],
+    lesson6.descent_step: [
+        lambda image, gradient, step: torch.clamp(image - step * gradient, min=0.0, max=1.0),
+        lambda image, gradient, step: (image - step * gradient).minimum(torch.ones_like(image)).maximum(torch.zeros_like(image)),
+        lambda image, gradient, step: torch.nn.functional.hardtanh(torch.add(image, gradient, alpha=-step), 0.0, 1.0),
+    ],
+}
+
+
+@pytest.mark.parametrize("exercise, answer", [pytest.param(e, f, id=f"{e.name}-{i}") for e, answers in RIGHT.items() for i, f in enumerate(answers)])
+def test_right_answers_pass(exercise, answer):
+    result = exercise.judge(answer)
+    assert result, result.message
+
+
+def test_every_exercise_has_three_right_answers():
+    assert all(len(RIGHT[exercise]) >= 3 for exercise in EXERCISES)
+
+
+# --- wrong in ways that values alone do not show ------------------------------------------------------------
+
+def detached(*arguments):
+    return lesson6.total_cost.reference(*arguments).detach()
+
+
+def through_numpy(*arguments):
+    return torch.from_numpy(lesson6.total_cost.reference(*arguments).detach().numpy())
+
+
+def half_detached(features, *rest):
+    return lesson6.total_cost.reference({name: F.detach() if name == "relu2_1" else F for name, F in features.items()}, *rest)
+
+
+def in_place_step(image, gradient, step):
+    image -= step * gradient
+    return image.clamp_(0, 1)
+
+
+def in_place_pixels(image):
+    return image.clamp_(0, 1)[0].mul(255).round().byte().permute(1, 2, 0)
+
+
+def in_place_gradient(image, gradient, step):
+    return (image - gradient.mul_(step)).clamp(0, 1)
+
+
+def in_place_features(features, *rest):
+    result = lesson6.total_cost.reference(features, *rest)
+    features["relu1_1"].data.zero_()
+    return result
+
+
+@pytest.mark.parametrize("exercise, answer, reason", [
+    (lesson6.total_cost, detached, "detached"), (lesson6.total_cost, through_numpy, "detached"),
+    (lesson6.total_cost, half_detached, "gradient"), (lesson6.total_cost, in_place_features, "in_place"),
+    (lesson6.descent_step, in_place_step, "in_place"), (lesson6.descent_step, in_place_gradient, "in_place"),
+    (lesson0.to_pixels, in_place_pixels, "in_place"),
+])
+def test_hidden_mistakes(exercise, answer, reason):
+    assert exercise.judge(answer).reason == reason
+
+
+# --- the same misconceptions, written as a student would ------------------------------------------------------
+
+def forgets_sum(features, P, targets, alpha, beta, weights):
+    for name, a in targets.items():
+        style = weights[name] * style_loss(gram_matrix(features[name], divide=True), a)
+    return alpha * content_loss(features["relu4_2"], P, "mean") + beta * style
+
+
+def returns_early(features, P, targets, alpha, beta, weights):
+    total = alpha * content_loss(features["relu4_2"], P, "mean")
+    for name, a in targets.items():
+        total += beta * weights[name] * style_loss(gram_matrix(features[name], divide=True), a)
+        return total
+
+
+def plain_gram(features, P, targets, alpha, beta, weights):
+    style = sum(weights[k] * style_loss(features[k].flatten(2) @ features[k].flatten(2).mT, targets[k]) for k in targets)
+    return alpha * (features["relu4_2"] - P).square().mean((1, 2, 3)) + beta * style
+
+
+@pytest.mark.parametrize("exercise, answer, reason", [
+    (lesson6.total_cost, forgets_sum, "last_layer"), (lesson6.total_cost, returns_early, "first_layer"),
+    (lesson6.total_cost, plain_gram, "gram_not_divided"),
+    (lesson6.descent_step, lambda image, gradient, step: torch.clamp(image + gradient * step, 0, 1), "ascent"),
+    (lesson6.descent_step, lambda image, gradient, step: image - gradient * step, "not_clamped"),
+    (lesson0.to_tensor, lambda pixels: torch.tensor(pixels.numpy().transpose(2, 0, 1)).float() / 255.0, "no_batch"),
+    (lesson0.to_tensor, lambda pixels: pixels.view(3, *pixels.shape[:2])[None] / 255.0, "reshaped"),
+    (lesson0.to_pixels, lambda image: torch.clamp(image[0] * 255, 0, 255).byte().permute(1, 2, 0), "truncated"),
+])
+def test_misconceptions_as_students_write_them(exercise, answer, reason):
+    assert exercise.judge(answer).reason == reason
+
+
+def test_the_verdict_is_printed_once(capsys):
+    result = lesson6.descent_step(lesson6.descent_step.reference)
+    assert bool(result) and capsys.readouterr().out.startswith("✓ descent_step: right")
+    assert not lesson6.descent_step(lambda image, gradient, step: image)
+    assert capsys.readouterr().out.startswith("✗ descent_step: your function returns the picture as it was")
+
+
+def test_errors_are_described_in_one_line():
+    def broken(image, gradient, step):
+        raise RuntimeError("first line\nsecond line")
+    message = lesson6.descent_step.judge(broken).message
+    assert "RuntimeError: first line" in message and "second line" not in message

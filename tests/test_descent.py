@@ -1,0 +1,115 @@
+"""Projected L-BFGS on functions whose minimum is known, and the colour map."""
+import numpy as np
+import pytest
+import scipy.optimize
+import torch
+
+from course_utils.colour import match_colours
+from course_utils.descent import NotFinite, inverse_frequency, projected_lbfgs
+from course_utils.images import load_image
+
+
+def quadratic(seed=0, n=48, spread=2):
+    """½ xᵀAx − bᵀx with a minimum that lies partly outside the box; condition number 10^(2·spread)."""
+    generator = torch.Generator().manual_seed(seed)
+    basis, _ = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))
+    A = basis @ torch.diag(torch.logspace(-spread, spread, n, dtype=torch.float64)) @ basis.T
+    b = A @ (torch.rand(n, generator=generator, dtype=torch.float64) * 2 - 0.5)
+
+    def function(image):
+        x = image.flatten()
+        value = (0.5 * x @ A @ x - b @ x).item()
+        return value, (A @ x - b).reshape(image.shape), value
+
+    return function, torch.rand(1, 3, 4, n // 12, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("precondition", [None, "frequency"])
+def test_finds_the_minimum_in_the_box(seed, precondition):
+    function, start = quadratic(seed)
+    H = inverse_frequency(start.shape) if precondition else None
+    *_, last = projected_lbfgs(function, start, 600, precondition=H)
+
+    def flat(x):
+        value, gradient, _ = function(torch.from_numpy(x).reshape(start.shape))
+        return value, gradient.flatten().numpy()
+
+    scipys = scipy.optimize.minimize(flat, start.flatten().numpy(), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * start.numel(),
+                                     options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-10})
+    assert last.record - scipys.fun < 1e-5 * abs(scipys.fun)
+
+
+def test_stays_in_the_box_and_never_rises():
+    function, start = quadratic()
+    seen = []
+
+    def watched(image):
+        assert image.min() >= 0 and image.max() <= 1
+        seen.append(image)
+        return function(image)
+
+    points = list(projected_lbfgs(watched, start * 3 - 1, 60))
+    values = [point.record for point in points]
+    assert [point.evaluations for point in points] == list(range(1, len(points) + 1)) and len(seen) == len(points)
+    assert all(later <= earlier for earlier, later in zip(values, values[1:]))
+    assert all(function(point.image)[0] == point.record for point in points)
+
+
+def test_takes_back_steps_that_rise():
+    """A wall beside a slope: the first step goes far too far and has to be taken back."""
+    def wall(image):
+        x = image.double()
+        return (1000 * (x - 0.49) ** 2).sum().item(), 2000 * (x - 0.49), None
+    start = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64)
+    points = list(projected_lbfgs(wall, start, 12, first_step=0.5))
+    assert torch.equal(points[1].image, start)                     # the second evaluation was a failure
+    assert (points[-1].image - 0.49).abs().max() < 1e-4
+
+
+def test_ends_at_a_minimum():
+    function = lambda image: (0.0, torch.zeros_like(image), None)
+    assert len(list(projected_lbfgs(function, torch.rand(1, 3, 4, 4), 50))) == 1
+
+
+@pytest.mark.parametrize("when, good", [(1, 0), (4, 3)])
+@pytest.mark.parametrize("value, gradient", [(float("nan"), 1.0), (1.0, float("inf"))])
+def test_not_finite(when, good, value, gradient):
+    function, start = quadratic()
+    calls = []
+
+    def breaks(image):
+        calls.append(image)
+        return (value, torch.full_like(image, gradient), None) if len(calls) == when else function(image)
+
+    points = []
+    with pytest.raises(NotFinite):
+        for point in projected_lbfgs(breaks, start, 20):
+            points.append(point)
+    assert len(points) == good and all(point.image.isfinite().all() for point in points)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 16, 16), (1, 3, 15, 22), (1, 3, 7, 9)])
+def test_inverse_frequency_is_symmetric_and_positive(shape):
+    H = inverse_frequency(shape)
+    x, y = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.isclose((x * H(y)).sum(), (H(x) * y).sum(), rtol=1e-5, atol=1e-8) and (x * H(x)).sum() > 0
+    assert torch.allclose(H(2 * x + y), 2 * H(x) + H(y), atol=1e-5)
+    constant, checks = torch.ones(shape, dtype=torch.float64), (-1.0) ** torch.arange(shape[-1]).double().expand(shape)
+    if shape[-1] % 2 == 0:      # the gains at frequency 0 and ½ stand in the ratio of the formula
+        ratio = (H(constant).norm() / constant.norm()) / (H(checks).norm() / checks.norm())
+        assert torch.isclose(ratio, torch.tensor(0.55 / 0.05).double(), rtol=1e-4)
+
+
+def test_match_colours_gives_mean_and_covariance():
+    image, reference = (0.35 + 0.3 * load_image(name, 64) for name in ("animal_cat", "van_gogh_night_cafe"))   # far from the clamp
+    matched, target = (np.cov(x[0].flatten(1).double().numpy()) for x in (match_colours(image, reference), reference))
+    assert np.allclose(matched, target, atol=2e-4)
+    assert torch.allclose(match_colours(image, reference).mean((2, 3)), reference.mean((2, 3)), atol=1e-3)
+    assert torch.allclose(match_colours(image, image), image, atol=1e-5)
+
+
+def test_match_colours_of_a_flat_picture():
+    grey = torch.full((1, 3, 8, 8), 0.5)
+    result = match_colours(grey, load_image("van_gogh_night_cafe", 32))
+    assert result.isfinite().all() and 0 <= result.min() and result.max() <= 1

@@ -1,0 +1,92 @@
+"""Each loss against an independent formula, in value and gradient, float64, batch 1 and 3, height ≠ width."""
+import pytest
+import torch
+
+from course_utils import losses
+from course_utils.losses import content_loss, gram_matrix, style_loss, total_cost
+
+
+def maps(batch, channels=4, height=5, width=3, seed=0):
+    return torch.rand(batch, channels, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gram_matrix(batch):
+    F = maps(batch)
+    for n, i, j in ((0, 0, 1), (batch - 1, 3, 2), (0, 2, 2)):
+        expected = sum(F[n, i, y, x] * F[n, j, y, x] for y in range(5) for x in range(3))
+        assert torch.isclose(gram_matrix(F)[n, i, j], expected, rtol=1e-12)
+    assert torch.allclose(gram_matrix(F, divide=True), torch.einsum("nihw,njhw->nij", F, F) / 15, rtol=1e-12)
+    assert torch.linalg.eigvalsh(gram_matrix(F)).min() > -1e-10
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("target_batch", [1, None])
+def test_content_loss(batch, target_batch):
+    F, P = maps(batch).requires_grad_(), maps(target_batch or batch, seed=1)
+    value = content_loss(F, P)
+    assert value.shape == (batch,)
+    expected = torch.stack([0.5 * ((F[n] - P[n % P.shape[0]]) ** 2).sum() for n in range(batch)])
+    assert torch.allclose(value, expected, rtol=1e-12)
+    gradient, = torch.autograd.grad(value.sum(), F)
+    assert torch.allclose(gradient, (F - P).detach(), rtol=1e-12)
+    assert torch.allclose(content_loss(F, P, "mean"), value * 2 / (4 * 5 * 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_style_loss(batch):
+    F, S = maps(batch).requires_grad_(), maps(1, height=7, width=6, seed=2)
+    g, a = gram_matrix(F, divide=True), gram_matrix(S, divide=True)
+    value = style_loss(g, a)
+    C, M = 4, 15
+    expected = torch.stack([((g[n] - a[0]) ** 2).sum() / (4 * C**2) for n in range(batch)])
+    assert torch.allclose(value, expected, rtol=1e-12)
+    gradient, = torch.autograd.grad(value.sum(), F)
+    by_hand = ((g - a) @ F.flatten(2) / (C**2 * M)).reshape(F.shape)
+    assert torch.allclose(gradient, by_hand, rtol=1e-10)
+    assert torch.autograd.gradcheck(lambda x: style_loss(gram_matrix(x, divide=True), a), F)
+
+
+def test_style_loss_is_the_papers_at_equal_sizes():
+    F, S = maps(1), maps(1, seed=3)
+    C, M = 4, 15
+    paper = ((gram_matrix(F) - gram_matrix(S)) ** 2).sum() / (4 * C**2 * M**2)
+    assert torch.isclose(style_loss(gram_matrix(F, divide=True), gram_matrix(S, divide=True))[0], paper, rtol=1e-12)
+
+
+def test_pictures_of_a_batch_never_mix():
+    F, P = maps(3), maps(3, seed=1)
+    for n in range(3):
+        assert torch.equal(gram_matrix(F)[n:n + 1], gram_matrix(F[n:n + 1]))
+        assert torch.allclose(content_loss(F, P)[n:n + 1], content_loss(F[n:n + 1], P[n:n + 1]), rtol=1e-14)
+
+
+def test_total_cost_is_the_published_one():
+    """Gatys's published code: mean squared errors, content weight 1, style weights 1000 / C², Gram matrices over H·W."""
+    shapes = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "relu4_2": 512}
+    features = {name: maps(2, channels, 4, 3, seed) for seed, (name, channels) in enumerate(shapes.items())}
+    style = {name: maps(1, shapes[name], 5, 5, 9) for name in losses.STYLE_LAYERS}
+    content = maps(1, 512, 4, 3, 8)
+    terms = total_cost(features, content, {name: gram_matrix(maps_, divide=True) for name, maps_ in style.items()}, alpha=2.0, beta=3.0)
+
+    def mse_gram(name, n):
+        g, a = (torch.einsum("ihw,jhw->ij", F, F) / F[0].numel() for F in (features[name][n], style[name][0]))
+        return ((g - a) ** 2).mean()
+
+    for n in range(2):
+        expected_style = 3 * sum(1000 / shapes[name] ** 2 * mse_gram(name, n) for name in losses.STYLE_LAYERS)
+        expected_content = 2 * ((features["relu4_2"][n] - content[0]) ** 2).mean()
+        assert torch.isclose(terms["style"][n], expected_style, rtol=1e-10)
+        assert torch.isclose(terms["content"][n], expected_content, rtol=1e-10)
+        assert torch.isclose(terms["total"][n], expected_style + expected_content, rtol=1e-10)
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: gram_matrix(torch.rand(4, 5, 3)), r"shape \(N, C, H, W\)"), (lambda: gram_matrix(torch.ones(1, 4, 5, 3, dtype=torch.int64)), "floating"),
+    (lambda: content_loss(maps(2), maps(3)), "expected"), (lambda: content_loss(maps(1), maps(1, height=4)), "expected"),
+    (lambda: content_loss(maps(1), maps(1), "median"), "reduction"), (lambda: style_loss(torch.rand(1, 4, 3), torch.rand(1, 4, 3)), "Gram"),
+    (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(1, 3, 3)), "expected"),
+])
+def test_bad_shapes_say_what_was_expected(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,140 @@
+"""What holds for the project as a whole: its files agree with each other, and every notebook has the anatomy that readers rely on."""
+import re
+import subprocess
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from course_utils.notebooks import NOTEBOOKS, WIDGET, reproducible
+from course_utils.setup import ROOT, requirements
+
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
+LIMITS = {"code lines": 25, "setup lines": 10, "bytes": 1_500_000, "module lines": 330}
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_conda_environment_agrees_with_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    pip, = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    lines = [entry for entry in environment["dependencies"] if isinstance(entry, str) and entry != "pip"] + [entry for entry in pip if "-e" not in entry]
+    found = {}
+    for line in lines:
+        name, limits = re.match(r"([\w-]+)(.*)", line).groups()
+        found[CONDA_NAMES.get(name, name)] = limits
+    wanted = {Requirement(line).name: line.removeprefix(Requirement(line).name) for line in requirements("test")}
+    assert found.pop("python") == ">=3.10" and found == wanted
+    assert any("-e ." in entry for entry in pip)
+
+
+def test_modules_are_short_enough_to_read():
+    for path in [*(ROOT / "course_utils").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LIMITS["module lines"], path
+
+
+def test_only_what_belongs_at_the_top():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    top = {name.split("/")[0] for name in listed if name}
+    assert top <= {"README.md", "LICENSE", "environment.yml", "pyproject.toml", "notebooks", "course_utils", "data", "tests", ".ci", ".gitignore"}
+    large = [name for name in listed if name and not name.startswith("data/") and (ROOT / name).exists() and (ROOT / name).stat().st_size > 2e6]
+    assert large == []
+
+
+def test_readme_names_commands_and_lessons():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "python3 -m course_utils lab" in readme and "python3 -m course_utils test" in readme
+    for path in PATHS:
+        assert f"notebooks/{path.name}" in readme
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert "://" in target or (ROOT / target).exists(), target
+    assert all(alt.strip() for alt in re.findall(r"!\[([^\]]*)\]", readme))
+
+
+def test_there_are_notebooks():
+    assert [path.stem for path in PATHS] and PATHS[0].stem == "00_start_here"
+
+
+def test_executed_in_order_from_a_fresh_kernel(notebook):
+    counts = [cell.execution_count for cell in code(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    assert not [output for cell in code(notebook) for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_stored_as_the_run_command_stores(notebook, request):
+    assert reproducible(notebook) == notebook
+    assert not any(WIDGET in output.get("data", {}) for cell in code(notebook) for output in cell.outputs)
+
+
+def test_sizes(notebook, request):
+    assert all(len(cell.source.splitlines()) <= LIMITS["code lines"] for cell in code(notebook))
+    assert len(code(notebook)[0].source.splitlines()) <= LIMITS["setup lines"]
+    assert all(path.stat().st_size <= LIMITS["bytes"] for path in PATHS)
+
+
+def test_nbval_has_enough_to_compare(notebook):
+    """Pictures are not compared, so each cell that shows one also prints facts; few cells may be left out."""
+    cells = code(notebook)
+    ignored = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    assert not [cell for cell in cells if {"nbval-skip", "raises-exception"} & set(cell.metadata.get("tags", []))]
+    assert not [cell for cell in cells if "NBVAL" in cell.source]
+    printed = [cell for cell in cells if any(output.get("name") == "stdout" for output in cell.outputs) and cell not in ignored]
+    assert len(ignored) <= len(cells) / 8 and len(printed) >= len(cells) / 2
+    silent = [cell.source for cell in cells if "show(" in cell.source and cell not in printed
+              and any("text/html" in output.get("data", {}) for output in cell.outputs)]
+    assert silent == []
+
+
+def test_every_picture_has_a_description(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", cell.source):
+                assert len(alt) > 20 and (NOTEBOOKS / target).exists()
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            assert "image/png" not in data and "image/jpeg" not in data, "show it with course_utils.images.show"
+            for tag in re.findall(r"<img[^>]*>", data.get("text/html", "")):
+                assert len(re.search(r'alt="([^"]*)"', tag)[1]) > 20
+
+
+def test_anatomy(notebook):
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = re.findall(r"^## (?:\d+\. )?(.*)$", text, re.M)
+    assert notebook.cells[0].source.startswith("# Lesson ") and "![" in notebook.cells[0].source
+    for promise in ("you can**", "**You need**", "**Time:**"):
+        assert promise in notebook.cells[0].source
+    assert {"Your turn", "Explore", "What you learned"} <= set(headings)
+    assert all(part in text for part in ("**Glossary.**", "**References.**", "**What comes next.**"))
+    objectives = set(re.findall(r"^- \*\*(\d\.[a-z])\*\*", notebook.cells[0].source, re.M))
+    assert len(objectives) >= 3 and set(re.findall(r"objectives? ([\d.a-z, ]+)\*", text)) and all(
+        set(re.findall(r"\d\.[a-z]", used)) <= objectives for used in re.findall(r"objectives? (.*)\*", text))
+
+
+def test_exercises(notebook):
+    """Each has a heading with difficulty and minutes, a stub that does nothing yet, its check, and a folded solution that passes."""
+    cells = notebook.cells
+    starts = [n for n, cell in enumerate(cells) if cell.cell_type == "markdown" and "### Exercise" in cell.source]
+    assert 2 <= len(starts) <= 4
+    for n in starts:
+        assert re.search(r"### Exercise \d\.\d · .+\n\*Difficulty [●○]{3} · \d+ minutes · objectives? .*\*", cells[n].source)
+        stub, solution = cells[n + 1], cells[n + 2]
+        name = re.search(r"^def (\w+)\(", stub.source, re.M)[1]
+        assert "raise NotImplementedError" in stub.source and "returns:" in stub.source and stub.source.endswith(f"check.{name}({name})")
+        assert stub.outputs[0].text.startswith(f"✗ {name}: not written yet")
+        assert solution.metadata.tags == ["solution"] and solution.metadata.jupyter.source_hidden
+        assert solution.source.startswith("### BEGIN SOLUTION") and solution.source.endswith("### END SOLUTION")
+        assert solution.outputs[0].text.startswith(f"✓ {name}: right")
+
+
+def test_no_address_is_fetched(notebook):
+    for cell in code(notebook):
+        assert not re.search(r"https?://|urllib|requests\.|download", cell.source)

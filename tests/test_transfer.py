@@ -1,0 +1,132 @@
+"""The optimisation as a whole: what it promises to the command, the lesson and the widget."""
+import pytest
+import torch
+
+from course_utils import transfer as module
+from course_utils.images import load_image, to_8bit
+from course_utils.transfer import Cost, TransferError, descend, starting_image, transfer
+from peers import tutorial_loop
+
+PAIRS = [("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"), ("animal_cat", "van_gogh_church_at_auvers")]
+
+
+@pytest.fixture(scope="module")
+def small():
+    return load_image("animal_koala", 48), load_image("van_gogh_night_cafe", 40)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0])
+def test_saved_picture_is_no_worse_than_the_tutorials(net, pair):
+    content, style = (load_image(name, 256) for name in pair)
+    cost = Cost(net, content, style)
+    ours = transfer(content, style, evaluations=50, net=net).losses
+    theirs = cost.losses(to_8bit(tutorial_loop(cost, content, 50)))
+    print(f"{pair}: ours {ours}, tutorial {theirs}")
+    assert ours["total"] <= theirs["total"]
+
+
+def test_states(net, small):
+    states = list(descend(*small, evaluations=8, net=net))
+    assert [state.evaluations for state in states] == list(range(1, 9))
+    totals = [state.losses["total"] for state in states]
+    assert all(later <= earlier for earlier, later in zip(totals, totals[1:])) and totals[-1] < totals[0] / 2
+    for state in states:
+        assert state.image.shape == small[0].shape and 0 <= state.image.min() and state.image.max() <= 1
+        assert state.losses["total"] == pytest.approx(state.losses["content"] + state.losses["style"], rel=1e-6)
+    assert states[-1].seconds > states[0].seconds > 0
+    cost = Cost(net, *small)
+    assert cost.losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=1e-4)
+
+
+def test_gradient_of_the_pixels_only(net, small):
+    cost = Cost(net, *small)
+    image = small[0].clone()
+    with torch.no_grad():                       # the caller's gradient mode does not matter
+        value, gradient, _ = cost(image)
+    assert gradient.shape == image.shape and gradient.isfinite().all() and gradient.abs().max() > 0
+    assert all(parameter.grad is None for parameter in net.parameters()) and not image.requires_grad
+    direction = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    double = Cost(module.vgg19().double(), *(x.double() for x in small))
+    h = 1e-6
+    slope = (double.losses(image.double() + h * direction)["total"] - double.losses(image.double() - h * direction)["total"]) / (2 * h)
+    assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)
+
+
+def test_result_is_the_saved_picture(net, small):
+    result = transfer(*small, evaluations=5, net=net)
+    assert torch.equal(result.image, to_8bit(result.image)) and not result.stopped
+    assert Cost(net, *small).losses(result.image) == result.losses
+    assert result.history[-1][0] == result.evaluations == 5
+
+
+def test_same_seed_same_picture(net, small):
+    one, two, other = (transfer(*small, evaluations=4, net=net, start="noise", seed=seed).image for seed in (3, 3, 4))
+    assert torch.equal(one, two) and not torch.equal(one, other)
+
+
+def test_names_paths_and_sizes(net):
+    result = transfer("animal_koala", "van_gogh_night_cafe", size=40, evaluations=2, net=net)
+    assert max(result.image.shape[2:]) == 40
+
+
+def test_starts(small):
+    content, style = small
+    assert torch.equal(starting_image("content", content, style), content)
+    assert torch.equal(starting_image(content * 2, content, style), (content * 2).clamp(0, 1))
+    assert (starting_image("colour", content, style).mean((2, 3)) - style.mean((2, 3))).abs().max() < 0.05
+    for bad, message in (("blue", "start is one of"), (torch.zeros(1, 3, 4, 4), "must agree")):
+        with pytest.raises(ValueError, match=message):
+            starting_image(bad, content, style)
+
+
+def test_on_state_stops(net, small):
+    result = transfer(*small, evaluations=50, net=net, on_state=lambda state: state.evaluations == 3)
+    assert result.stopped and result.evaluations == 3
+
+
+def test_ctrl_c_keeps_the_best(net, small):
+    def interrupt(state):
+        if state.evaluations == 4:
+            raise KeyboardInterrupt
+    result = transfer(*small, evaluations=50, net=net, on_state=interrupt)
+    assert result.stopped and result.evaluations == 4
+    assert result.losses["total"] < result.history[0][1]["total"]
+
+
+def test_ctrl_c_before_the_first_picture(net, small, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(module, "projected_lbfgs", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        transfer(*small, net=net)
+
+
+def test_not_finite_keeps_the_last_good_picture(net, small, monkeypatch):
+    original, calls = Cost.__call__, []
+
+    def breaks(self, image):
+        calls.append(image)
+        value, gradient, losses = original(self, image)
+        return (float("nan") if len(calls) == 4 else value), gradient, losses
+
+    monkeypatch.setattr(Cost, "__call__", breaks)
+    with pytest.raises(TransferError, match="After 3 evaluations") as caught:
+        transfer(*small, net=net)
+    assert caught.value.state.evaluations == 3 and caught.value.state.image.isfinite().all()
+
+
+def test_not_finite_from_the_start(net, small):
+    with pytest.raises(TransferError, match="After 0 evaluations") as caught:
+        list(descend(torch.full_like(small[0], float("nan")), small[1], net=net, start="content"))
+    assert caught.value.state is None
+
+
+@pytest.mark.parametrize("content, style, options, message", [
+    (torch.rand(1, 3, 8, 40), torch.rand(1, 3, 40, 40), {}, "content picture.*16 × 16"),
+    (torch.rand(1, 3, 40, 40), torch.rand(3, 40, 40), {}, "style picture"),
+    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"evaluations": 0}, "at least 1"),
+    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "abacus"}, "no device 'abacus'"),
+])
+def test_bad_requests(net, content, style, options, message):
+    with pytest.raises(ValueError, match=message):
+        list(descend(content, style, net=net, **options))

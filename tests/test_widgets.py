@@ -1,0 +1,142 @@
+"""Widgets without a browser: the pure functions at the corners of their settings, the callbacks, the background job."""
+import datetime
+import io
+import threading
+import time
+
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils.images import photos
+from course_utils.widgets import lesson0, lesson6
+from course_utils.widgets.core import Job, Messages, View
+
+
+@pytest.mark.parametrize("channel", lesson0.CHANNELS)
+@pytest.mark.parametrize("row, column", [(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)])
+def test_magnified(channel, row, column):
+    figure, alt = lesson0.magnified("animal_cat", channel, row, column)
+    assert isinstance(figure, Figure) and channel in alt
+    numbers = [text.get_text() for text in figure.axes[1].texts]
+    assert len(numbers) == 64 and all(0 <= float(number) <= 1 for number in numbers)
+
+
+def test_magnified_shows_the_pixels_it_names():
+    from course_utils.images import load_image
+    figure, alt = lesson0.magnified("fish_3", "green", 0.0, 1.0)
+    image = load_image("fish_3", lesson0.SIZE)
+    assert figure.axes[1].texts[0].get_text() == f"{image[0, 1, 0, image.shape[3] - 8]:.2f}"
+    assert f"columns {image.shape[3] - 8} to {image.shape[3] - 1}" in alt
+
+
+def test_pixels_widget_redraws():
+    view = lesson0.pixels()
+    (photo, channel), (row, column), picture, messages = view.children[0].children, view.children[1].children, *view.children[2:]
+    for control, value in ((photo, photos()[-1]), (channel, "blue"), (row, 0), (column, 100)):
+        before = picture.value
+        control.value = value
+        assert picture.value != before and "alt=" in picture.value
+    assert messages.outputs == ()
+
+
+def test_view_describes_itself_where_it_is_not_alive():
+    bundle = View([], "a test.")._repr_mimebundle_()
+    assert bundle["text/plain"] == "[Widget: a test. Run this cell in JupyterLab to use it.]"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_errors_of_callbacks_reach_the_reader():
+    messages = Messages()
+
+    def fails(error):
+        raise error
+
+    guarded = messages.guard(fails)
+    guarded(ZeroDivisionError("nobody expected this"))
+    assert "Traceback" in messages.outputs[0]["text"] and "nobody expected this" in messages.outputs[0]["text"]
+    guarded(ValueError("choose another size."))
+    assert messages.outputs[0]["text"] == "choose another size.\n" and len(messages.outputs) == 1
+
+
+def test_job_finishes_and_shows_the_last_item():
+    shown, ended = [], []
+    job = Job(lambda: iter(range(100)), shown.append, lambda state, error: ended.append((state, error)))
+    assert job.start().wait(10) == "finished" and shown[-1] == 99
+    assert ended == [("finished", None)] and len(shown) < 100          # throttled
+
+
+def test_job_stops():
+    def steps():
+        for number in range(10_000):
+            time.sleep(0.01)
+            yield number
+    shown = []
+    job = Job(steps, shown.append).start()
+    time.sleep(0.2)
+    began = time.monotonic()
+    job.stop()
+    assert job.wait(5) == "stopped" and time.monotonic() - began < 1 and 0 < shown[-1] < 9_999
+    job.start()                                                            # and can be started again
+    assert job.running
+    job.stop()
+    job.wait(5)
+
+
+def test_job_reports_its_error():
+    def steps():
+        yield 1
+        raise ZeroDivisionError("in the thread")
+    ended = []
+    job = Job(steps, lambda item: None, lambda state, error: ended.append((state, type(error))))
+    with pytest.raises(ZeroDivisionError, match="in the thread"):
+        job.start().wait(10)
+    assert job.state == "failed"
+    assert ended == [("failed", ZeroDivisionError)]
+
+
+def test_live_view_paints(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=6, net=net)
+    view.start.click()
+    view.job.wait(120)
+    assert view.job.state == "finished" and view.progress.value == 6 and view.text.value.startswith("finished: evaluation 6 of 6")
+    assert "<img alt=" in view.picture.value and "<img alt=" in view.curve.value and not view.start.disabled and view.stop.disabled
+
+
+def test_live_view_stops(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
+    view.start.click()
+    while not view.history:
+        time.sleep(0.05)
+    assert view.start.disabled and not view.stop.disabled
+    began = time.monotonic()
+    view.stop.click()
+    view.job.wait(120)
+    assert time.monotonic() - began < 3 and view.job.state == "stopped" and view.text.value.startswith("stopped: evaluation")
+
+
+def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), "orange").save(buffer, "PNG")
+    view = lesson6.live_view(size=64, evaluations=2, net=net)
+    upload = {"name": "a.png", "type": "image/png", "size": 1, "last_modified": datetime.datetime.now()}
+    view.own_content.set_trait("value", ({**upload, "content": memoryview(b"no picture")},))
+    view.start.click()
+    assert "not a picture" in view.messages.outputs[0]["text"] and not view.job.running
+    view.own_content.set_trait("value", ({**upload, "content": memoryview(buffer.getvalue())},))
+    view.start.click()
+    view.job.wait(120)
+    assert view.job.state == "finished" and view.messages.outputs == ()
+    assert view.history[-1][0] == 2
+
+
+def test_painting_at_the_corners_of_its_settings(net):
+    for size, evaluations, weight, start in ((64, 1, 0.1, "noise"), (80, 2, 10.0, "content"), (64, 3, 1.0, "colour")):
+        states = list(lesson6.painting("animal_cat", "van_gogh_langlois_bridge", size=size, evaluations=evaluations,
+                                       style_weight=weight, start=start, net=net))
+        assert len(states) == evaluations and max(states[-1].image.shape[2:]) == size
+        assert f"evaluation {evaluations} of {evaluations}" in lesson6.report(states[-1], evaluations)
+
+
+def test_no_job_is_left_running():
+    assert threading.active_count() < 30
