@@ -92,14 +92,14 @@ def go_on_as(command, **extra):
 
 def run_lab(options):
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
-               f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}",
-               # the course runs offline: JupyterLab shall not ask for news or updates
-               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+               f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     if options.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")          # containers; the server answers this machine alone
-    return go_on_as(command)
+    # the course runs offline: this folder switches off JupyterLab's question about news and its look for updates
+    config = [str(Path(__file__).with_name("jupyter")), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return go_on_as(command, JUPYTER_CONFIG_PATH=os.pathsep.join(config))
 
 
 def run_tests(options):

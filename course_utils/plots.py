@@ -1,4 +1,6 @@
 """Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and callbacks."""
+import textwrap
+
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -19,22 +21,23 @@ def gallery(pictures, columns=None, height=2.6):
     rows = -(-len(pictures) // columns)
     shapes = [image.shape[2:] for image in pictures.values()]
     widest = max(width / tall for tall, width in shapes)
-    figure = Figure(figsize=(columns * height * widest, rows * (height + 0.3)), layout="constrained")
+    figure = Figure(figsize=(columns * height * widest, rows * (height + 0.4)), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, (caption, image) in zip(axes.flat, pictures.items()):
         axis.imshow(image[0].detach().clamp(0, 1).permute(1, 2, 0).cpu(), interpolation="nearest")
-        axis.set_title(caption, fontsize=10)
+        axis.set_title(textwrap.fill(caption, max(12, int(height * widest / 0.09))), fontsize=10)
     return figure
 
 
-def loss_curves(runs, terms=None, title=None):
+def loss_curves(runs, terms=None, title=None, top=None):
     """Losses against evaluations of the network, on a logarithmic scale.
 
     Args:
         runs: {label: [(evaluations, {'content', 'style', 'total'})]}.
         terms: which losses to draw; None draws all for one run and the total for several.
+        top: upper end of the scale; None shows every value.
     """
     terms = terms or (("total", "style", "content") if len(runs) == 1 else ("total",))
     figure = Figure(figsize=(7, 3.6), layout="constrained")
@@ -45,6 +48,7 @@ def loss_curves(runs, terms=None, title=None):
         axis.semilogy(evaluations, [losses[term] for _, losses in runs[label]], color=colour, lw=2,
                       label=term if len(runs) == 1 else label)
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
+    axis.set_ylim(top=top)
     axis.grid(alpha=0.3, which="both")
     axis.legend(frameon=False)
     return figure

@@ -12,7 +12,7 @@ from course_utils.setup import ROOT, requirements
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
-LIMITS = {"code lines": 25, "setup lines": 10, "bytes": 1_500_000, "module lines": 330}
+LIMITS = {"code lines": 25, "setup lines": 10, "bytes": 1_500_000, "module lines": 330, "line": 112}
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: path.stem)
@@ -77,6 +77,7 @@ def test_stored_as_the_run_command_stores(notebook, request):
 
 def test_sizes(notebook, request):
     assert all(len(cell.source.splitlines()) <= LIMITS["code lines"] for cell in code(notebook))
+    assert all(len(line) <= LIMITS["line"] for cell in code(notebook) for line in cell.source.splitlines())
     assert len(code(notebook)[0].source.splitlines()) <= LIMITS["setup lines"]
     assert all(path.stat().st_size <= LIMITS["bytes"] for path in PATHS)
 

@@ -7,7 +7,7 @@ from course_utils.transfer import SMALLEST, STARTS, descend
 from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 
-WEIGHTS = {"a tenth": 0.1, "a third": 0.3, "normal": 1.0, "three times": 3.0, "ten times": 10.0}
+STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 
 def painting(content, style, *, size=256, evaluations=60, style_weight=1.0, start="colour", net=None):
@@ -57,7 +57,7 @@ class LiveView(View):
         self.own_style = w.FileUpload(accept="image/*", description="own painting")
         self.size = w.BoundedIntText(value=size, min=64, max=2048, step=32, description="size, pixels")
         self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=2000, step=10, description="evaluations")
-        self.weight = w.Dropdown(options=list(WEIGHTS.items()), value=1.0, description="style")
+        self.weight = w.Dropdown(options=STYLE_WEIGHT_CHOICES, value=1.0, description="style weight")
         self.begin = w.Dropdown(options=STARTS, description="start")
         self.start = w.Button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
