@@ -101,13 +101,13 @@ def open_notebook(page, address, path=None):
     if path:
         base, token = re.match(r"(http://[^/]+)/.*?(token=\w+)", address).groups()
         address = f"{base}/lab/tree/{path}?{token}"
-    page.goto(address)
+    page.goto(f"{address}&reset")       # an empty workspace: no tabs of another visit
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-    page.wait_for_function(IDLE, timeout=120_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
 
 
 def run_all(page, timeout=600):
-    """Restart the kernel and run all cells, as a student would from the menu; wait for the end."""
+    """Run all cells, as a student would from the menu; wait for the end."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     page.wait_for_function(f"() => [...{BUSY}].some(prompt => prompt.textContent.includes('*'))", timeout=30_000)

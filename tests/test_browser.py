@@ -19,12 +19,13 @@ def lab():
 
 
 @pytest.fixture
-def page(lab):
+def page(lab, request):
     SHOTS.mkdir(parents=True, exist_ok=True)
     with browser.page() as page:
         page.script_errors = []
         page.on("pageerror", lambda error: page.script_errors.append(str(error)))
         yield page
+        shoot(page, f"last_of_{request.node.name}")
 
 
 def cell(page, text):
