@@ -26,9 +26,9 @@ class NotFinite(ArithmeticError):
 def inverse_frequency(shape, device=None, offset=0.05):
     """Initial inverse Hessian that is diagonal in frequency, 1 / (f + offset).
 
-    Natural pictures are steep in frequency: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379).
-    A plain gradient step treats all frequencies alike and spends itself on fine noise; this one moves broad
-    areas first. `offset`, in cycles per pixel, bounds the preference.
+    A picture on its way to a painting has to change most in its broad areas, as natural pictures differ most at low
+    frequencies: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379). The gradient does not weight
+    them enough (lesson 6 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
 
     Args:
         shape: (…, H, W) of the picture.

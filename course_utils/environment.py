@@ -1,21 +1,22 @@
-"""Is everything there that the lessons need? Each thing that is not comes with the exact fix."""
-import hashlib
-import os
+"""Is everything there that the lessons need? What is not comes with the exact fix.
+
+The imports stand inside the functions: this module has to work where packages are missing.
+"""
 import sys
 
-from course_utils.images import BUILD, DATA, ImageError, catalogue, check_writable
 from course_utils.setup import missing
-from course_utils.vgg import WeightsError, caffe_file
 
 
 def check_environment():
-    """Print one line for each thing that the lessons need, with the fix where it is missing; True if all is there."""
-    checks = (("Python 3.10 or newer", _python), ("the packages of pyproject.toml", _packages),
+    """Print one line for each thing that the lessons need, up to the first that is missing, with its fix; True if all is there."""
+    checks = (("Python 3.10 or newer", _python), ("the Python packages", _packages),
               ("the weights of VGG-19", _weights), ("the photos and paintings", _pictures), ("a folder to write to", _folder))
-    problems = [(what, check()) for what, check in checks]
-    for what, problem in problems:
+    for what, check in checks:
+        problem = check()
         print(f"✗ {what}: {problem}" if problem else f"✓ {what}")
-    return not any(problem for _, problem in problems)
+        if problem:
+            return False            # what follows needs it
+    return True
 
 
 def _python():
@@ -31,6 +32,7 @@ def _packages():
 
 
 def _weights():
+    from course_utils.vgg import WeightsError, caffe_file
     try:
         caffe_file()
     except WeightsError as error:
@@ -38,6 +40,9 @@ def _weights():
 
 
 def _pictures():
+    import hashlib
+
+    from course_utils.images import DATA, catalogue
     wrong = [row["file"] for row in catalogue().values()
              if not (DATA / row["file"]).is_file() or hashlib.sha256((DATA / row["file"]).read_bytes()).hexdigest() != row["sha256"]]
     if wrong:
@@ -45,8 +50,9 @@ def _pictures():
 
 
 def _folder():
+    from course_utils.images import BUILD, ImageError, check_writable
     try:
         BUILD.mkdir(exist_ok=True)
         check_writable(BUILD / "test.png")
     except (OSError, ImageError) as error:
-        return f"{error} (the notebooks write to {os.fspath(BUILD)})."
+        return f"{error} The notebooks write to {BUILD}."

@@ -80,8 +80,8 @@ def magnifier(image, channel, row, column, window=8):
             value = values[y, x].item()
             close.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value < 0.5 else "black")
     close.set_title(f"image[0, {channel}, {top}:{top + window}, {left}:{left + window}]")
-    for axis in (whole, close):
-        axis.set_xticks([]), axis.set_yticks([])
+    close.set(xticks=range(window), xticklabels=range(left, left + window), yticks=range(window), yticklabels=range(top, top + window),
+              xlabel="column", ylabel="row")
     return figure, top, left
 
 

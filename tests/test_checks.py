@@ -84,10 +84,31 @@ def cost_one_by_one(features, P, targets, alpha, beta, weights):
     return torch.stack(results)
 
 
+def gradient_by_autograd(F, a):
+    F = F.clone().requires_grad_()
+    rows = F.flatten(2)[0]
+    return torch.autograd.grad((rows @ rows.T / rows.shape[1] - a).square().sum() / (4 * len(a)**2), F)[0]
+
+
+def gradient_einsum(F, a):
+    g = torch.einsum("ncij,ndij->cd", F, F) / F[0, 0].numel()
+    return torch.einsum("cd,ndij->ncij", g - a, F) / (a.numel() * F[0, 0].numel())
+
+
+def gradient_loop(F, a):
+    K, M = F.shape[1], F.shape[2] * F.shape[3]
+    result = torch.zeros_like(F)
+    for k in range(K):
+        for m in range(K):
+            result[0, k] += ((F[0, k] * F[0, m]).sum() / M - a[k, m]) * F[0, m] / (K * K * M)
+    return result
+
+
 RIGHT = {
     lesson0.to_tensor: [tensor_numpy, tensor_loop, tensor_torchvision],
     lesson0.to_pixels: [pixels_half, pixels_where, pixels_numpy],
     lesson6.total_cost: [cost_sum, cost_by_hand, cost_one_by_one],
+    lesson6.style_gradient: [gradient_by_autograd, gradient_einsum, gradient_loop],
     lesson6.descent_step: [
         lambda image, gradient, step: torch.clamp(image - step * gradient, min=0.0, max=1.0),
         lambda image, gradient, step: (image - step * gradient).minimum(torch.ones_like(image)).maximum(torch.zeros_like(image)),
@@ -139,9 +160,14 @@ def in_place_features(features, *rest):
     return result
 
 
+def pops(features, *rest):
+    return lesson6.total_cost.reference({"relu4_2": features.pop("relu4_2"), **features}, *rest)
+
+
 @pytest.mark.parametrize("exercise, answer, reason", [
     (lesson6.total_cost, detached, "detached"), (lesson6.total_cost, through_numpy, "detached"),
     (lesson6.total_cost, half_detached, "gradient"), (lesson6.total_cost, in_place_features, "in_place"),
+    (lesson6.total_cost, pops, "in_place"),
     (lesson6.descent_step, in_place_step, "in_place"), (lesson6.descent_step, in_place_gradient, "in_place"),
     (lesson0.to_pixels, in_place_pixels, "in_place"),
 ])
@@ -176,6 +202,11 @@ def plain_gram(features, P, targets, alpha, beta, weights):
     (lesson6.descent_step, lambda image, gradient, step: image - gradient * step, "not_clamped"),
     (lesson0.to_tensor, lambda pixels: torch.tensor(pixels.numpy().transpose(2, 0, 1)).float() / 255.0, "no_batch"),
     (lesson0.to_tensor, lambda pixels: pixels.view(3, *pixels.shape[:2])[None] / 255.0, "reshaped"),
+    (lesson6.descent_step, lambda image, gradient, step: torch.relu(image - gradient * step), "clamped_below"),
+    (lesson6.descent_step, lambda image, gradient, step: (image - 0.25 * gradient).clamp(0, 1), "value"),
+    (lesson6.style_gradient, lambda F, a: 0.5 * gradient_einsum(F, a), "half"),
+    (lesson0.to_tensor, lambda pixels: pixels.permute(2, 0, 1)[None].float() / 255 / 255, "value"),
+    (lesson0.to_tensor, lambda pixels: tensor_numpy(pixels).numpy(), "type"),
     (lesson0.to_pixels, lambda image: torch.clamp(image[0] * 255, 0, 255).byte().permute(1, 2, 0), "truncated"),
 ])
 def test_misconceptions_as_students_write_them(exercise, answer, reason):

@@ -127,7 +127,9 @@ def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
     view.start.click()
     view.job.wait(120)
     assert view.job.state == "finished" and view.messages.outputs == ()
-    assert view.history[-1][0] == 2
+    assert view.history[-1][0] == 2 and "uploaded" in view.chosen.value
+    view.content.value = "animal_pig"                                       # the last choice counts
+    assert view.own_content.value == () and "uploaded" not in view.chosen.value and "pig" in view.chosen.value
 
 
 def test_painting_at_the_corners_of_its_settings(net):

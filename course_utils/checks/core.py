@@ -125,6 +125,12 @@ def _tensors(argument):
     return [argument] if isinstance(argument, torch.Tensor) else []
 
 
+def _unchanged(after, before):
+    if isinstance(before, dict):
+        return after.keys() == before.keys() and all(_unchanged(after[key], before[key]) for key in before)
+    return not isinstance(before, torch.Tensor) or (after.shape == before.shape and torch.equal(after, before))
+
+
 def _run(function, arguments):
     """What a function makes of copies of the arguments."""
     copies = tuple(map(_clone, arguments))
@@ -133,10 +139,7 @@ def _run(function, arguments):
         value = function(*copies)
     except Exception as raised:         # whatever a student's code raises is part of the answer
         error = raised
-    modified = any(after.shape != before.shape or not torch.equal(after, before)
-                   for copy, argument in zip(copies, arguments)
-                   for after, before in zip(_tensors(copy), _tensors(argument), strict=True))
-    return _Outcome(value, error, modified)
+    return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
 
 
 def _gradient(function, arguments, positions):
@@ -165,14 +168,16 @@ def _compare(outcome, expected):
     if outcome.error is not None:
         return "error", f"your function raised {_describe(outcome.error)}"
     if not isinstance(value, torch.Tensor):
-        return "type", f"your function returns {type(value).__name__}, a torch.Tensor is expected"
+        kind = type(value).__name__
+        return "type", f"your function returns {kind}, a torch.Tensor is expected" + (
+            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else "")
     if value.shape != right.shape:
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
         return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected"
     if not _close(value, right):
-        worst = (value.double() - right.double()).abs().max().item()
-        return "value", f"your values are wrong, by up to {worst:.3g} where the largest is {right.double().abs().max().item():.3g}"
+        ranges = [f"{x.min().item():.3g} to {x.max().item():.3g}" for x in (value, right)]
+        return "value", f"the shape is right, the values are not: yours run from {ranges[0]}, the right ones from {ranges[1]}"
     return None
 
 

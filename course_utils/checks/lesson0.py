@@ -33,8 +33,11 @@ def _to_pixels(image):
 
 to_tensor = Exercise("to_tensor", _to_tensor, _pixels, [
     Misconception("reshaped", lambda pixels: pixels.reshape(1, 3, *pixels.shape[:2]).float() / 255,
-                  "you reshape, and that deals the numbers out anew: red, green and blue of one pixel end up side by side "
-                  "in one channel. Move the axis with permute(2, 0, 1)."),
+                  "you reshape, and that puts the numbers into other places: red, green and blue of one pixel end up "
+                  "side by side in one channel. Move the axis with permute(2, 0, 1)."),
+    Misconception("reshaped_no_batch", lambda pixels: pixels.reshape(3, *pixels.shape[:2]).float() / 255,
+                  "you reshape, and that puts the numbers into other places; and the batch axis is missing. "
+                  "Move the axis with permute(2, 0, 1), then add one with unsqueeze(0)."),
     Misconception("transposed", lambda pixels: pixels.permute(2, 1, 0)[None].float() / 255,
                   "height and width have changed places: the picture lies on its side. The new order of the axes is (2, 0, 1)."),
     Misconception("channels_last", lambda pixels: pixels[None].float() / 255,
@@ -46,6 +49,10 @@ to_tensor = Exercise("to_tensor", _to_tensor, _pixels, [
                   "your values run from 0 to 255; divide by 255 so that white is 1."),
     Misconception("scaled_by_256", lambda pixels: pixels.permute(2, 0, 1)[None].float() / 256,
                   "you divide by 256, so white becomes 0.996. The largest value of 8 bits is 255."),
+    Misconception("centred", lambda pixels: pixels.permute(2, 0, 1)[None].float() / 127.5 - 1,
+                  "your values run from −1 to 1, as some other networks want them; ours takes 0 to 1: divide by 255."),
+    Misconception("stretched", lambda pixels: pixels.permute(2, 0, 1)[None].float() / pixels.max(),
+                  "you divide by the largest value of this picture, so a dark picture turns bright. Divide by 255, whatever is in it."),
     Misconception("floor_division", lambda pixels: (pixels.permute(2, 0, 1)[None] // 255).float(),
                   "// divides whole numbers and throws the rest away: nearly all becomes 0. Convert to float before you divide."),
     Misconception("float64", lambda pixels: pixels.permute(2, 0, 1)[None].double() / 255,
@@ -57,6 +64,16 @@ to_tensor = Exercise("to_tensor", _to_tensor, _pixels, [
 to_pixels = Exercise("to_pixels", _to_pixels, _images, [
     Misconception("truncated", lambda image: (image[0].clamp(0, 1) * 255).to(torch.uint8).permute(1, 2, 0),
                   "converting to uint8 cuts the fraction off, so 254.9 becomes 254 and every picture gets darker. Round first."),
+    Misconception("neither", lambda image: (image[0] * 255).to(torch.uint8).permute(1, 2, 0),
+                  "two things are missing: clamp to [0, 1], or values outside wrap around; and round, or the fraction is cut off."),
+    Misconception("clamped_to_255", lambda image: (image[0].clamp(0, 255) * 255).round().int().to(torch.uint8).permute(1, 2, 0),
+                  "you clamp to 0 … 255 before you multiply: the picture runs from 0 to 1 there. Clamp to [0, 1], or clamp afterwards."),
+    Misconception("not_scaled", lambda image: image[0].clamp(0, 1).round().to(torch.uint8).permute(1, 2, 0),
+                  "your values are 0 and 1 only: multiply by 255 before you round."),
+    Misconception("rounded_early", lambda image: image[0].clamp(0, 1).round().mul(255).to(torch.uint8).permute(1, 2, 0),
+                  "you round before you multiply by 255, so only black and full colour are left. Multiply first."),
+    Misconception("reversed", lambda image: _to_pixels(image).flip(2),
+                  "red and blue have changed places (BGR). A file has the order red, green, blue."),
     Misconception("not_clamped", lambda image: (image[0] * 255).round().int().to(torch.uint8).permute(1, 2, 0),
                   "values outside [0, 1] wrap around: a little whiter than white becomes black. Clamp before you convert."),
     Misconception("stretched", lambda image: ((image[0] - image.min()) / (image.max() - image.min()) * 255).round().to(torch.uint8).permute(1, 2, 0),
@@ -71,6 +88,8 @@ to_pixels = Exercise("to_pixels", _to_pixels, _images, [
                   "height and width have changed places: the picture lies on its side. The new order of the axes is (1, 2, 0)."),
     Misconception("times_256", lambda image: image[0].clamp(0, 1).mul(256).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0),
                   "you multiply by 256. 8 bits hold 0 to 255, so white, 1.0, is 255."),
+    Misconception("times_256_truncated", lambda image: image[0].mul(256).clamp(0, 255).to(torch.uint8).permute(1, 2, 0),
+                  "you multiply by 256 and cut the fraction off. Multiply by 255 and round to the nearest whole number."),
     Misconception("still_float", lambda image: image[0].clamp(0, 1).mul(255).round().permute(1, 2, 0),
                   "your values are right, but still floating-point numbers. A file wants bytes: .to(torch.uint8)."),
 ])

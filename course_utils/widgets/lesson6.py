@@ -1,4 +1,6 @@
 """Lesson 6: watch a photo being painted, with progress and Stop."""
+import functools
+
 import ipywidgets as w
 
 from course_utils.images import img_tag, load_image, paintings, photos, title
@@ -41,12 +43,16 @@ class LiveView(View):
     def __init__(self, content, style, size, evaluations, net=None):
         self.net, self.history = net, []
         self._controls(content, style, size, evaluations)
+        for bundled, own in ((self.content, self.own_content), (self.style, self.own_style)):
+            bundled.observe(functools.partial(self._forget, own), "value")      # the last choice counts
+            own.observe(self.messages.guard(self._preview), "value")
+        self._preview()
         self.job = Job(self._steps, self._show, self._finish)
         self.start.on_click(self.messages.guard(self._paint))
         self.stop.on_click(lambda _: self.job.stop())
         super().__init__([
             w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
-            w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
+            self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
             w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
         ], "paint a photo live in the style of a painting, with a Stop button.")
 
@@ -62,12 +68,27 @@ class LiveView(View):
         self.start = w.Button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
         self.progress = w.IntProgress(description="progress")
-        self.text, self.picture, self.curve, self.messages = w.Label("Press Paint."), w.HTML(), w.HTML(), Messages()
+        self.chosen, self.picture, self.curve = w.HTML(), w.HTML(), w.HTML()
+        self.text, self.messages = w.Label("Press Paint."), Messages()
+
+    def _sources(self):
+        """Photo and painting as chosen: the bytes of an upload, or the name of a bundled picture."""
+        return [own.value[0]["content"] if own.value else bundled.value
+                for own, bundled in ((self.own_content, self.content), (self.own_style, self.style))]
+
+    def _forget(self, own, _):
+        own.value = ()
+        self._preview()
+
+    def _preview(self, _=None):
+        """Show what has been chosen; a bad upload raises ImageError."""
+        alts = [f"The chosen {kind}: {title(source) if isinstance(source, str) else 'an uploaded picture'}."
+                for kind, source in zip(("photo", "painting"), self._sources())]
+        self.chosen.value = " ".join(img_tag(load_image(source, 160), alt) for source, alt in zip(self._sources(), alts))
 
     def _paint(self, _=None):
         """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
-        content, style = (own.value[0]["content"] if own.value else bundled.value
-                          for own, bundled in ((self.own_content, self.content), (self.own_style, self.style)))
+        content, style = self._sources()
         self.net = self.net or vgg19()
         states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value,
                           style_weight=self.weight.value, start=self.begin.value, net=self.net)
@@ -85,7 +106,7 @@ class LiveView(View):
     def _show(self, state):
         self.progress.value = state.evaluations
         self.text.value = report(state, self.progress.max)
-        self.picture.value = img_tag(state.image, f"The painting after {state.evaluations} evaluations.", width=512)
+        self.picture.value = img_tag(state.image, f"The generated picture after {state.evaluations} evaluations.", width=512)
 
     def _finish(self, state, error):
         if error is not None:
