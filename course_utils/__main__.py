@@ -17,18 +17,18 @@ INSIDE = "COURSE_UTILS_SET_UP"      # set for the process that goes on after the
 
 def main(arguments=None):
     options = parser().parse_args(arguments)
-    if INSIDE in os.environ:
-        return options.function(options)
     try:
+        if os.environ.pop(INSIDE, None):
+            return options.function(options)
         python = setup.ensure("test" if options.command == "test" else "run", say=_say)
+        if str(python) == sys.executable:
+            return options.function(options)
     except setup.SetupError as error:
         _say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        _say("\nThe set-up was interrupted: repeat the command, and it is made anew.")
+        _say("\nInterrupted: repeat the command to go on.")
         return 130
-    if str(python) == sys.executable:
-        return options.function(options)
     arguments = sys.argv[1:] if arguments is None else arguments
     return go_on_as([python, "-m", "course_utils", *arguments], **{INSIDE: "1"})
 

@@ -1,6 +1,7 @@
 """The commands themselves. The imports of each stand inside it: building the parser needs the standard library only."""
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,22 +42,25 @@ def parser():
     paint.add_argument("content", metavar="CONTENT", help="the photo")
     paint.add_argument("style", metavar="STYLE", help="the painting")
     paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
-    paint.add_argument("--size", type=_positive, default=512, help="longer side in pixels (default: %(default)s)")
-    paint.add_argument("--evaluations", type=_positive, default=100, help="how often loss and gradient are computed (default: %(default)s)")
+    paint.add_argument("--size", type=_whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)")
+    paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="above 1 for more style, below 1 for more photo (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
-    paint.add_argument("--seed", type=int, default=0, help="of the noise (default: %(default)s)")
+    paint.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
     paint.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     paint.add_argument("--quiet", action="store_true", help="show no progress")
     paint.set_defaults(function=run_transfer)
     return top
 
 
-def _positive(text):
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def _whole(least, most):
+    """Type of an argument: a whole number in a range."""
+    def convert(text):
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+    return convert
 
 
 def _weight(text):
@@ -104,69 +108,80 @@ def run_lab(options):
 
 def run_tests(options):
     os.chdir(ROOT)
-    return go_on_as([sys.executable, "-m", "pytest", *options.pytest])
+    # the repairs of nbval are named here, so that they hold for a single notebook too
+    path = os.pathsep.join([str(ROOT / "tests"), environment()["PYTHONPATH"]])
+    return go_on_as([sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "nbval_repairs", *options.pytest], PYTHONPATH=path)
 
 
 def run_notebooks(options):
-    from course_utils.notebooks import NotebookError, execute, select
+    from course_utils.notebooks import NotANotebook, NotebookError, execute, select
     os.environ.update(environment())
     try:
         for path in select(options.notebooks):
             execute(path, in_place=options.in_place)
     except NotebookError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
+        return 2 if isinstance(error, NotANotebook) else 1
     return 0
 
 
 def run_transfer(options):
-    from course_utils import images
-    try:
-        output = images.check_writable(options.output)
-        content, style = (images.load_image(source, options.size, smallest=16) for source in (options.content, options.style))
-    except images.ImageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return _paint(content, style, output, options)
-
-
-def _paint(content, style, output, options):
-    """Run the optimisation with a progress bar and write the picture; the exit code."""
-    from torch import OutOfMemoryError
-    from tqdm import tqdm
-
-    from course_utils.images import ImageError, save_image
-    from course_utils.transfer import TransferError, transfer
+    from course_utils.images import ImageError, check_writable, load_image, save_image
+    from course_utils.transfer import SMALLEST, TransferError, pick_device
     from course_utils.vgg import WeightsError
-    bar = tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True)
-
-    def progress(state):
-        bar.update(state.evaluations - bar.n)
-        bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
-
     try:
-        with bar:
-            result = transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
-                              style_weight=options.style_weight, device=options.device, on_state=progress)
+        output, device = check_writable(options.output), pick_device(options.device)
+        content, style = (load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style))
+    except (ImageError, ValueError) as error:
+        return _fail(error, 2)
+    try:
+        result = _paint(content, style, device, options)
         save_image(result.image, output)
     except TransferError as error:
-        kept = ""
-        if error.state is not None:
-            save_image(error.state.image, output)
-            kept = f" The last good picture is in {output}."
-        print(f"error: {error}{kept}", file=sys.stderr)
-        return 1
-    except (ImageError, WeightsError, OutOfMemoryError, ValueError) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped before the first picture: nothing was written.", file=sys.stderr)
-        return 130
+        if error.state is None:
+            return _fail(error, 1)
+        save_image(error.state.image, output)
+        return _fail(f"{error} The last good picture is in {output}.", 1)
+    except (ImageError, WeightsError) as error:
+        return _fail(error, 2)
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        return _fail(f"The memory is not enough for {options.size} pixels: take a smaller --size.", 2)
     if not options.quiet:
         how = "stopped early" if result.stopped else "done"
         print(f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, {result.evaluations} evaluations, "
               f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g})")
     return 0
+
+
+def _fail(message, code):
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _paint(content, style, device, options):
+    """Run the optimisation with a progress bar; Ctrl-C ends it after the present evaluation, however often it is pressed."""
+    from tqdm import tqdm
+
+    from course_utils.transfer import transfer
+    usual, stop = signal.getsignal(signal.SIGINT), []
+
+    def press(*_):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stop.append(True)
+
+    def progress(state):
+        if state.evaluations == 1:          # from here on there is a picture to keep
+            signal.signal(signal.SIGINT, press)
+        bar.update(state.evaluations - bar.n)
+        bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
+        return bool(stop)
+
+    try:
+        with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
+            return transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
+                            style_weight=options.style_weight, device=device, on_state=progress)
+    finally:
+        if not stop:
+            signal.signal(signal.SIGINT, usual)

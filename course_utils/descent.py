@@ -4,6 +4,7 @@ Nocedal & Wright, Numerical Optimization (2006): two-loop recursion, algorithm 7
 section 16.7. Every point at which the function is evaluated lies in the box, so each is a picture that can be saved.
 """
 import math
+from collections import deque
 from typing import Callable, Iterator, NamedTuple
 
 import torch
@@ -63,7 +64,7 @@ def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *
     image = start.clamp(0, 1)
     value, gradient, record = _evaluate(function, image)
     yield Point(image, record, 1)
-    pairs, step = [], 1.0
+    pairs, step = deque(maxlen=memory), 1.0
     for used in range(2, evaluations + 1):
         while True:
             direction = _direction(image, gradient, pairs, precondition)
@@ -75,9 +76,10 @@ def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *
                 break
             if not pairs:
                 return                              # not even a tiny step along the gradient goes down
-            pairs, step = [], 1.0                   # a wrong idea of the curvature: forget it
+            pairs.clear()                           # a wrong idea of the curvature: forget it
+            step = 1.0
         new_value, new_gradient, new_record = _evaluate(function, candidate)
-        pairs = pairs[1 - memory:] + [(candidate - image, new_gradient - gradient)]
+        pairs.append((candidate - image, new_gradient - gradient))
         if new_value <= value + ARMIJO * promised:
             image, value, gradient, record, step = candidate, new_value, new_gradient, new_record, 1.0
         else:
@@ -100,8 +102,8 @@ def _direction(image, gradient, pairs, precondition):
     result, used = -gradient * free, []
     for s, y in reversed(pairs):
         s, y = s * free, y * free
-        sy, yy = float((s * y).sum()), float((y * y).sum())
-        if sy > 1e-10 * yy:                         # only positive curvature keeps H positive definite
+        sy = float((s * y).sum())
+        if sy > 1e-10 * float(s.norm() * y.norm()):         # only positive curvature keeps H positive definite
             share = float((s * result).sum()) / sy
             result = result - share * y
             used.append((s, y, sy, share))

@@ -3,12 +3,15 @@
 A picture is a tensor of shape (1, 3, H, W), float32, RGB, from 0 (black) to 1 (full).
 """
 import base64
+import contextlib
 import csv
 import difflib
 import functools
 import html
 import io
+import numbers
 import os
+import struct
 import tempfile
 import warnings
 from pathlib import Path
@@ -16,13 +19,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 BUILD = ROOT / "build"          # what notebooks and commands write; never committed
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
+READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6}}
+
+
+TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
+UMASK = os.umask(0)
+os.umask(UMASK)
 
 
 class ImageError(ValueError):
@@ -61,40 +72,57 @@ def load_image(source, size=None, *, smallest=1):
 
     Args:
         source: a path, the name of a bundled picture, the bytes of an image file, or a PIL image. Of an animation
-            the first frame is taken; transparency is laid on white; EXIF rotation is applied.
+            the first frame is taken; transparency is laid on white; EXIF rotation and colour profiles are applied.
         size: None keeps the size; an int makes the longer side that many pixels; (H, W) is taken as it is.
-        smallest: refuse a picture with a side shorter than this, in pixels.
+        smallest: refuse a picture with a side shorter than this, in pixels, before or after resizing.
     Returns:
         Tensor (1, 3, H, W), float32, RGB in [0, 1].
     Raises:
-        ImageError: missing, broken, empty, huge or no picture; the message says which.
+        ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
     """
     picture, what = _open(source)
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first.")
-    if min(width, height) < smallest:
-        raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
-    try:
-        pixels = _to_rgb(picture)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:    # what Pillow's decoders raise on damaged files
-        raise ImageError(f"{what} is damaged or cut off ({error}): save or download it again.") from error
-    return resize(pixels, size)
+    with contextlib.ExitStack() as stack:
+        if picture is not source:
+            stack.enter_context(picture)                # closes the file
+        turn = _turn(picture)
+        width, height = picture.size if turn in (None, *SAME_SHAPE) else picture.size[::-1]
+        if width * height > MAX_PIXELS:
+            raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first.")
+        if min(width, height) < smallest:
+            raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
+        target = _target(height, width, size)
+        if min(target) < smallest:
+            raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: "
+                             f"take a larger size, for at least {smallest} × {smallest}.")
+        try:
+            image = _to_rgb(picture, turn, shrink=min(height // target[0], width // target[1]) // 4)
+        except ImageError as error:
+            raise ImageError(f"{what} {error}") from error
+        except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:     # Pillow's decoders, on damaged files
+            raise ImageError(f"{what} is damaged or cut off ({error}): save or download it again.") from error
+    return resize(image, target)
 
 
 def resize(image, size):
     """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]."""
-    height, width = image.shape[-2:]
+    target = _target(*image.shape[-2:], size)
+    if target == tuple(image.shape[-2:]):
+        return image
+    return F.interpolate(image, target, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _target(height, width, size):
+    """(H, W) of a picture after resizing to `size`."""
     if size is None:
-        return image
-    if isinstance(size, int):
+        return height, width
+    if isinstance(size, numbers.Integral) and not isinstance(size, bool):
         scale = size / max(height, width)
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if min(size) < 1:
-        raise ImageError(f"A picture cannot have the size {size}: give at least 1 pixel.")
-    if tuple(size) == (height, width):
-        return image
-    return F.interpolate(image, tuple(size), mode="bicubic", antialias=True).clamp(0, 1)
+        target = (max(1, round(height * scale)), max(1, round(width * scale))) if size > 0 else (0, 0)
+    else:
+        target = tuple(size) if isinstance(size, (tuple, list)) else ()
+    if len(target) != 2 or not all(isinstance(side, numbers.Integral) and side > 0 for side in target):
+        raise ImageError(f"{size!r} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
+    return int(target[0]), int(target[1])
 
 
 def _open(source):
@@ -105,25 +133,32 @@ def _open(source):
         what, file = "The picture", io.BytesIO(source)
         if len(source) == 0:
             raise ImageError("The picture is empty (0 bytes): choose another file.")
-    else:
-        file = _find(source)
+    elif isinstance(source, (str, os.PathLike)):
         what = f"'{source}'"
+        try:
+            file = _find(source)
+        except (OSError, RuntimeError, ValueError) as error:        # too long a name, no such user, a null byte
+            if isinstance(error, ImageError):
+                raise
+            raise ImageError(f"{what} cannot be read ({error}): check the path.") from error
+    else:
+        raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL image.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # load_image has its own limit
-            return Image.open(file), what
+            return Image.open(file, formats=READABLE), what
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first.") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise ImageError(f"{what} cannot be read ({error}): check the file and its permissions.") from error
 
 
 def _find(source):
     """Path of a file or of a bundled picture."""
     path = Path(source).expanduser()
-    if str(source) in catalogue() and not path.is_file():
+    if not path.exists() and str(source) in catalogue():
         path = DATA / catalogue()[str(source)]["file"]
     if path.is_dir():
         raise ImageError(f"'{source}' is a folder: give the path of one picture.")
@@ -133,24 +168,51 @@ def _find(source):
         close = difflib.get_close_matches(str(source), catalogue(), n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
         raise ImageError(f"There is no file and no bundled picture '{source}': {hint}")
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise ImageError(f"'{source}' is empty (0 bytes): choose another file.")
     return path
 
 
-def _to_rgb(picture):
-    """Decode any PIL image to a tensor (1, 3, H, W)."""
-    picture = ImageOps.exif_transpose(picture)                   # decodes the first frame
-    if picture.mode.startswith("I;16") or picture.mode == "I":   # 16-bit grey: Pillow would clip it to 255
-        grey = torch.from_numpy(np.asarray(picture).astype(np.float32) / 65535).clamp(0, 1)
+def _to_rgb(picture, turn, shrink=0):
+    """Decode any PIL image to a tensor (1, 3, H, W); `shrink` > 1 first averages blocks of that many pixels, to save memory."""
+    sixteen_bits = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", None))
+    picture.load()
+    if turn is not None:
+        picture = picture.transpose(turn)
+    if sixteen_bits:
+        grey = torch.from_numpy(np.asarray(picture).astype(np.float32) / 65535).clamp(0, 1)     # 16 bits: Pillow would clip
         return grey.expand(1, 3, *grey.shape).contiguous()
-    if picture.mode == "F":
-        raise ValueError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    pixels = torch.from_numpy(np.array(picture.convert("RGB")))
-    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255
+    if picture.mode in ("F", "I"):
+        raise ImageError("has 32-bit pixels, whose range is not agreed on: save it with 8 or 16 bits.")
+    picture = _to_srgb(picture)
+    if shrink > 1:
+        picture = picture.reduce(shrink)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def _turn(picture):
+    """The transposition that the EXIF orientation asks for, or None; other EXIF tags, even damaged ones, do not matter."""
+    try:
+        return TURNS.get(picture.getexif().get(0x0112))
+    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, KeyError, struct.error):
+        return None
+
+
+def _to_srgb(picture):
+    """RGB or RGBA with the colours that the picture's profile means; without a profile the numbers are taken as sRGB."""
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    profile = picture.info.get("icc_profile")
+    if picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        picture = picture.convert(mode)
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass        # a damaged profile, or one for another kind of pixels: the plain numbers are the best guess
+    return picture.convert(mode)
 
 
 # --- save --------------------------------------------------------------------------------------------------
@@ -165,23 +227,28 @@ def to_pil(image):
     image = image.detach().reshape(-1, *image.shape[-2:])
     if image.shape[0] != 3:
         raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: pick one picture of the batch.")
+    if not image.is_floating_point() or not image.isfinite().all():
+        raise ImageError("A picture has finite floating-point values from 0 to 1: convert bytes with .float() / 255.")
     pixels = image.float().clamp(0, 1).mul(255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def check_writable(path):
     """Raise ImageError unless a picture can be written to `path`; leaves nothing behind. Returns the Path."""
-    path = Path(path).expanduser()
+    try:
+        path = Path(path).expanduser()
+    except RuntimeError as error:
+        raise ImageError(f"'{path}' cannot be written ({error}): check the path.") from error
     if path.suffix.lower() not in FORMATS:
         raise ImageError(f"'{path}' has no picture format that can be written: let the name end in {', '.join(FORMATS)}.")
-    if path.is_dir():
-        raise ImageError(f"'{path}' is a folder: give the name of the picture to write.")
-    if not path.parent.is_dir():
-        raise ImageError(f"The folder '{path.parent}' does not exist: make it first, or write elsewhere.")
     try:
+        if path.is_dir():
+            raise ImageError(f"'{path}' is a folder: give the name of the picture to write.")
+        if not path.parent.is_dir():
+            raise ImageError(f"The folder '{path.parent}' does not exist: make it first, or write elsewhere.")
         with tempfile.TemporaryFile(dir=path.parent):
             pass
-        if path.exists():
+        if path.exists():                           # raises for a name that is too long
             with open(path, "ab"):
                 pass
     except OSError as error:
@@ -197,18 +264,16 @@ def save_image(image, path):
     """
     path = check_writable(path)
     picture = to_pil(image)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
     try:
         with os.fdopen(handle, "wb") as file:
             picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)       # mkstemp makes files private
+        os.chmod(temporary, 0o666 & ~UMASK)         # mkstemp makes files private
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ImageError(f"'{path}' could not be written ({error.strerror}): is the disk full?") from error
+        if isinstance(error, (OSError, ValueError)):        # full disk; more pixels than the format can hold
+            raise ImageError(f"'{path}' could not be written ({error}): make room, or choose another format.") from error
         raise
 
 

@@ -4,12 +4,13 @@ Every loss is computed for each picture of a batch by itself and returned with s
 """
 import torch
 
+from course_utils.vgg import BLOCKS
+
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-CHANNELS = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512}
 # λ^l of the weighted sum. Gatys's published code has 1000 / C² on the mean squared error of the Gram matrices, and
 # the mean squared error is four times the paper's E_l, the `style_loss` below.
-STYLE_WEIGHTS = {name: 4000 / channels**2 for name, channels in CHANNELS.items()}
+STYLE_WEIGHTS = {layer: 4000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}
 
 
 def content_loss(features, target, reduction="sum"):

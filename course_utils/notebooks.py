@@ -16,7 +16,11 @@ METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "
 
 
 class NotebookError(RuntimeError):
-    """A notebook that is not there or that failed; the message says which, where and why."""
+    """A notebook that failed; the message says where and why."""
+
+
+class NotANotebook(NotebookError):
+    """Nothing that could be run; the message says what to give."""
 
 
 def select(names=()):
@@ -28,7 +32,7 @@ def select(names=()):
     for name in names:
         found = [Path(name)] if Path(name).is_file() else [path for path in every if path.name.startswith(Path(name).name)]
         if not found:
-            raise NotebookError(f"There is no notebook '{name}': choose from {', '.join(path.stem for path in every)}.")
+            raise NotANotebook(f"There is no notebook '{name}': choose from {', '.join(path.stem for path in every)}.")
         chosen += found
     return chosen
 
@@ -39,14 +43,22 @@ def execute(path, in_place=False):
     Returns:
         Path of the executed notebook.
     Raises:
+        NotANotebook: the file cannot be read.
         NotebookError: a cell failed or the kernel died; the notebook as far as it came is in build/notebooks/.
     """
-    notebook = nbformat.read(path, as_version=4)
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
+        raise NotANotebook(f"'{path}' is not a notebook that can be read: give the path of an .ipynb file.") from error
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     target = BUILD / "notebooks" / Path(path).name
     target.parent.mkdir(parents=True, exist_ok=True)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
-        client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False, store_widget_state=False,
+        client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True,
                                 extra_arguments=["--log-level=ERROR"],
                                 resources={"metadata": {"path": str(Path(path).parent)}},
                                 on_cell_executed=lambda **_: bar.update())

@@ -1,4 +1,5 @@
 """Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and callbacks."""
+import itertools
 import textwrap
 
 from matplotlib.colors import LinearSegmentedColormap
@@ -43,7 +44,7 @@ def loss_curves(runs, terms=None, title=None, top=None):
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axis = figure.subplots()
     curves = [(label, term) for label in runs for term in terms]
-    for colour, (label, term) in zip(COLOURS, curves):
+    for colour, (label, term) in zip(itertools.cycle(COLOURS), curves):
         evaluations = [done for done, _ in runs[label]]
         axis.semilogy(evaluations, [losses[term] for _, losses in runs[label]], color=colour, lw=2,
                       label=term if len(runs) == 1 else label)

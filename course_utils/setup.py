@@ -1,12 +1,14 @@
 """Set up what is missing. Standard library only: this runs on a bare Python, before torch is there.
 
-`ensure(group)` returns the Python that has everything: the running one if it does, else that of `.venv`, which is
-made beside the notebooks. `.venv` counts as whole only once the file `complete` stands in it; that file is
-removed before every installation and written after it, so an interrupted set-up is made anew and never used.
+`ensure(group)` returns a Python that has everything: the running one if it does, else that of `.venv`, which is made
+beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils` from its first moment, `complete` once the
+installation has come to its end. One without `complete` is made anew, one without either is somebody else's and left alone.
 """
 import ast
+import contextlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
+OURS, COMPLETE = "made_by_course_utils", "complete"
 
 
 class SetupError(RuntimeError):
@@ -37,9 +40,12 @@ def satisfied(requirement):
     """True when the running interpreter has the package in the range, of the form 'name>=1.2,<3'."""
     name, limits = re.fullmatch(r"([\w.-]+)((?:,?[<>]=?[\d.]+)*)", requirement.replace(" ", "")).groups()
     try:
-        version = _numbers(importlib.metadata.version(name))
+        version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return False
+    if version is None:                     # a folder without metadata, left by an interrupted pip
+        return False
+    version = _numbers(version)
     for sign, limit in re.findall(r"([<>]=?)([\d.]+)", limits):
         limit = _numbers(limit)
         if not {">=": version >= limit, ">": version > limit, "<": version < limit, "<=": version <= limit}[sign]:
@@ -56,37 +62,66 @@ def ensure(group="run", root=ROOT, say=print):
     """Path of a Python that has everything the group needs; installs it into `.venv` where necessary.
 
     Raises:
-        SetupError: no pip, a failed installation; the message says what to do.
+        SetupError: no pip, a failed installation, a strange `.venv`; the message says what to do.
     """
     if sys.version_info < (3, 10):
         raise SetupError(f"The course needs Python 3.10 or newer; this is {sys.version.split()[0]}: install a newer one.")
     if not missing(group, root):
         return Path(sys.executable)
     home = root / ".venv"
-    python, complete = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"), home / "complete"
-    if complete.exists() and python.exists():
-        if not _lacks(python, group, root):
+    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if _usable(home, python, group, root):
+        return python
+    with _one_at_a_time(root / ".venv.lock", say):
+        if _usable(home, python, group, root):          # another set-up has finished meanwhile
             return python
-        say("Setting up: the environment in .venv lacks something; completing it.")
-    else:
-        _create(home, python, say)
-    complete.unlink(missing_ok=True)
-    _install(python, group, root, say)
-    complete.write_text("This environment was installed to the end.\n", encoding="utf-8")
+        whole = (home / COMPLETE).exists()
+        if whole:
+            say("Setting up: the environment in .venv lacks something; completing it.")
+        elif home.exists() and not (home / OURS).exists():
+            raise SetupError(f"The folder {home} was not made by the course and lacks packages: remove or rename it, or run "
+                             f"`{python} -m pip install -e \"{root}[test]\"`, then repeat the command.")
+        else:
+            _create(home, python, say)
+        _install(python, root, whole, say)
     say("Set-up complete.")
     return python
 
 
 def _numbers(version):
-    """(1, 26, 4) of '1.26.4.post1+cpu': enough to compare releases."""
-    return tuple(int(part) for part in re.match(r"\d+(?:\.\d+)*", version)[0].split("."))
+    """(1, 26, 4) of '1.26.4.post1+cpu': enough to compare releases; trailing zeros do not count."""
+    return tuple(int(part) for part in re.sub(r"(\.0+)+$", "", re.match(r"\d+(?:\.\d+)*", version)[0]).split("."))
 
 
-def _lacks(python, group, root):
-    """Whether another interpreter lacks something: it is asked the same question."""
+@contextlib.contextmanager
+def _one_at_a_time(path, say):
+    """Hold a lock that the system frees even when the process is killed."""
+    with open(path, "w", encoding="utf-8") as file:
+        if os.name == "posix":
+            import fcntl
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("Another set-up of this course is running; waiting for it …")
+                fcntl.flock(file, fcntl.LOCK_EX)
+        else:
+            import msvcrt
+            while True:
+                try:
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)        # gives up after 10 seconds
+                    break
+                except OSError:
+                    say("Another set-up of this course is running; waiting for it …")
+        yield
+
+
+def _usable(home, python, group, root):
+    """Whether the environment is whole, or somebody else's, and its interpreter lacks nothing: it is asked the same question."""
+    if not python.exists() or ((home / OURS).exists() and not (home / COMPLETE).exists()):
+        return False
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; " \
            f"from course_utils.setup import missing; sys.exit(bool(missing({group!r}, Path({str(root)!r}))))"
-    return subprocess.run([python, "-c", code]).returncode != 0
+    return subprocess.run([python, "-c", code]).returncode == 0
 
 
 def _create(home, python, say):
@@ -101,21 +136,35 @@ def _create(home, python, say):
     if not with_pip and importlib.util.find_spec("pip") is None:
         raise SetupError("This Python has neither ensurepip nor pip: install pip first (Debian, Ubuntu: apt install python3-venv).")
     try:
-        venv.create(home, with_pip=with_pip, clear=True)
+        if home.exists():
+            shutil.rmtree(home)
+        home.mkdir()
+        (home / OURS).touch()
+        venv.create(home, with_pip=with_pip)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SetupError(f"The environment {home} could not be made ({error}): check that the folder can be written, "
                          "and on Debian or Ubuntu that python3-venv is installed.") from error
     if not with_pip:        # Debian without python3-venv: this interpreter's pip puts one there
-        _pip([sys.executable, "-m", "pip", "--python", str(python), "install", "pip"])
+        packages = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+        _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"])
 
 
-def _install(python, group, root, say):
-    say("Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and "
-        "takes minutes (on Linux some 5 GB are downloaded); interrupt it if you must, and repeat the command later.")
-    target = f"{root}[test]" if group == "test" else str(root)
-    _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location", "-e", target])
+def _install(python, root, whole, say):
+    """Install everything, the tests' packages too: beside PyTorch they are small."""
+    say("Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and takes "
+        "minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command later.")
+    complete = root / ".venv" / COMPLETE
+    complete.unlink(missing_ok=True)
+    try:
+        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location", "-e", f"{root}[test]"])
+    except SetupError:
+        if whole:               # pip has given up in good order: what was whole before still is
+            complete.touch()
+        raise
+    complete.touch()
 
 
 def _pip(command):
     if subprocess.run([str(part) for part in command]).returncode != 0:
-        raise SetupError("The installation failed, see above: check the network and the free disk space, then repeat the command.")
+        raise SetupError("The installation failed, see above: check the network and the free disk space, and whether PyTorch "
+                         "exists for this Python and system, then repeat the command.")

@@ -3,6 +3,7 @@
 `descend` yields a `State` after every evaluation of the network; the command, the lesson and the widget use it alike.
 The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
 """
+import copy
 import time
 from dataclasses import dataclass, field
 from typing import Iterator, NamedTuple
@@ -91,8 +92,10 @@ def pick_device(name=None):
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:    # which of them depends on torch's build
+        probe = torch.ones(1, device=name)
+        probe.item()                        # 'meta' and the like hold no numbers
+        return probe.device
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, AttributeError) as error:  # torch's build decides
         raise ValueError(f"There is no device '{name}' on this machine: leave it out, or take 'cpu'.") from error
 
 
@@ -121,15 +124,15 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
     Args:
-        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1]; their sizes may differ.
+        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], taken to the network's type; their sizes may differ.
         evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
         seed: of the noise start.
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
         content_weight, style_weight: α and β of J = α J_C + β J_S.
-        net: a network from `vgg19()`, moved to the device; None loads the original one.
+        net: a network from `vgg19()`, copied where it is on another device; None loads the original one.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
-    Raises:
-        ValueError: a picture of the wrong shape or too small.
+    Raises (at the first `next`):
+        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device or start.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
     began = time.perf_counter()
@@ -139,14 +142,23 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
 
 def _prepare(content, style, seed, start, content_weight, style_weight, net, device):
     """The cost with its targets, and the first picture, both on the device."""
-    for what, image in (("content", content), ("style", style)):
-        if image.ndim != 4 or image.shape[:2] != (1, 3) or min(image.shape[2:]) < SMALLEST:
-            raise ValueError(f"The {what} picture has the shape {tuple(image.shape)}: (1, 3, H, W) with at least "
-                             f"{SMALLEST} × {SMALLEST} pixels is needed.")
     device = pick_device(device)
-    content, style = content.to(device), style.to(device)
-    net = (net or vgg19()).to(device, memory_format=torch.channels_last)
+    net = net or vgg19()
+    weight = next(net.parameters())
+    if weight.device != device:
+        net = copy.deepcopy(net)                    # the caller's network stays where it is
+    net = net.to(device, memory_format=torch.channels_last)
+    content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
     return Cost(net, content, style, content_weight, style_weight), starting_image(start, content, style, seed)
+
+
+def _checked(what, image):
+    if image.ndim != 4 or image.shape[:2] != (1, 3) or min(image.shape[2:]) < SMALLEST:
+        raise ValueError(f"The {what} picture has the shape {tuple(image.shape)}: (1, 3, H, W) with at least "
+                         f"{SMALLEST} × {SMALLEST} pixels is needed.")
+    if not image.is_floating_point() or not (0 <= image.min() and image.max() <= 1):
+        raise ValueError(f"The {what} picture must hold floating-point numbers from 0 to 1: divide bytes by 255, clamp the rest.")
+    return image
 
 
 def _states(cost, first, evaluations, began):
@@ -171,7 +183,7 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
 
     Args:
         content, style: whatever `load_image` takes (path, bundled name, bytes, PIL image), or tensors (1, 3, H, W).
-        size: longer side of both pictures in pixels; None leaves them as they are.
+        size: longer side of both pictures in pixels; None leaves them as they are. Tensors keep their size.
         on_state: called with each `State`; returning True ends the run.
     Other arguments and errors: see `descend`.
     """
@@ -191,4 +203,8 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
             raise
         stopped = True
     image = to_8bit(state.image)
-    return Result(image.cpu(), cost.losses(image), state.evaluations, state.seconds, stopped, history)
+    try:
+        losses = cost.losses(image)
+    except KeyboardInterrupt:               # impatient: the losses before rounding will do
+        losses = state.losses
+    return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history)

@@ -28,7 +28,7 @@ class WeightsError(RuntimeError):
     """Weights that are missing, damaged or of another network; the message says what to do."""
 
 
-class VGG19(nn.Sequential):
+class VGG19(nn.Module):
     """The convolutional part of VGG-19; its children carry the names in `LAYERS`, so `net.conv1_1` is the first.
 
     Takes RGB in [0, 1]. The mean colour is subtracted inside the network, before the first zero padding, so that the
@@ -62,7 +62,7 @@ class VGG19(nn.Sequential):
         Returns:
             {name: (N, C, H', W')} in the order of `layers`.
         Raises:
-            ValueError: unknown layer, wrong shape, or a picture too small for the deepest layer.
+            ValueError: unknown layer, wrong shape or type, or a picture too small for the deepest layer.
         """
         wanted = list(layers)
         unknown = [name for name in wanted if name not in LAYERS]
@@ -70,6 +70,8 @@ class VGG19(nn.Sequential):
             raise ValueError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")
+        if not image.is_floating_point():
+            raise ValueError(f"The network takes floating-point numbers from 0 to 1, not {image.dtype}: divide bytes by 255.")
         if not wanted:
             return {}
         depth = max(map(LAYERS.index, wanted)) + 1

@@ -1,7 +1,6 @@
 """Fixtures, nbval's repairs, and the rule for machines without a browser."""
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,8 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import browser
-import nbval_repairs
+import nbval_repairs  # noqa: F401  (changes nbval where it is imported)
 
-nbval_repairs.apply()
-os.environ.setdefault("OFFLINE_LOG", str(Path(tempfile.mkdtemp(prefix="offline")) / "attempts"))
 LEFT_OUT = pytest.StashKey()
 
 
@@ -22,6 +19,7 @@ def net():
     return vgg19()
 
 
+@pytest.hookimpl(trylast=True)             # after -k and -m have chosen
 def pytest_collection_modifyitems(config, items):
     """Where no browser is installed, leave its tests out and say so at the end; on CI they run, and fail."""
     needs = [item for item in items if item.get_closest_marker("browser")]

@@ -1,4 +1,4 @@
-"""What nbval 0.11 lets through, made to fail; imported by conftest.py.
+"""What nbval 0.11 lets through, made to fail; imported by conftest.py, and by the `test` command with -p.
 
 - An unknown magic has an error reply but no error message, and passes: look at the reply.
 - A cell tagged raises-exception passes when it raises nothing: demand the exception.
@@ -8,6 +8,7 @@ And of ours: the kernels run offline, and a cell that tries to connect fails.
 """
 import os
 import queue
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,14 +42,16 @@ def await_reply(self, msg_id, timeout=None):
 
 def start_offline(original):
     def __init__(self, *arguments, **options):
-        self.offline_log = Path(os.environ["OFFLINE_LOG"])
-        self.offline_log.write_text("", encoding="utf-8")
+        self.offline_log = Path(tempfile.mkdtemp(prefix="offline")) / "attempts"
+        self.offline_log.touch()
+        os.environ["OFFLINE_LOG"] = str(self.offline_log)
         path = os.environ.get("PYTHONPATH", "")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), str(OFFLINE.parent.parent), *filter(None, [path])])
         try:
             original(self, *arguments, **options)
         finally:
             os.environ["PYTHONPATH"] = path
+            del os.environ["OFFLINE_LOG"]
     return __init__
 
 
@@ -67,8 +70,7 @@ def runtest(original):
     return checked
 
 
-def apply():
-    kernel, cell = nbval.kernel.RunningKernel, nbval.plugin.IPyNbCell
-    kernel.execute_cell_input, kernel.await_reply = execute_cell_input, await_reply
-    kernel.__init__ = start_offline(kernel.__init__)
-    cell.runtest = runtest(cell.runtest)
+KERNEL, CELL = nbval.kernel.RunningKernel, nbval.plugin.IPyNbCell
+KERNEL.execute_cell_input, KERNEL.await_reply = execute_cell_input, await_reply
+KERNEL.__init__ = start_offline(KERNEL.__init__)
+CELL.runtest = runtest(CELL.runtest)

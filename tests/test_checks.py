@@ -27,7 +27,8 @@ def test_general_refusals(exercise):
 
     for answer, reason in ((unwritten, "unwritten"), (broken, "error"), (lambda *_: None, "nothing"), (lambda *_: 3.0, "type"),
                            (lambda *_: torch.zeros(1, 2), "shape"), (lambda *a: exercise.reference(*a).to(torch.complex64), "dtype"),
-                           (lambda *a: exercise.reference(*a) * 0 + 1, "value")):
+                           (lambda *a: exercise.reference(*a) * 0 + 1, "value"), (lambda *_: quit(), "error"),
+                           (lambda *a: exercise.reference(*a).to("meta"), "device")):
         assert exercise.judge(answer).reason == reason
 
 
@@ -218,6 +219,16 @@ def test_the_verdict_is_printed_once(capsys):
     assert bool(result) and capsys.readouterr().out.startswith("✓ descent_step: right")
     assert not lesson6.descent_step(lambda image, gradient, step: image)
     assert capsys.readouterr().out.startswith("✗ descent_step: your function returns the picture as it was")
+
+
+def test_not_a_number_is_named():
+    assert lesson6.descent_step.judge(lambda image, gradient, step: (image - step * gradient).clamp(0, 1) / 0).reason == "not_finite"
+    assert lesson6.total_cost.judge(lambda *arguments: lesson6.total_cost.reference(*arguments) * float("nan")).reason == "not_finite"
+
+
+def test_the_callers_gradient_mode_does_not_matter():
+    with torch.no_grad():
+        assert lesson6.total_cost.judge(cost_sum)
 
 
 def test_errors_are_described_in_one_line():

@@ -25,7 +25,8 @@ def command(*arguments, **options):
 
 
 def test_transfer_writes_the_same_bytes_again(tmp_path):
-    first = command("transfer", *PAIR, "-o", tmp_path / "a.png", "--size", 64, "--evaluations", 6, "--seed", 5, "--start", "noise")
+    first = command("transfer", *PAIR, "-o", tmp_path / "a.png", "--size", 64, "--evaluations", 6, "--seed", 5, "--start", "noise",
+                    "--device", "cpu")
     assert first.returncode == 0 and "6/6" in first.stderr and "loss" in first.stderr and "done" in first.stdout
     quiet = command("transfer", *PAIR, "-o", tmp_path / "b.png", "--size", 64, "--evaluations", 6, "--seed", 5, "--start", "noise",
                     "--quiet", "--device", "cpu")
@@ -67,12 +68,14 @@ def bad_inputs(folder):
         "empty": ({"content": folder / "empty.png"}, "empty"), "folder": ({"content": folder}, "folder"),
         "nowhere to write": ({"output": "no/such/out.png"}, "does not exist"), "file as folder": ({"output": "file/out.png"}, "does not exist"),
         "format": ({"output": "out.tiff"}, "let the name end in"), "folder as output": ({"output": "."}, "format|folder"),
-        "device": ({"options": ["--device", "abacus"]}, "no device"), "small": ({"options": ["--size", "8"]}, "at least 16"),
+        "device": ({"options": ["--device", "abacus"]}, "no device"), "meta": ({"options": ["--device", "meta"]}, "no device"),
+        "small": ({"options": ["--size", "18"]}, "at least 16"), "long name": ({"content": "x" * 300}, "cannot be read|no file"),
+        "long output": ({"output": "x" * 300 + ".png"}, "cannot be written"),
     }
 
 
 @pytest.mark.parametrize("case", ["missing", "text", "text named png", "cut", "dot", "name", "empty", "folder", "nowhere to write",
-                                  "file as folder", "format", "folder as output", "device", "small"])
+                                  "file as folder", "format", "folder as output", "device", "meta", "small", "long name", "long output"])
 def test_bad_input(tmp_path, capsys, case):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
@@ -99,7 +102,7 @@ def test_unwritable_place(tmp_path, capsys, monkeypatch):
     assert paint(tmp_path) == 2 and "Permission denied" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options", [["--size", "0"], ["--evaluations", "many"], ["--style-weight", "-1"], ["--style-weight", "nan"],
+@pytest.mark.parametrize("options", [["--size", "0"], ["--size", "200000"], ["--seed", "-1"], ["--seed", "1" + "0" * 20], ["--evaluations", "many"], ["--style-weight", "-1"], ["--style-weight", "nan"],
                                      ["--start", "blue"], ["--no-such-option"]])
 def test_bad_options(tmp_path, capsys, options):
     with pytest.raises(SystemExit) as end:
@@ -122,15 +125,35 @@ def test_not_finite_writes_the_last_good_picture(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
-def test_ctrl_c_writes_the_best_picture(tmp_path):
+@pytest.mark.parametrize("presses", [1, 5])
+def test_ctrl_c_writes_the_best_picture(tmp_path, presses):
     process = subprocess.Popen([sys.executable, "-m", "course_utils", "transfer", *PAIR, "-o", str(tmp_path / "out.png"), "--size", "96",
                                 "--evaluations", "5000"], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     seen = ""
-    while "loss" not in seen:
+    while "loss" not in seen and process.poll() is None:
         seen += process.stderr.read(40)
-    process.send_signal(signal.SIGINT)
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "stopped early" in out and Image.open(tmp_path / "out.png").size[0] > 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
+def test_ctrl_c_before_there_is_a_picture(tmp_path):
+    process = subprocess.Popen([sys.executable, "-m", "course_utils", "transfer", *PAIR, "-o", str(tmp_path / "out.png")], cwd=ROOT,
+                               stderr=subprocess.PIPE, text=True)
+    time.sleep(0.8)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err and os.listdir(tmp_path) == []
+
+
+def test_what_the_set_up_tells_its_child_does_not_leak(monkeypatch):
+    """A terminal inside JupyterLab must set up for itself."""
+    monkeypatch.setenv("COURSE_UTILS_SET_UP", "1")
+    monkeypatch.setattr("course_utils.cli.run_tests", lambda options: 0 if "COURSE_UTILS_SET_UP" not in os.environ else 1)
+    assert main(["test"]) == 0
 
 
 def test_lab_serves_lesson_0():
@@ -166,6 +189,10 @@ def test_run_is_reproducible(notebook, tmp_path):
 
 def test_run_says_what_failed(notebook, tmp_path, capsys):
     path = notebook("a = 1", "b = a / 0", "c = 2")
+    executed = nbformat.read(path, as_version=4)
+    for count, cell in enumerate(executed.cells, start=1):          # as our notebooks are stored
+        cell.execution_count = count
+    nbformat.write(executed, path)
     before = path.read_bytes()
     assert main(["run", "--in-place", str(path)]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
@@ -176,4 +203,10 @@ def test_run_says_what_failed(notebook, tmp_path, capsys):
 def test_run_chooses_by_the_beginning_of_names(capsys):
     assert [path.stem for path in notebooks.select(["06"])] == ["06_style_transfer"]
     assert [path.stem for path in notebooks.select()][0] == "00_start_here"
-    assert main(["run", "99"]) == 1 and "There is no notebook '99'" in capsys.readouterr().err
+    assert main(["run", "99"]) == 2 and "There is no notebook '99'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["# no notebook", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'])
+def test_run_refuses_what_is_no_notebook(tmp_path, capsys, content):
+    (tmp_path / "a.ipynb").write_text(content)
+    assert main(["run", str(tmp_path / "a.ipynb")]) == 2 and "is not a notebook" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from course_utils import images
 from course_utils.images import ImageError, catalogue, load_image, save_image
@@ -94,10 +94,50 @@ def test_cmyk():
     assert image[0, 0].min() > 0.95 and image[0, 1:].max() < 0.05
 
 
-def test_exif_rotation():
-    picture, exif = Image.fromarray(COLOURS), Image.Exif()
-    exif[0x0112] = 6                                                       # to be turned clockwise by 90°
-    assert torch.equal(load_image(encode(picture, exif=exif)), EXPECTED.rot90(-1, (2, 3)))
+UPRIGHT = {1: lambda x: x, 2: lambda x: x.flip(3), 3: lambda x: x.flip(2, 3), 4: lambda x: x.flip(2), 5: lambda x: x.mT,
+           6: lambda x: x.rot90(-1, (2, 3)), 7: lambda x: x.mT.flip(2, 3), 8: lambda x: x.rot90(1, (2, 3))}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_rotation(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encode(Image.fromarray(COLOURS), exif=exif)
+    upright = UPRIGHT[orientation](EXPECTED)
+    assert torch.equal(load_image(content), upright)
+    size = (10 * upright.shape[2], 10 * upright.shape[3])
+    assert load_image(content, max(size)).shape[2:] == load_image(content, size).shape[2:] == size
+
+
+@pytest.mark.filterwarnings("ignore:.*EXIF")
+def test_damaged_exif_does_not_matter():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encode(Image.fromarray(COLOURS).resize((40, 30)), "JPEG", exif=exif)
+    begin, refused = content.index(b"Exif"), []
+    for place in range(begin + 6, begin + 32):         # the EXIF block itself
+        for value in (0, 1, 77, 255):
+            try:
+                load_image(content[:place] + bytes([value]) + content[place + 1:])
+            except ImageError as error:
+                refused.append(str(error))
+    assert refused == []
+
+
+def test_colour_profile():
+    """A profile whose red and blue primaries have changed places."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
+    content = encode(Image.new("RGB", (4, 4), (255, 0, 0)), icc_profile=bytes(profile))
+    assert torch.allclose(load_image(content)[0, :, 0, 0], torch.tensor([0.0, 0.0, 1.0]), atol=0.02)
+    assert torch.equal(load_image(encode(Image.fromarray(COLOURS), icc_profile=b"no profile")), EXPECTED)
+
+
+def test_large_pictures_are_shrunk_without_harm():
+    picture = Image.linear_gradient("L").resize((2000, 1500))
+    expected = load_image(picture.convert("RGB").resize((100, 75), Image.Resampling.BOX))
+    assert (load_image(picture, 100) - expected).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
@@ -108,7 +148,13 @@ def test_animation_gives_its_first_frame(format):
     assert image.shape == (1, 3, 4, 6) and torch.equal(image[0, :, 0, 0], torch.tensor([1.0, 0, 0]))
 
 
-@pytest.mark.parametrize("size, shape", [(None, (20, 50)), (25, (10, 25)), (100, (40, 100)), ((7, 9), (7, 9))])
+@pytest.mark.parametrize("size", [0, -5, True, 2.5, (4,), (0, 3), "large"])
+def test_bad_sizes(size):
+    with pytest.raises(ImageError, match="is no size"):
+        load_image(Image.fromarray(COLOURS), size)
+
+
+@pytest.mark.parametrize("size, shape", [(np.int64(25), (10, 25)), (None, (20, 50)), (25, (10, 25)), (100, (40, 100)), ((7, 9), (7, 9))])
 def test_size(size, shape):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 50, 3), dtype=np.uint8))
     image = load_image(picture, size)
@@ -153,7 +199,9 @@ def large(folder):
 @pytest.mark.parametrize("make", [
     cut_jpeg, cut_png, text, empty, bomb, large, lambda folder: (folder, "is a folder"), lambda folder: (b"", "empty"),
     lambda folder: (folder / "nowhere.png", "There is no file"), lambda folder: ("van_gogh_night_caffe", "did you mean van_gogh_night_cafe"),
-    lambda folder: ("https://example.org/cat.jpg", "web address"), lambda folder: (Image.new("F", (4, 4)), "floating-point"),
+    lambda folder: ("https://example.org/cat.jpg", "web address"),
+    lambda folder: ("x" * 300, "cannot be read|no file"), lambda folder: ("~nosuchuser/cat.png", "check the path|no file"),
+    lambda folder: (np.zeros((4, 4, 3)), "ndarray cannot be loaded"), lambda folder: (Image.new("F", (4, 4)), "32-bit pixels"),
     lambda folder: (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture"),
 ])
 @pytest.mark.filterwarnings("error")
@@ -165,8 +213,10 @@ def test_bad_input_says_what_to_do(make, tmp_path):
 
 
 def test_smallest():
-    with pytest.raises(ImageError, match="only 3 × 2 pixels"):
+    with pytest.raises(ImageError, match="has only 3 × 2 pixels"):
         load_image(Image.fromarray(COLOURS), smallest=16)
+    with pytest.raises(ImageError, match="would have only 256 × 3 pixels"):
+        load_image(Image.new("RGB", (3000, 40)), 256, smallest=16)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp"])
@@ -184,10 +234,25 @@ def test_saved_values_are_those_of_to_8bit(tmp_path):
     assert torch.equal(load_image(tmp_path / "a.png"), images.to_8bit(image))
 
 
-@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("no/such/a.png", "does not exist"), (".", "format|folder")])
+@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("no/such/a.png", "does not exist"), (".", "format|folder"),
+                                           ("x" * 300 + ".png", "cannot be written")])
 def test_bad_output(tmp_path, name, message):
     with pytest.raises(ImageError, match=message):
         save_image(torch.zeros(1, 3, 4, 4), tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("image", [torch.full((1, 3, 4, 4), float("nan")), torch.zeros(1, 3, 4, 4, dtype=torch.uint8),
+                                   torch.zeros(2, 3, 4, 4)])
+def test_what_is_no_picture_is_not_saved(tmp_path, image):
+    with pytest.raises(ImageError):
+        save_image(image, tmp_path / "a.png")
+    assert os.listdir(tmp_path) == []
+
+
+def test_too_large_for_the_format(tmp_path):
+    with pytest.raises(ImageError, match="another format"):
+        save_image(torch.zeros(1, 3, 1, 17_000), tmp_path / "a.webp")
     assert os.listdir(tmp_path) == []
 
 

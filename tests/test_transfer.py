@@ -115,10 +115,29 @@ def test_not_finite_keeps_the_last_good_picture(net, small, monkeypatch):
     assert caught.value.state.evaluations == 3 and caught.value.state.image.isfinite().all()
 
 
-def test_not_finite_from_the_start(net, small):
+def test_not_finite_from_the_start(small):
+    broken = module.vgg19()
+    broken.conv1_1.bias[0] = float("nan")
     with pytest.raises(TransferError, match="After 0 evaluations") as caught:
-        list(descend(torch.full_like(small[0], float("nan")), small[1], net=net, start="content"))
+        list(descend(*small, net=broken))
     assert caught.value.state is None
+
+
+@pytest.mark.parametrize("weight", [10.0, 1e4, 1e-3])
+def test_the_path_does_not_depend_on_the_scale_of_the_cost(net, small, weight):
+    """α and β multiplied by the same number: the same pictures."""
+    one, other = (list(descend(*small, net=net, evaluations=12, content_weight=w, style_weight=w))[-1] for w in (1.0, weight))
+    assert other.losses["total"] / weight == pytest.approx(one.losses["total"], rel=0.02)
+
+
+def test_the_network_of_the_caller_stays_as_it_is(net, small):
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    for options in ({"evaluations": 2}, {"device": "meta"}):
+        try:
+            transfer(*small, net=net, **options)
+        except ValueError:
+            pass
+    assert all(value.device.type == "cpu" and torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 @pytest.mark.parametrize("content, style, options, message", [
@@ -126,6 +145,10 @@ def test_not_finite_from_the_start(net, small):
     (torch.rand(1, 3, 40, 40), torch.rand(3, 40, 40), {}, "style picture"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"evaluations": 0}, "at least 1"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "abacus"}, "no device 'abacus'"),
+    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "meta"}, "no device 'meta'"),
+    (torch.rand(1, 3, 40, 40) * 255, torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
+    (torch.rand(1, 3, 40, 40), torch.ones(1, 3, 40, 40, dtype=torch.uint8), {}, "style picture must hold"),
+    (torch.full((1, 3, 40, 40), float("nan")), torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
 ])
 def test_bad_requests(net, content, style, options, message):
     with pytest.raises(ValueError, match=message):

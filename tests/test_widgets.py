@@ -95,6 +95,25 @@ def test_job_reports_its_error():
     assert ended == [("failed", ZeroDivisionError)]
 
 
+def test_job_shows_the_last_good_item_before_an_error():
+    def steps():
+        yield from range(5)
+        raise SystemExit
+    shown = []
+    job = Job(steps, shown.append).start()
+    with pytest.raises(SystemExit):
+        job.wait(10)
+    assert shown[-1] == 4 and not job.running
+
+
+@pytest.mark.parametrize("part", ["show", "finish"])
+def test_job_reports_an_error_in_what_it_calls(part):
+    def fails(*_):
+        raise ZeroDivisionError(part)
+    with pytest.raises(ZeroDivisionError, match=part):
+        Job(lambda: iter(range(3)), **({"show": lambda item: None} | {part: fails})).start().wait(10)
+
+
 def test_live_view_paints(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=6, net=net)
     view.start.click()
@@ -106,9 +125,11 @@ def test_live_view_paints(net):
 def test_live_view_stops(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
     view.start.click()
-    while not view.history:
+    deadline = time.monotonic() + 60
+    while not view.history and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert view.start.disabled and not view.stop.disabled
+    view._paint()                                                           # a second click changes nothing
+    assert view.history and view.start.disabled and not view.stop.disabled
     began = time.monotonic()
     view.stop.click()
     view.job.wait(120)
@@ -141,4 +162,4 @@ def test_painting_at_the_corners_of_its_settings(net):
 
 
 def test_no_job_is_left_running():
-    assert threading.active_count() < 30
+    assert [thread for thread in threading.enumerate() if thread.name == "Job"] == []

@@ -137,7 +137,7 @@ def _run(function, arguments):
     value = error = None
     try:
         value = function(*copies)
-    except Exception as raised:         # whatever a student's code raises is part of the answer
+    except (Exception, SystemExit) as raised:       # whatever a student's code raises is part of the answer
         error = raised
     return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
 
@@ -147,12 +147,13 @@ def _gradient(function, arguments, positions):
     copies = tuple(map(_clone, arguments))
     leaves = [tensor.requires_grad_() for position in positions for tensor in _tensors(copies[position])]
     try:
-        value = function(*copies)
-        if not value.requires_grad:
-            return None
-        mixture = (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)).sum()
-        found = torch.autograd.grad(mixture, leaves, allow_unused=True)
-    except Exception as raised:         # as in _run
+        with torch.enable_grad():           # the caller may have it switched off
+            value = function(*copies)
+            if not value.requires_grad:
+                return None
+            mixture = (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)).sum()
+            found = torch.autograd.grad(mixture, leaves, allow_unused=True)
+    except (Exception, SystemExit) as raised:       # as in _run
         return raised
     return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
 
@@ -175,6 +176,10 @@ def _compare(outcome, expected):
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
         return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected"
+    if value.device != right.device:
+        return "device", f"your result is on {value.device}, the inputs are on {right.device}"
+    if not value.isfinite().all():
+        return "not_finite", "your result holds NaN or infinity: is something divided by zero?"
     if not _close(value, right):
         ranges = [f"{x.min().item():.3g} to {x.max().item():.3g}" for x in (value, right)]
         return "value", f"the shape is right, the values are not: yours run from {ranges[0]}, the right ones from {ranges[1]}"
@@ -196,4 +201,4 @@ def _same(one, other):
     a, b = one.value, other.value
     if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
         return type(a) is type(b)
-    return a.shape == b.shape and a.dtype == b.dtype and _close(a, b)
+    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and bool(b.isfinite().all()) and _close(a, b)

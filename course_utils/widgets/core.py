@@ -66,7 +66,7 @@ class Job:
             self.state, self.error = "running", None
             self._stop.clear()
             self._done.clear()
-            threading.Thread(target=self._run, daemon=True).start()
+            threading.Thread(target=self._run, daemon=True, name="Job").start()
         return self
 
     def stop(self):
@@ -96,11 +96,16 @@ class Job:
                     self.show(item)
                     shown = time.monotonic()
             self.state = "stopped" if self._stop.is_set() else "finished"
-            if item is not None:
-                self.show(item)
-        except Exception as error:      # a thread would swallow it; wait() raises it and finish() shows it
+        except BaseException as error:      # a thread would swallow it; wait() raises it and finish() shows it
             self.state, self.error = "failed", error
         try:
+            if item is not None:
+                self.show(item)             # the last good one, also after an error
+        except Exception as error:
+            self.state, self.error = "failed", self.error or error
+        try:
             self.finish(self.state, self.error)
+        except Exception as error:
+            self.state, self.error = "failed", self.error or error
         finally:
             self._done.set()

@@ -88,6 +88,8 @@ class LiveView(View):
 
     def _paint(self, _=None):
         """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
+        if self.job.running:
+            return
         content, style = self._sources()
         self.net = self.net or vgg19()
         states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value,
@@ -109,6 +111,7 @@ class LiveView(View):
         self.picture.value = img_tag(state.image, f"The generated picture after {state.evaluations} evaluations.", width=512)
 
     def _finish(self, state, error):
+        self.start.disabled, self.stop.disabled = False, True
         if error is not None:
             self.messages.report(error)
         if self.history:
@@ -117,4 +120,3 @@ class LiveView(View):
                                        "Content, style and total loss against the evaluations; the total never rises.")
         else:
             self.text.value = state
-        self.start.disabled, self.stop.disabled = False, True

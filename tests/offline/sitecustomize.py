@@ -6,7 +6,6 @@ the program caught.
 import os
 import socket
 
-LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 
 def _refuse(where):
@@ -17,7 +16,8 @@ def _refuse(where):
 
 
 def _local(host):
-    return host in (None, "", b"") or str(host.decode() if isinstance(host, bytes) else host).startswith(LOOPBACK)
+    name = host.decode() if isinstance(host, bytes) else str(host or "")
+    return name in ("", "localhost", "::1", "0.0.0.0") or name.startswith("127.") and name.replace(".", "").isdecimal()
 
 
 def _guard_connect(original):
@@ -28,14 +28,24 @@ def _guard_connect(original):
     return connect
 
 
+def _guard_sendto(original):
+    def sendto(self, *arguments):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _local(arguments[-1][0]):
+            _refuse(arguments[-1])
+        return original(self, *arguments)
+    return sendto
+
+
 def _guard_lookup(original):
-    def getaddrinfo(host, *arguments, **options):
+    def lookup(host, *arguments, **options):
         if not _local(host):
             _refuse(host)
         return original(host, *arguments, **options)
-    return getaddrinfo
+    return lookup
 
 
 socket.socket.connect = _guard_connect(socket.socket.connect)
 socket.socket.connect_ex = _guard_connect(socket.socket.connect_ex)
-socket.getaddrinfo = _guard_lookup(socket.getaddrinfo)
+socket.socket.sendto = _guard_sendto(socket.socket.sendto)
+for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+    setattr(socket, name, _guard_lookup(getattr(socket, name)))
