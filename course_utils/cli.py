@@ -44,7 +44,7 @@ def parser():
     paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
     paint.add_argument("--size", type=_whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)")
     paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
-    paint.add_argument("--style-weight", type=_weight, default=1.0, help="above 1 for more style, below 1 for more photo (default: %(default)s)")
+    paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
     paint.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
@@ -135,13 +135,14 @@ def run_transfer(options):
     except (ImageError, ValueError) as error:
         return _fail(error, 2)
     try:
-        result = _paint(content, style, device, options)
+        try:
+            result = _paint(content, style, device, options)
+        except TransferError as error:
+            if error.state is None:
+                return _fail(error, 1)
+            save_image(error.state.image, output)
+            return _fail(f"{error} The last good picture is in {output}.", 1)
         save_image(result.image, output)
-    except TransferError as error:
-        if error.state is None:
-            return _fail(error, 1)
-        save_image(error.state.image, output)
-        return _fail(f"{error} The last good picture is in {output}.", 1)
     except (ImageError, WeightsError) as error:
         return _fail(error, 2)
     except RuntimeError as error:

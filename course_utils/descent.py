@@ -67,8 +67,8 @@ def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *
     pairs, step = deque(maxlen=memory), 1.0
     for used in range(2, evaluations + 1):
         while True:
-            direction = _direction(image, gradient, pairs, precondition)
-            if not pairs:                           # nothing is known yet about the curvature: set the length by hand
+            direction, curvature_known = _direction(image, gradient, pairs, precondition)
+            if not curvature_known:                 # then the length has to be set by hand
                 direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
             candidate = (image + step * direction).clamp(0, 1)
             promised = float((gradient * (candidate - image)).sum())
@@ -96,14 +96,14 @@ def _evaluate(function, image):
 
 
 def _direction(image, gradient, pairs, precondition):
-    """−H g on the free pixels, H the L-BFGS inverse Hessian restricted to them (two-loop recursion)."""
+    """−Q g on the free pixels, Q the L-BFGS inverse Hessian restricted to them (two-loop recursion), and whether a pair was used."""
     # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
     free = ~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))
     result, used = -gradient * free, []
     for s, y in reversed(pairs):
         s, y = s * free, y * free
         sy = float((s * y).sum())
-        if sy > 1e-10 * float(s.norm() * y.norm()):         # only positive curvature keeps H positive definite
+        if sy > 1e-10 * float(s.norm() * y.norm()):         # only positive curvature keeps Q positive definite
             share = float((s * result).sum()) / sy
             result = result - share * y
             used.append((s, y, sy, share))
@@ -113,4 +113,4 @@ def _direction(image, gradient, pairs, precondition):
         result = result * (sy / float((y * precondition(y) * free).sum()))
     for s, y, sy, share in reversed(used):
         result = result + (share - float((y * result).sum()) / sy) * s
-    return result
+    return result, bool(used)

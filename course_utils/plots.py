@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")       # Okabe & Ito: told apart by colour-blind readers
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
 
 
 def gallery(pictures, columns=None, height=2.6):

@@ -93,6 +93,6 @@ def test_lesson_6_and_its_stop_button(page, lab):
     page.wait_for_timeout(500)
     shoot(page, "lesson6_stopped")
     assert took < 3, f"Stop took {took:.1f} s"
-    assert view.locator("img").count() == 2             # the picture and its loss curve
+    assert view.locator("img").count() == 4             # photo, painting, the picture and its loss curve
     assert "of 2000" in view.locator(".widget-label", has_text="stopped").inner_text()
     assert browser.errors(page) == []

@@ -67,6 +67,37 @@ def test_takes_back_steps_that_rise():
     assert (points[-1].image - 0.49).abs().max() < 1e-4
 
 
+def test_useless_curvature_does_not_blow_up_the_step():
+    """A concave function: no pair has positive curvature, and each first step keeps the length that was asked for."""
+    def concave(image):
+        return -((image - 0.3) ** 2).sum().item() * 1e9, -2e9 * (image - 0.3), None
+    start = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64)
+    moves = [point.image for point in projected_lbfgs(concave, start, 4, first_step=0.01)]
+    assert all((later - earlier).abs().max() < 0.011 for earlier, later in zip(moves, moves[1:]))
+
+
+@pytest.mark.parametrize("memory", [1, 3])
+def test_memory_is_kept(memory, monkeypatch):
+    from course_utils import descent
+    lengths, original = [], descent._direction
+    monkeypatch.setattr(descent, "_direction", lambda image, gradient, pairs, Q: lengths.append(len(pairs)) or original(image, gradient, pairs, Q))
+    function, start = quadratic()
+    list(projected_lbfgs(function, start, 12, memory=memory))
+    assert max(lengths) == memory
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e9])
+def test_the_path_does_not_depend_on_the_scale(scale):
+    function, start = quadratic()
+
+    def scaled(image):
+        value, gradient, record = function(image)
+        return value * scale, gradient * scale, record
+
+    one, other = (list(projected_lbfgs(f, start, 30))[-1].record for f in (function, scaled))
+    assert other == pytest.approx(one, rel=1e-3)
+
+
 def test_ends_at_a_minimum():
     function = lambda image: (0.0, torch.zeros_like(image), None)
     assert len(list(projected_lbfgs(function, torch.rand(1, 3, 4, 4), 50))) == 1
