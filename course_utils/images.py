@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-ROOT = Path(__file__).resolve().parent.parent
+from course_utils.setup import ROOT
+
 DATA = ROOT / "data"
 BUILD = ROOT / "build"          # what notebooks and commands write; never committed
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack

@@ -7,7 +7,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
-from course_utils.images import BUILD, ROOT
+from course_utils.images import BUILD
+from course_utils.setup import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -58,8 +59,8 @@ def execute(path, in_place=False):
     target.parent.mkdir(parents=True, exist_ok=True)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
-        client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False, store_widget_state=False, coalesce_streams=True,
-                                extra_arguments=["--log-level=ERROR"],
+        client = NotebookClient(notebook, timeout=None, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
+                                record_timing=False, store_widget_state=False, coalesce_streams=True,
                                 resources={"metadata": {"path": str(Path(path).parent)}},
                                 on_cell_executed=lambda **_: bar.update())
         try:
@@ -76,7 +77,7 @@ def execute(path, in_place=False):
 
 
 def reproducible(notebook):
-    """A copy without what differs between two runs: widget ids, timings, versions, cell ids, scattered streams."""
+    """A copy without what differs between two runs: widget ids, timings, versions, cell ids."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):

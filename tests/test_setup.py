@@ -57,7 +57,7 @@ def test_help_needs_no_set_up(command):
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A small project, and in place of pip a function that 'installs' by writing the metadata of its two packages."""
+    """A small project, and in place of pip a function that 'installs' by writing the metadata of its packages."""
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     calls = []
 
@@ -73,8 +73,7 @@ def project(tmp_path, monkeypatch):
 
     outcomes = []
     monkeypatch.setattr(setup, "_pip", pip)
-    tmp_path_said = []
-    return tmp_path, calls, outcomes, tmp_path_said
+    return tmp_path, calls, outcomes, []
 
 
 def test_sets_up_once_and_completes_later(project):

@@ -101,15 +101,8 @@ def test_ctrl_c_before_the_first_picture(net, small, monkeypatch):
         transfer(*small, net=net)
 
 
-def test_not_finite_keeps_the_last_good_picture(net, small, monkeypatch):
-    original, calls = Cost.__call__, []
-
-    def breaks(self, image):
-        calls.append(image)
-        value, gradient, losses = original(self, image)
-        return (float("nan") if len(calls) == 4 else value), gradient, losses
-
-    monkeypatch.setattr(Cost, "__call__", breaks)
+def test_not_finite_keeps_the_last_good_picture(net, small, break_cost):
+    break_cost(4, float("nan"))
     with pytest.raises(TransferError, match="After 3 evaluations") as caught:
         transfer(*small, net=net)
     assert caught.value.state.evaluations == 3 and caught.value.state.image.isfinite().all()

@@ -151,6 +151,9 @@ def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
     assert view.history[-1][0] == 2 and "uploaded" in view.chosen.value
     view.content.value = "animal_pig"                                       # the last choice counts
     assert view.own_content.value == () and "uploaded" not in view.chosen.value and "pig" in view.chosen.value
+    view.own_content.set_trait("value", ({**upload, "content": memoryview(b"no picture")},))
+    view.style.value = "van_gogh_night_cafe"                                # the other side's bad upload is still reported
+    assert "not a picture" in view.messages.outputs[0]["text"]
 
 
 def test_painting_at_the_corners_of_its_settings(net):

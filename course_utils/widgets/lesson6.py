@@ -44,7 +44,7 @@ class LiveView(View):
         self.net, self.history = net, []
         self._controls(content, style, size, evaluations)
         for bundled, own in ((self.content, self.own_content), (self.style, self.own_style)):
-            bundled.observe(functools.partial(self._forget, own), "value")      # the last choice counts
+            bundled.observe(self.messages.guard(functools.partial(self._forget, own)), "value")     # the last choice counts
             own.observe(self.messages.guard(self._preview), "value")
         self._preview()
         self.job = Job(self._steps, self._show, self._finish)
