@@ -51,6 +51,16 @@ def parser():
     paint.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     paint.add_argument("--quiet", action="store_true", help="show no progress")
     paint.set_defaults(function=run_transfer)
+
+    table = commands.add_parser(
+        "top", help="find the strongest units of every channel over a folder of pictures",
+        description="Find the strongest units of every channel of VGG-19 over a data set, for lesson 1's widget. Without "
+        "FOLDER, over the bundled photos: this makes data/top_activations.npz.")
+    table.add_argument("folder", nargs="?", metavar="FOLDER", help="a folder of pictures (default: the bundled photos)")
+    table.add_argument("-o", "--output", metavar="FILE.npz", help="table to write (default: data/top_activations.npz, for the bundled photos)")
+    table.add_argument("--size", type=_whole(16, 4096), default=224, help="side of the squares that are looked at, in pixels (default: %(default)s)")
+    table.add_argument("-k", type=_whole(1, 1000), default=9, help="units to keep for each channel (default: %(default)s)")
+    table.set_defaults(function=run_top)
     return top
 
 
@@ -153,6 +163,30 @@ def run_transfer(options):
         how = "stopped early" if result.stopped else "done"
         print(f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, {result.evaluations} evaluations, "
               f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g})")
+    return 0
+
+
+def run_top(options):
+    from course_utils.images import ImageError, photos
+    from course_utils.statistics import TOP_FILE, StatisticsError, pictures, pictures_in, top_activations
+    from course_utils.vgg import WeightsError, vgg19
+    if options.folder and not options.output:
+        return _fail("Say with -o FILE.npz where to write the table of your own folder.", 2)
+    output, skipped = Path(options.output or TOP_FILE).expanduser(), []
+    if output.suffix != ".npz":
+        return _fail(f"'{output}' is a table: let its name end in .npz.", 2)
+    if not output.parent.is_dir():
+        return _fail(f"The folder '{output.parent}' does not exist: make it first, or write elsewhere.", 2)
+    try:
+        sources = pictures_in(options.folder) if options.folder else photos()
+        table = top_activations(vgg19(), pictures(sources, options.size, skipped), options.k, sources=sources, size=options.size)
+        table.save(output)
+    except (ImageError, StatisticsError, WeightsError, OSError) as error:
+        return _fail(error, 2)
+    for source, reason in skipped:
+        print(f"left out: {reason}", file=sys.stderr)
+    print(f"done: {output}, the {options.k} strongest units of {sum(map(len, table.values.values())):,} channels "
+          f"over {len(sources) - len(skipped)} pictures")
     return 0
 
 

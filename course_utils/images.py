@@ -112,6 +112,15 @@ def resize(image, size):
     return F.interpolate(image, target, mode="bicubic", antialias=True).clamp(0, 1)
 
 
+def load_square(source, size):
+    """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
+    image = load_image(source)
+    height, width = image.shape[2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return resize(image[:, :, top:top + side, left:left + side], (size, size))
+
+
 def _target(height, width, size):
     """(H, W) of a picture after resizing to `size`."""
     if size is None:

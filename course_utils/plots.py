@@ -2,9 +2,13 @@
 import itertools
 import textwrap
 
+import torch
+import torch.nn.functional as F
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from course_utils.deconvnet import cut
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
@@ -102,4 +106,111 @@ def feature_maps(features, count=5, height=1.5):
             axis.imshow(maps[0, channel].detach().cpu(), cmap="magma")
             axis.set_title(f"{layer}, map {channel}", fontsize=9)
             axis.axis("off")
+    return figure
+
+
+def around_grey(projections, share=0.99):
+    """Pictures of projections (N, 3, H, W), whose values have both signs: zero becomes mid-grey.
+
+    Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not zero.
+    """
+    pictures = torch.full_like(projections, 0.5)
+    for picture, projection in zip(pictures, projections):
+        sizes = projection[projection != 0].abs()
+        if len(sizes):
+            picture += projection / (2 * torch.quantile(sizes, share))
+    return pictures.clamp(0, 1)
+
+
+def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
+    """The part of a picture in a `Box` as a tile (1, 3, side, side); what lies outside the picture is hatched.
+
+    `finish` makes a picture of the part once it has its size: `around_grey` does that for a projection.
+    """
+    patch, inside = cut(image, box, 0), cut(torch.ones_like(image[:, :1]), box, 0)
+    shrink = {"mode": "bicubic", "antialias": True} if patch.shape[2] > side else {}          # enlarged pixels stay squares
+    hatching = 0.75 + 0.2 * ((torch.arange(side)[:, None] + torch.arange(side)) // 4 % 2)
+    return torch.where(F.interpolate(inside, (side, side)) > 0, finish(F.interpolate(patch, (side, side), **shrink)), hatching.to(patch))
+
+
+def mosaic(tiles, columns, gap=2):
+    """One picture (1, 3, H, W) of equally large tiles (1, 3, h, w), row by row, with white gaps of some pixels."""
+    height, width = tiles[0].shape[2:]
+    rows = -(-len(tiles) // columns)
+    sheet = tiles[0].new_ones(1, 3, rows * (height + gap) - gap, columns * (width + gap) - gap)
+    for n, picture in enumerate(tiles):
+        top, left = n // columns * (height + gap), n % columns * (width + gap)
+        sheet[:, :, top:top + height, left:left + width] = picture
+    return sheet
+
+
+def boxes_on_photo(image, boxes, height=4.0):
+    """A photo with receptive fields drawn on it; where they reach beyond the photo, the padding is hatched.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        boxes: {label: Box}.
+        height: of the figure, in inches.
+    """
+    tall, wide = image.shape[2:]
+    top, left = min(0, *(box.top for box in boxes.values())), min(0, *(box.left for box in boxes.values()))
+    bottom, right = max(tall, *(box.bottom for box in boxes.values())), max(wide, *(box.right for box in boxes.values()))
+    figure = Figure(figsize=(height * (right - left) / (bottom - top) + 1.6, height), layout="constrained")
+    axis = figure.subplots()
+    axis.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, facecolor="white", edgecolor="lightgrey", hatch="///"))
+    axis.imshow(image[0].permute(1, 2, 0).cpu(), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
+    for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
+        axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
+                                 edgecolor="white", lw=3.5, zorder=3))
+        axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
+                                 edgecolor=colour, lw=2, zorder=4, label=label))
+    axis.set(xlim=(left - 1, right), ylim=(bottom, top - 1))
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
+    axis.tick_params(labelsize=8)
+    return figure
+
+
+def score_map(image, occlusions, box, height=3.0):
+    """A photo with a unit's field, and occlusion scores against the place of the square.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        occlusions: {label: Occlusion}.
+        box: `Box` of the field.
+        height: of the figure, in inches.
+    """
+    tall, wide = image.shape[2:]
+    figure = Figure(figsize=((1 + 1.25 * len(occlusions)) * height * wide / tall, height), layout="constrained")
+    photo, *maps = figure.subplots(1, 1 + len(occlusions))
+    photo.imshow(image[0].permute(1, 2, 0).cpu(), interpolation="nearest")
+    inside = box.clip(tall, wide)
+    photo.add_patch(Rectangle((inside.left - 0.5, inside.top - 0.5), inside.right - inside.left, inside.bottom - inside.top, fill=False,
+                              edgecolor="white", lw=2))
+    photo.set_title("photo and field of the unit", fontsize=9)
+    for axis, (label, occlusion) in zip(maps, occlusions.items()):
+        half = [(places[1] - places[0]) / 2 if len(places) > 1 else 0.5 for places in (occlusion.rows, occlusion.columns)]
+        extent = (occlusion.columns[0] - half[1], occlusion.columns[-1] + half[1], occlusion.rows[-1] + half[0], occlusion.rows[0] - half[0])
+        drawn = axis.imshow(occlusion.scores / occlusion.before, cmap="magma", vmin=0, extent=extent)
+        axis.set_title(f"{label}, share left", fontsize=9)
+        axis.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))
+        figure.colorbar(drawn, ax=axis, shrink=0.8)
+    return figure
+
+
+def labelled_curves(curves, labels, height=3.2):
+    """Curves over the same labelled places, such as layers.
+
+    Args:
+        curves: {name: list of numbers}.
+        labels: of the places, in order.
+        height: of the figure, in inches.
+    """
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axis = figure.subplots()
+    for colour, marker, (name, values) in zip(itertools.cycle(COLOURS), itertools.cycle("osD^v"), curves.items()):
+        axis.plot(range(len(labels)), values, color=colour, marker=marker, markersize=5, label=name)
+    axis.set_xticks(range(len(labels)), labels, rotation=60, fontsize=8)
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False)
     return figure

@@ -68,23 +68,29 @@ class VGG19(nn.Module):
         unknown = [name for name in wanted if name not in LAYERS]
         if unknown:
             raise ValueError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        if not wanted:
+            return {}
+        found = {name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted}
+        return {name: found[name] for name in wanted}
+
+    def walk(self, image, last):
+        """Iterator of (name, activation) from conv1_1 to the layer `last`, for work that keeps few activations.
+
+        Args and errors as in `features`.
+        """
+        names = LAYERS[:LAYERS.index(last) + 1]
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")
         if not image.is_floating_point():
             raise ValueError(f"The network takes floating-point numbers from 0 to 1, not {image.dtype}: divide bytes by 255.")
-        if not wanted:
-            return {}
-        depth = max(map(LAYERS.index, wanted)) + 1
-        smallest = 2 ** sum(name.startswith("pool") for name in LAYERS[:depth])
+        smallest = 2 ** sum(name.startswith("pool") for name in names)
         if min(image.shape[2:]) < smallest:
             raise ValueError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
-                             f"{LAYERS[depth - 1]}: at least {smallest} × {smallest} are needed.")
-        activation, found = image - self.mean, {}
-        for name in LAYERS[:depth]:
+                             f"{last}: at least {smallest} × {smallest} are needed.")
+        activation = image - self.mean
+        for name in names:
             activation = getattr(self, name)(activation)
-            if name in wanted:
-                found[name] = activation
-        return {name: found[name] for name in wanted}
+            yield name, activation
 
 
 def vgg19(weights="caffe", pooling="max"):

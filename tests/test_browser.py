@@ -1,5 +1,6 @@
 """The course as a student meets it: JupyterLab in a real browser, opened by the `lab` command. Leaves build/screenshots/."""
 import re
+import shutil
 import time
 
 import pytest
@@ -68,6 +69,54 @@ def test_lesson_0(page, lab):
     changes(lambda: (widget.get_by_label("down, %").fill("10"), page.keyboard.press("Enter")))
     changes(lambda: (widget.get_by_label("across, %").fill("90"), page.keyboard.press("Enter")))
     shoot(page, "lesson0_widget")
+    assert browser.errors(page) == []
+
+
+def test_lesson_1(page, lab, tmp_path):
+    browser.open_notebook(page, lab, "notebooks/01_what_a_layer_sees.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson1")
+    view = cell(page, "264, table, net)")
+    view.scroll_into_view_if_needed()
+    sheet, place = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(2)
+
+    def changes(action, picture=sheet, says="."):
+        before = picture.get_attribute("src")
+        action()
+        expect(picture).not_to_have_attribute("src", before, timeout=10_000)
+        expect(picture).to_have_attribute("alt", re.compile(says), timeout=10_000)
+
+    def type_in(label, text):
+        view.get_by_label(label, exact=True).fill(text)
+        page.keyboard.press("Enter")
+
+    def drag(number):                       # the handle of a slider, by the keyboard
+        view.locator(".noUi-handle").nth(number).focus()
+        page.keyboard.press("ArrowRight")
+
+    changes(lambda: view.get_by_role("button", name="Next").click(), says="channel 265 of relu4_1")
+    changes(lambda: view.get_by_role("button", name="Previous").click(), says="channel 264 of relu4_1")
+    changes(lambda: type_in("channel", "7"), says="channel 7 ")
+    changes(lambda: view.get_by_label("layer").select_option("relu3_1"), says="of relu3_1")
+    changes(lambda: type_in("units", "4"), says="4 strongest")
+    changes(lambda: view.get_by_label("show").select_option("patches"), says="^The patches of")
+    changes(lambda: view.get_by_label("show").select_option("projections"), says="^The projections")
+    changes(lambda: view.get_by_label("rule").select_option("guided"), says="guided")
+    shoot(page, "lesson1_widget")
+    changes(lambda: view.get_by_label("photo").select_option("koala"), place)
+    changes(lambda: drag(0), place)
+    changes(lambda: drag(1), place)
+    changes(lambda: view.get_by_role("button", name="Strongest place").click(), place)
+    shoot(page, "lesson1_place")
+    for number, name in enumerate(("animal_koala", "fish_3")):
+        shutil.copy(ROOT / "data" / "photos" / f"{name}.webp", tmp_path / f"{number}.webp")
+    type_in("own folder", str(tmp_path))
+    changes(lambda: view.get_by_role("button", name="Search it").click(), says="2 strongest")
+    began = time.monotonic()
+    changes(lambda: view.get_by_role("button", name="Surprise me").click())
+    assert time.monotonic() - began < 5
+    shoot(page, "lesson1_surprise")
     assert browser.errors(page) == []
 
 

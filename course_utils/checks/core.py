@@ -116,6 +116,8 @@ class _Outcome(NamedTuple):
 def _clone(argument):
     if isinstance(argument, torch.Tensor):
         return argument.clone()
+    if isinstance(argument, list):
+        return list(map(_clone, argument))
     return {key: _clone(value) for key, value in argument.items()} if isinstance(argument, dict) else argument
 
 
@@ -128,6 +130,8 @@ def _tensors(argument):
 def _unchanged(after, before):
     if isinstance(before, dict):
         return after.keys() == before.keys() and all(_unchanged(after[key], before[key]) for key in before)
+    if isinstance(before, list):
+        return len(after) == len(before) and all(map(_unchanged, after, before))
     return not isinstance(before, torch.Tensor) or (after.shape == before.shape and torch.equal(after, before))
 
 

@@ -69,6 +69,12 @@ class Job:
             threading.Thread(target=self._run, daemon=True, name="Job").start()
         return self
 
+    def restart(self):
+        """Give up what is running, after its present step, and begin anew."""
+        self.stop()
+        self._done.wait()
+        return self.start()
+
     def stop(self):
         """Ask the job to end after its present step."""
         self._stop.set()

@@ -1,0 +1,221 @@
+"""Statistics of a network over a data set: in one pass, in bounded memory, mergeable between workers."""
+import io
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm.auto import tqdm
+
+from course_utils.images import DATA, READABLE, ImageError, load_square
+from course_utils.vgg import LAYERS
+
+RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
+TOP_FILE = DATA / "top_activations.npz"
+SIZE = 224              # pixels: what VGG-19 was trained with
+NOWHERE = -1            # in place of picture, row and column where a data set has fewer than k pictures
+MOST = 2**16            # rows and columns are below this, so that a place fits into one whole number
+
+
+class StatisticsError(ValueError):
+    """Statistics that cannot be made, merged or read; the message says what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class TopActivations:
+    """The k strongest units of every channel of some layers. `a + b` merges the results of two parts of a data set.
+
+    Attributes:
+        values: {layer: (C, k)} of the type of the network, the strongest first; −∞ where there are fewer than k.
+        places: {layer: (C, k, 3)} int64: number of the picture, row and column of the unit; −1 where there is none.
+            Equal values stand in the order of their places.
+        sources: where picture number n came from, as text; () if unknown.
+        size: side of the square pictures, in pixels (see `pictures`).
+    """
+    values: dict
+    places: dict
+    sources: tuple = ()
+    size: int = SIZE
+
+    @property
+    def k(self):
+        return next(iter(self.values.values())).shape[1]
+
+    def __add__(self, other):
+        if not isinstance(other, TopActivations):
+            return NotImplemented
+        if self.k != other.k or list(self.values) != list(other.values):
+            raise StatisticsError("These two differ in k or in their layers: mine both parts with the same settings.")
+        if (self.sources, self.size) != (other.sources, other.size):
+            raise StatisticsError("These two number or cut their pictures differently: give both parts the same sources and size.")
+        merged = {layer: _best(torch.cat([self.values[layer], other.values[layer]], 1),
+                               torch.cat([self.places[layer], other.places[layer]], 1), self.k) for layer in self.values}
+        return TopActivations({layer: values for layer, (values, _) in merged.items()},
+                              {layer: places for layer, (_, places) in merged.items()}, self.sources, self.size)
+
+    def save(self, path):
+        """Write a compressed .npz file, without pickle; the same contents give the same bytes."""
+        arrays = {"sources": np.array(self.sources, dtype=str), "size": np.array(self.size)}
+        for layer in self.values:
+            arrays[f"{layer}.values"] = self.values[layer].numpy()
+            arrays[f"{layer}.places"] = self.places[layer].numpy().astype(np.int32)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        Path(path).write_bytes(buffer.getvalue())           # all at once
+
+    @classmethod
+    def load(cls, path=TOP_FILE):
+        """Read what `save` wrote; without a path, the table of the bundled photos."""
+        try:
+            with np.load(Path(path), allow_pickle=False) as file:
+                layers = [name.removesuffix(".values") for name in file.files if name.endswith(".values")]
+                return cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
+                           {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
+                           tuple(file["sources"].tolist()), int(file["size"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise StatisticsError(f"'{path}' is not a table of strongest units ({error}): make it with "
+                                  "`python3 -m course_utils top -o FILE`.") from error
+
+
+def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), size=SIZE,
+                    progress=True):
+    """The k strongest units of all channels of all `layers`, in one pass over a data set of any size.
+
+    The result depends neither on the batch size nor on the order of the numbered pictures (but for the rounding of the
+    convolutions, which may decide between near ties), and what is kept in memory depends only on k and the number of
+    channels (Zeiler & Fergus 2014, section 4: "the top 9 activations").
+
+    Args:
+        net: from `vgg19()`.
+        images: iterable of pictures (1, 3, H, W) or (3, H, W), numbered as they come, or of pairs (number, picture), as
+            from `pictures`. They may differ in size; neighbours of the same size share a batch.
+        k: how many units to keep for each channel.
+        per_image: how many of them may lie in one picture; None: any number.
+        layers: names of layers.
+        batch_size: pictures that are computed together.
+        sources, size: what the result says about them (see `TopActivations`).
+        progress: show a progress bar.
+    Returns:
+        TopActivations, on the CPU.
+    Raises:
+        StatisticsError: no picture, a bad setting, or activations that are not finite.
+    """
+    result = None
+    total = len(images) if hasattr(images, "__len__") else len(sources) or None
+    with tqdm(total=total, unit="picture", disable=not progress) as bar:
+        for done, result in mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources, size=size):
+            bar.update(done - bar.n)
+    if result is None:
+        raise StatisticsError("There is no picture to look at: give at least one.")
+    return result
+
+
+def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), size=SIZE):
+    """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
+    layers = sorted(layers, key=LAYERS.index)
+    if not layers or min(k, batch_size, 1 if per_image is None else per_image) < 1:
+        raise StatisticsError("k, per_image and batch_size are whole numbers above 0, and at least one layer is needed.")
+    per_image, done, result = min(per_image or k, k), 0, None
+    for numbers, batch in batches(images, batch_size):
+        values, places = {}, {}
+        with torch.inference_mode():
+            for name, maps in net.walk(batch.to(net.mean), layers[-1]):
+                if name in layers:
+                    so_far = (result.values[name], result.places[name]) if result else _nothing(maps.shape[1], k, maps.dtype)
+                    values[name], places[name] = _update(*so_far, maps, numbers, per_image, name)
+        done += len(numbers)
+        result = TopActivations(values, places, tuple(map(str, sources)), size)
+        yield done, result
+
+
+def _nothing(channels, k, dtype):
+    return torch.full((channels, k), -math.inf, dtype=dtype), torch.full((channels, k, 3), NOWHERE)
+
+
+def _update(values, places, maps, numbers, per_image, name):
+    """The k best of what was known and of a batch of maps (N, C, H, W) of the pictures with these numbers (N,)."""
+    strongest = maps.amax((2, 3)).cpu()
+    if not strongest.isfinite().all():
+        picture = numbers[(~strongest.isfinite()).any(1)][0].item()
+        raise StatisticsError(f"Picture {picture} gives activations in {name} that are not finite: leave it out.")
+    # only maps whose maximum can still enter the list are searched for its place; soon these are few
+    picture, channel = (strongest >= values[:, -1]).nonzero(as_tuple=True)
+    rows = maps[picture.to(maps.device), channel.to(maps.device)].flatten(1)
+    if per_image == 1:
+        index = rows.argmax(1, keepdim=True).cpu()                       # the first of equal ones
+        best = strongest[picture, channel, None]
+    else:
+        best, index = (part[:, :per_image].cpu() for part in rows.sort(dim=1, descending=True, stable=True))
+    found = torch.full((*strongest.shape, best.shape[1]), -math.inf, dtype=maps.dtype)
+    where = torch.full((*found.shape, 3), NOWHERE)
+    found[picture, channel] = best
+    where[picture, channel] = torch.stack([numbers[picture, None].expand_as(index), index // maps.shape[3], index % maps.shape[3]], 2)
+    return _best(torch.cat([values, found.permute(1, 0, 2).flatten(1)], 1),
+                 torch.cat([places, where.permute(1, 0, 2, 3).flatten(1, 2)], 1), values.shape[1])
+
+
+def _best(values, places, k):
+    """The k largest of each row, equal ones in the order of their places; a place that occurs twice counts once."""
+    picture, row, column = places.unbind(2)
+    order = ((picture * MOST + row) * MOST + column).argsort(dim=1, stable=True)
+    values, places = values.gather(1, order), places.gather(1, order[..., None].expand_as(places))
+    twice = (places[:, 1:] == places[:, :-1]).all(2)
+    values = torch.cat([values[:, :1], values[:, 1:].masked_fill(twice, -math.inf)], 1)
+    order = values.argsort(dim=1, descending=True, stable=True)[:, :k]
+    values, places = values.gather(1, order), places.gather(1, order[..., None].expand(-1, -1, 3))
+    return values, places.masked_fill((values == -math.inf)[..., None], NOWHERE)
+
+
+# --- pictures, one after the other --------------------------------------------------------------------------
+
+def pictures_in(folder):
+    """Sorted paths of the picture files of a folder, as text. Raises StatisticsError where there is none."""
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
+    found = sorted(str(path) for path in folder.iterdir() if path.suffix.lower() in known)
+    if not found:
+        raise StatisticsError(f"There is no picture in the folder '{folder}': it needs .jpg, .png or .webp files.")
+    return found
+
+
+def pictures(sources, size=SIZE, skipped=None):
+    """Iterator of (number, picture): square pictures of a list of sources, loaded one after the other.
+
+    Args:
+        sources: whatever `load_image` takes.
+        size: side of the square, in pixels (see `load_square`).
+        skipped: a list; a source that cannot be read is added to it as (source, reason), and the rest goes on.
+            None: such a source raises ImageError.
+    """
+    for number, source in enumerate(sources):
+        try:
+            picture = load_square(source, size)
+        except ImageError as error:
+            if skipped is None:
+                raise
+            skipped.append((source, str(error)))
+        else:
+            yield number, picture
+
+
+def batches(images, size):
+    """Iterator of (numbers (n,), batch (n, 3, H, W)): neighbours of the same shape together, `size` at most."""
+    numbered = (item if isinstance(item, tuple) else (number, item) for number, item in enumerate(images))
+    group = []
+    for number, picture in numbered:
+        picture = picture if picture.ndim == 4 else picture[None]
+        if group and (len(group) == size or picture.shape != group[0][1].shape):
+            yield _stack(group)
+            group = []
+        group.append((number, picture))
+    if group:
+        yield _stack(group)
+
+
+def _stack(group):
+    return torch.tensor([number for number, _ in group]), torch.cat([picture for _, picture in group])

@@ -1,0 +1,212 @@
+"""Strongest units: against brute force, whatever the batches, the order and the parts; the table of the bundled photos."""
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from course_utils.images import load_image, load_square, photos, save_image
+from course_utils.setup import ROOT
+from course_utils.statistics import (
+    RECTIFIED, StatisticsError, TopActivations, batches, mine, pictures, pictures_in, top_activations)
+from course_utils.vgg import vgg19
+
+LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
+NAMES = photos()[::12]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [load_square(name, 40) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def levels(images):
+    """The pictures in eight grey levels, as whole numbers."""
+    return [(image.double() * 7).round() for image in images]
+
+
+def same(a, b):
+    return all(torch.equal(a.places[layer], b.places[layer]) and torch.equal(a.values[layer], b.values[layer]) for layer in a.values)
+
+
+@pytest.fixture(scope="module")
+def exact_net():
+    """Filters of −1, 0 and 1 in float64: whole numbers in, whole numbers out, without rounding, and with many ties."""
+    net = vgg19().double()
+    for name, parameter in net.named_parameters():
+        size = parameter.abs()
+        parameter.copy_(parameter.sign() * (size > size.quantile(0.6) if size.numel() < 1e6 else size > size.mean()))
+    net.mean.zero_()
+    return net
+
+
+def brute_force(net, images, k, per_image, layers=LAYERS):
+    """All units of each channel, sorted in Python."""
+    values, places = {}, {}
+    for layer in layers:
+        maps = torch.stack([net.features(image, [layer])[layer][0] for image in images])
+        values[layer], places[layer] = [], []
+        for channel in range(maps.shape[1]):
+            units = []
+            for n, one in enumerate(maps[:, channel]):
+                rows = [(-value, n, i // one.shape[1], i % one.shape[1]) for i, value in enumerate(one.flatten().tolist())]
+                units += sorted(rows)[:per_image]
+            best = sorted(units)[:k]
+            values[layer].append([-unit[0] for unit in best])
+            places[layer].append([unit[1:] for unit in best])
+    return TopActivations({name: torch.tensor(v, dtype=net.mean.dtype) for name, v in values.items()}, {name: torch.tensor(p) for name, p in places.items()})
+
+
+@pytest.mark.parametrize("per_image", [1, 3, None])
+@pytest.mark.parametrize("batch_size", [1, 7, 32])
+def test_mining_is_brute_force(exact_net, levels, per_image, batch_size):
+    expected = brute_force(exact_net, levels, 5, per_image)
+    assert same(top_activations(exact_net, levels, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
+    order = torch.randperm(len(levels), generator=torch.Generator().manual_seed(batch_size)).tolist()
+    shuffled = [(n, levels[n]) for n in order]
+    assert same(top_activations(exact_net, shuffled, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
+
+
+def test_mining_with_the_real_network(net, images):
+    one, seven = (top_activations(net, images, 5, layers=LAYERS, batch_size=size, progress=False) for size in (1, 7))
+    expected = brute_force(net, images, 5, 1)
+    for table in (one, seven):
+        for layer in LAYERS:
+            assert torch.allclose(table.values[layer], expected.values[layer], rtol=1e-4)
+            assert (table.places[layer] == expected.places[layer]).float().mean() > 0.99
+
+
+def test_ties_are_broken_by_picture_and_place(net):
+    """Pictures of one colour: inner units are all equal, and equal pictures tie with each other."""
+    flat = [torch.full((1, 3, 12, 12), 0.7)] * 4
+    table = top_activations(net, [(n, flat[n]) for n in (3, 1, 2, 0)], 3, layers=["relu1_1"], batch_size=2, progress=False)
+    assert (table.places["relu1_1"][:, :, 0] == torch.tensor([0, 1, 2])).all()
+    many = top_activations(net, flat[:1], 200, None, layers=["relu1_1"], progress=False)
+    for values, places in zip(many.values["relu1_1"], many.places["relu1_1"]):
+        keys = [(-value, *place) for value, place in zip(values.tolist(), places.tolist()) if value > -math.inf]
+        assert len(keys) == 144 and keys == sorted(keys)
+
+
+def test_parts_can_be_merged(exact_net, levels):
+    images, net = levels, exact_net
+    whole = top_activations(net, images, 4, layers=LAYERS, progress=False)
+    numbered = list(enumerate(images))
+    parts = [top_activations(net, part, 4, layers=LAYERS, progress=False) for part in (numbered[:2], numbered[2:9], numbered[9:])]
+    assert same(parts[0] + parts[1] + parts[2], whole) and same(parts[2] + (parts[0] + parts[1]), whole)
+    assert same(whole + parts[1], whole) and same(whole + whole, whole)              # work done twice counts once
+    with pytest.raises(StatisticsError, match="differ in k"):
+        whole + top_activations(net, images[:1], 3, layers=LAYERS, progress=False)
+    with pytest.raises(StatisticsError, match="number or cut"):
+        whole + top_activations(net, images[:1], 4, layers=LAYERS, progress=False, sources=["a"])
+    with pytest.raises(TypeError):
+        whole + 1
+
+
+def test_fewer_pictures_than_k(net, images):
+    table = top_activations(net, images[:2], 4, layers=["relu2_1"], progress=False)
+    assert (table.values["relu2_1"][:, 2:] == -math.inf).all() and (table.places["relu2_1"][:, 2:] == -1).all()
+    assert (table.places["relu2_1"][:, :2] >= 0).all()
+
+
+def test_pictures_of_different_sizes(net):
+    mixed = [load_image(name, size) for name, size in zip(NAMES, (40, 40, 48, (33, 50), 40))]
+    assert [len(numbers) for numbers, _ in batches(mixed, 8)][:1] == [1 if mixed[0].shape != mixed[1].shape else 2]
+    table = top_activations(net, mixed, 2, layers=["relu2_1"], progress=False)
+    for channel in (0, 50):
+        best = [max((value, n) for n, image in enumerate(mixed) for value in [net.features(image, ["relu2_1"])["relu2_1"][0, channel].max().item()])]
+        assert table.places["relu2_1"][channel, 0, 0] == best[0][1]
+        assert table.values["relu2_1"][channel, 0].item() == pytest.approx(best[0][0], rel=1e-4)
+
+
+def test_what_is_kept_depends_on_k_alone(net, images):
+    sizes = [sum(values.numel() for values in table.values.values()) + sum(places.numel() for places in table.places.values())
+             for _, table in mine(net, images * 3, 4, layers=LAYERS, batch_size=5)]
+    assert len(sizes) == -(-3 * len(images) // 5) and len(set(sizes)) == 1
+
+
+def test_bad_input(net, images):
+    with pytest.raises(StatisticsError, match="no picture"):
+        top_activations(net, [], progress=False)
+    for wrong in (dict(k=0), dict(per_image=0), dict(batch_size=0), dict(layers=[])):
+        with pytest.raises(StatisticsError, match="above 0"):
+            top_activations(net, images, progress=False, **wrong)
+    with pytest.raises(StatisticsError, match="Picture 1 gives activations in relu1_2 that are not finite"):
+        top_activations(net, [images[0], images[1] * math.nan], layers=LAYERS, progress=False)
+
+
+def test_saving_and_loading(net, images, tmp_path):
+    table = top_activations(net, images, 3, layers=LAYERS, sources=NAMES, size=40, progress=False)
+    table.save(tmp_path / "a.npz")
+    table.save(tmp_path / "b.npz")
+    again = TopActivations.load(tmp_path / "a.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert same(again, table) and again.sources == tuple(NAMES) and again.size == 40 and again.k == 3
+    (tmp_path / "a.npz").write_bytes(b"PK nothing")
+    for path in (tmp_path / "a.npz", tmp_path / "none.npz"):
+        with pytest.raises(StatisticsError, match="is not a table of strongest units"):
+            TopActivations.load(path)
+
+
+def test_the_table_of_the_bundled_photos(net):
+    """A part of it made anew: what a few photos contribute is what the table says of them, and nothing is missing."""
+    table = TopActivations.load()
+    assert list(table.values) == list(RECTIFIED) and sum(map(len, table.values.values())) == 5504
+    assert table.sources == tuple(photos()) and table.size == 224 and table.k == 9
+    some = [7, 30, 77, 120, 148]
+    part = top_activations(net, [(n, load_square(table.sources[n], 224)) for n in some], 9, progress=False)
+    for layer in RECTIFIED:
+        values, places, own = table.values[layer], table.places[layer], part.values[layer][:, :len(some)]
+        assert (values[:, 1:] <= values[:, :-1]).all() and (values > 0).all()
+        listed = torch.isin(places[:, :, 0], torch.tensor(some))
+        for channel in range(len(values)):
+            found, last = own[channel], values[channel, -1]
+            assert torch.allclose(values[channel][listed[channel]], found[:listed[channel].sum()], rtol=1e-3)
+            assert (found[listed[channel].sum():] <= last * (1 + 1e-3)).all()
+        shared = sum(place in part.places[layer][channel].tolist() for channel in range(len(values))
+                     for place in places[channel][listed[channel]].tolist())
+        assert shared >= 0.99 * listed.sum()                    # a near tie may fall differently on another processor
+
+
+def test_squares(tmp_path):
+    wide = torch.zeros(1, 3, 20, 60)
+    wide[:, :, :, 20:40] = torch.rand(1, 3, 20, 20)
+    save_image(wide, tmp_path / "wide.png")
+    square = load_square(tmp_path / "wide.png", 20)
+    assert square.shape == (1, 3, 20, 20) and torch.allclose(square, wide[:, :, :, 20:40], atol=1 / 255)
+    assert load_square(tmp_path / "wide.png", 7).shape == (1, 3, 7, 7)
+
+
+def test_broken_pictures_are_named_and_left_out(tmp_path):
+    Image.new("RGB", (30, 40), "red").save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (30, 40), "blue").save(tmp_path / "c.webp")
+    (tmp_path / "notes.txt").write_text("nothing")
+    sources, skipped = pictures_in(tmp_path), []
+    assert [source[-5:] for source in sources] == ["a.png", "b.jpg", ".webp"]
+    assert [number for number, _ in pictures(sources, 24, skipped)] == [0, 2] and skipped[0][0].endswith("b.jpg") and "b.jpg" in skipped[0][1]
+    with pytest.raises(ValueError, match=r"b\.jpg"):
+        list(pictures(sources, 24))
+
+
+def test_folders_without_pictures(tmp_path):
+    for folder, message in ((tmp_path / "none", "no folder"), (tmp_path, "no picture")):
+        with pytest.raises(StatisticsError, match=message):
+            pictures_in(folder)
+
+
+def test_command(tmp_path):
+    for n, name in enumerate(NAMES[:3]):
+        Image.open(ROOT / "data" / "photos" / f"{name}.webp").save(tmp_path / f"{n}.png")
+    (tmp_path / "x.jpg").write_bytes(b"no picture")
+    command = [sys.executable, "-m", "course_utils", "top"]
+    done = subprocess.run([*command, tmp_path, "-o", tmp_path / "t.npz", "--size", "64", "-k", "2"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "5,504 channels over 3 pictures" in done.stdout and "left out: " in done.stderr and "x.jpg" in done.stderr
+    table = TopActivations.load(tmp_path / "t.npz")
+    assert table.k == 2 and table.size == 64 and len(table.sources) == 4
+    for arguments, message in (([tmp_path], "Say with -o"), ([tmp_path / "none", "-o", tmp_path / "u.npz"], "no folder"),
+                               ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"), ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
+        failed = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
+        assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr and not (tmp_path / "u.npz").exists()
