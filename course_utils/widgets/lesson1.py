@@ -124,7 +124,7 @@ class Units(View):
         self._layer_changed(None)
         super().__init__([
             w.HBox([self.layer, self.channel, self.previous, self.next, self.surprise]), w.HBox([self.k, self.what, self.rule]),
-            self.text, self.sheet, w.HBox([self.photo, self.row, self.column, self.strongest]), self.place,
+            self.text, self.sheet, w.HBox([self.photo, self.strongest]), w.HBox([self.row, self.column]), self.place,
             w.HBox([self.folder, self.start, self.stop, self.progress]), self.messages,
         ], "the strongest patches of any channel with their projections, and any unit on any photo.")
 
@@ -144,7 +144,7 @@ class Units(View):
         self.start = w.Button(description="Search it", icon="search", tooltip="Find the strongest units in the pictures of this folder")
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep what was found so far")
         self.progress = w.IntProgress(description="progress")
-        self.text, self.sheet, self.place, self.messages = w.Label(), w.HTML(), w.HTML(), Messages()
+        self.text, self.sheet, self.place, self.messages = w.HTML(), w.HTML(), w.HTML(), Messages()
 
     def _sources(self):
         broken = {source for source, _ in self._skipped}
