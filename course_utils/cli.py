@@ -58,7 +58,7 @@ def parser():
         "FOLDER, over the bundled photos: this makes data/top_activations.npz.")
     table.add_argument("folder", nargs="?", metavar="FOLDER", help="a folder of pictures (default: the bundled photos)")
     table.add_argument("-o", "--output", metavar="FILE.npz", help="table to write (default: data/top_activations.npz, for the bundled photos)")
-    table.add_argument("--size", type=_whole(16, 4096), default=224, help="side of the squares that are looked at, in pixels (default: %(default)s)")
+    table.add_argument("--size", type=_whole(16, 1024), default=224, help="side of the squares that are looked at, in pixels (default: %(default)s)")
     table.add_argument("-k", type=_whole(1, 1000), default=9, help="units to keep for each channel (default: %(default)s)")
     table.set_defaults(function=run_top)
     return top
@@ -167,27 +167,48 @@ def run_transfer(options):
 
 
 def run_top(options):
-    from course_utils.images import ImageError, photos
-    from course_utils.statistics import TOP_FILE, StatisticsError, pictures, pictures_in, top_activations
-    from course_utils.vgg import WeightsError, vgg19
-    if options.folder and not options.output:
-        return _fail("Say with -o FILE.npz where to write the table of your own folder.", 2)
-    output, skipped = Path(options.output or TOP_FILE).expanduser(), []
-    if output.suffix != ".npz":
-        return _fail(f"'{output}' is a table: let its name end in .npz.", 2)
-    if not output.parent.is_dir():
-        return _fail(f"The folder '{output.parent}' does not exist: make it first, or write elsewhere.", 2)
+    from course_utils.images import ImageError, check_writable, photos
+    from course_utils.statistics import TOP_FILE, StatisticsError, pictures, pictures_in
+    from course_utils.vgg import WeightsError
+    if options.output is None and (options.folder is not None or (options.size, options.k) != (224, 9)):
+        return _fail("Say with -o FILE.npz where to write your own table.", 2)
+    skipped = []
     try:
-        sources = pictures_in(options.folder) if options.folder else photos()
-        table = top_activations(vgg19(), pictures(sources, options.size, skipped), options.k, sources=sources, size=options.size)
+        output = check_writable(options.output or TOP_FILE, (".npz",))
+        sources = photos() if options.folder is None else pictures_in(options.folder)
+        table, done = _mine(pictures(sources, options.size, skipped), sources, options.k)
         table.save(output)
     except (ImageError, StatisticsError, WeightsError, OSError) as error:
         return _fail(error, 2)
-    for source, reason in skipped:
-        print(f"left out: {reason}", file=sys.stderr)
-    print(f"done: {output}, the {options.k} strongest units of {sum(map(len, table.values.values())):,} channels "
-          f"over {len(sources) - len(skipped)} pictures")
+    except RuntimeError as error:
+        if "memory" not in str(error):
+            raise
+        return _fail(f"The memory is not enough for pictures of {options.size} pixels: take a smaller --size.", 2)
+    finally:
+        for _, reason in skipped:
+            print(f"left out: {reason}", file=sys.stderr)
+    print(f"{'done' if done + len(skipped) == len(sources) else 'stopped early'}: {output}, the {options.k} strongest units of "
+          f"{sum(map(len, table.values.values())):,} channels over {done} pictures")
     return 0
+
+
+def _mine(images, sources, k):
+    """Mine with a progress bar; Ctrl-C keeps what was found so far. The table, and the number of pictures in it."""
+    from tqdm import tqdm
+
+    from course_utils.statistics import StatisticsError, mine
+    from course_utils.vgg import vgg19
+    done, table = 0, None
+    with tqdm(total=len(sources), unit="picture", dynamic_ncols=True) as bar:
+        try:
+            for done, table in mine(vgg19(), images, k, sources=sources, batch_size=4):
+                bar.update(done - bar.n)
+        except KeyboardInterrupt:
+            if table is None:
+                raise
+    if table is None:
+        raise StatisticsError("None of the pictures could be read: give others.")
+    return table, done
 
 
 def _fail(message, code):

@@ -1,129 +1,23 @@
-"""What a unit sees: its receptive field, its projection back to the pixels, and what happens when a part is hidden.
+"""What a unit sees: its projection back to the pixels, and what happens when a part is hidden.
 
+Which pixels it sees at all is told by `receptive_field` and `patch_box` of `course_utils.receptive`.
 M. Zeiler, R. Fergus: Visualizing and understanding convolutional networks, ECCV 2014, arXiv:1311.2901.
-A unit is one position of one channel of a layer: channel k, position (y, x), row before column, counted from 0.
 """
-import functools
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.vgg import LAYERS, VGG19
+from course_utils.receptive import UnitError, chain, geometry, map_size, patch_box, receptive_field
+from course_utils.vgg import VGG19
 
 BACKWARD_RULES = {      # what a rectification makes of the signal g on its way back; x was its input on the way there
     "deconvnet": lambda g, x: g.clamp(min=0),                       # Zeiler & Fergus 2014, section 2.1
     "gradient": lambda g, x: g * (x > 0),                           # Simonyan, Vedaldi & Zisserman 2014, section 4
     "guided": lambda g, x: g.clamp(min=0) * (x > 0),                # Springenberg et al. 2015
 }
-
-
-class DeconvnetError(ValueError):
-    """A request whose answer would be silently wrong; the message says why and what to do."""
-
-
-# --- receptive fields --------------------------------------------------------------------------------------
-
-class Field(NamedTuple):
-    """Along each axis, unit y sees the pixels start + y·jump … start + y·jump + size − 1."""
-    size: int           # pixels that a unit sees
-    jump: int           # pixels between the fields of neighbouring units
-    start: int          # first pixel of unit 0; negative: it sees padding
-
-
-class Box(NamedTuple):
-    """Rows top … bottom − 1 and columns left … right − 1 of a picture; what lies outside it is padding."""
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def clip(self, height, width):
-        """The part inside a picture of this size."""
-        return Box(max(self.top, 0), max(self.left, 0), min(self.bottom, height), min(self.right, width))
-
-    def share_outside(self, height, width):
-        """How much of the box is padding, from 0 to 1."""
-        top, left, bottom, right = self.clip(height, width)
-        return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
-
-
-def receptive_field(layer, net=None):
-    """Receptive field of the units of a layer.
-
-    It begins with size 1, jump 1, start 0: a pixel. A layer with kernel κ, stride s and padding p then gives
-    size + (κ − 1)·jump, start − p·jump and jump·s, in this order (Araujo, Norris & Sim, Distill 2019, section 2).
-
-    Args:
-        layer: name of a layer.
-        net: None for VGG-19, or an `nn.Sequential`, whose layers are named '0', '1', …
-    Returns:
-        Field(size, jump, start), in pixels.
-    """
-    size, jump, start = 1, 1, 0
-    for _, module in chain(net or _vgg19(), layer):
-        kernel, stride, padding = geometry(module)
-        size, start, jump = size + (kernel - 1) * jump, start - padding * jump, jump * stride
-    return Field(size, jump, start)
-
-
-def map_size(layer, height, width, net=None):
-    """(H', W') of the feature maps of a layer for pictures of H × W pixels."""
-    for _, module in chain(net or _vgg19(), layer):
-        kernel, stride, padding = geometry(module)
-        height, width = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
-    return height, width
-
-
-def patch_box(layer, y, x, net=None):
-    """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip` and `cut`)."""
-    size, jump, start = receptive_field(layer, net)
-    top, left = start + y * jump, start + x * jump
-    return Box(top, left, top + size, left + size)
-
-
-def cut(image, box, padding=1.0):
-    """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
-    patch = image.new_full((*image.shape[:2], box.bottom - box.top, box.right - box.left), padding)
-    top, left, bottom, right = box.clip(*image.shape[2:])
-    patch[:, :, top - box.top:bottom - box.top, left - box.left:right - box.left] = image[:, :, top:bottom, left:right]
-    return patch
-
-
-@functools.cache
-def _vgg19():
-    with torch.device("meta"):          # the layers without their weights
-        return VGG19()
-
-
-def chain(net, layer):
-    """[(name, module)] of the first layers up to `layer`, for a network that is a plain chain of layers."""
-    if isinstance(net, VGG19):
-        modules = [(name, getattr(net, name)) for name in LAYERS]
-    elif isinstance(net, nn.Sequential):
-        modules = list(net.named_children())
-    else:
-        raise DeconvnetError(f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
-                             "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
-    names = [name for name, _ in modules]
-    if layer not in names:
-        raise DeconvnetError(f"The network has no layer {layer!r}: choose from {', '.join(names[:2])}, …, {names[-1]}.")
-    return modules[:names.index(layer) + 1]
-
-
-def geometry(module):
-    """(kernel, stride, padding) of a layer, in positions of the layer before."""
-    if isinstance(module, (nn.ReLU, nn.Identity, nn.Dropout)):
-        return 1, 1, 0
-    if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-        raise DeconvnetError(f"{type(module).__name__} has no receptive field of a fixed size: end before it.")
-    values = [getattr(module, name) for name in ("kernel_size", "stride", "padding")]
-    sides = {value if isinstance(value, tuple) else (value, value) for value in values if not isinstance(value, str)}
-    if len({*map(type, values)} & {str}) or any(a != b for a, b in sides) or getattr(module, "dilation", 1) not in (1, (1, 1)) \
-            or getattr(module, "ceil_mode", False):
-        raise DeconvnetError(f"{module} is not supported: square kernels, whole-number padding, no dilation, no ceil_mode.")
-    return tuple(value[0] if isinstance(value, tuple) else value for value in values)
+KNOWN = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Identity, nn.Dropout)
 
 
 # --- projection --------------------------------------------------------------------------------------------
@@ -137,7 +31,8 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
 
     Args:
         net: from `vgg19()`, or an `nn.Sequential` of convolutions, rectifications and poolings that do not overlap.
-        image: (N, 3, H, W). N = 1: all units look at this picture; else unit n looks at picture n.
+        image: (N, 3, H, W), of the type and on the device of the network. N = 1: all units look at this picture; else
+            unit n looks at picture n.
         layer: name of a layer.
         channel: a number, or one for each unit.
         position: (y, x), or one for each unit; None takes where each channel is strongest.
@@ -146,19 +41,26 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
     Returns:
         (units, 3, H, W); about half the values are negative, since nothing is rectified after the first layer's filters.
     Raises:
-        DeconvnetError: no such layer, channel, position or rule, or a layer that has no exact way back.
+        UnitError: no such layer, channel, position or rule, or a layer that has no exact way back.
     """
     if backward_rule not in BACKWARD_RULES:
-        raise DeconvnetError(f"There is no backward rule {backward_rule!r}: choose from {', '.join(BACKWARD_RULES)}.")
+        raise UnitError(f"There is no backward rule {backward_rule!r}: choose from {', '.join(BACKWARD_RULES)}.")
     modules = chain(net, layer)
     for name, module in modules:
         _refuse_inexact(name, module)
+    _check_image(net, modules, image)
     channels, positions = _units(net, image, layer, channel, position)
+    at_once = 8 if len(image) == 1 else 1           # units that share a way there; more would fill the memory
+    results = []
     with torch.no_grad():
-        if len(image) == 1:
-            return _project(net, modules, image, layer, channels, positions, BACKWARD_RULES[backward_rule], seed)
-        units = zip(image.split(1), channels, positions)
-        return torch.cat([_project(net, modules, one, layer, [k], [yx], BACKWARD_RULES[backward_rule], seed) for one, k, yx in units])
+        for first in range(0, len(channels), at_once):
+            group = slice(first, first + at_once)
+            one = image if len(image) == 1 else image[group]
+            results.append(_project(net, modules, one, layer, channels[group], positions[group], BACKWARD_RULES[backward_rule], seed))
+    result = torch.cat(results)
+    if not result.isfinite().all():
+        raise UnitError(f"The projection is not finite: {image.dtype} cannot hold it, or the picture has values without a number.")
+    return result
 
 
 def _project(net, modules, image, layer, channels, positions, rule, seed):
@@ -175,7 +77,7 @@ def _project(net, modules, image, layer, channels, positions, rule, seed):
         signal[n, k, y, x] = maps[0, k, y, x] if seed is None else seed
     for step in reversed(trace):
         signal = _back(signal, *step, rule)
-    result = signal.new_zeros(len(channels), 3, height, width)
+    result = signal.new_zeros(len(channels), image.shape[1], height, width)
     result[:, :, top:bottom, left:right] = signal
     return result
 
@@ -219,50 +121,77 @@ def _back(signal, module, x, switches, rule):
 
 
 def _refuse_inexact(name, module):
-    """Raise DeconvnetError for a layer through which the way back would be wrong without anyone's noticing."""
+    """Raise UnitError for a layer through which the way back would be wrong without anyone's noticing."""
+    if type(module).forward not in {kind.forward for kind in KNOWN} and isinstance(module, KNOWN) or module._forward_hooks:
+        raise UnitError(f"The layer {name} does more than a plain {type(module).__bases__[0].__name__}; its way back is not known. "
+                             "Take plain layers, without hooks.")
     if isinstance(module, nn.Dropout) and module.training:
-        raise DeconvnetError(f"The layer {name} drops activations at random: call net.eval() first.")
+        raise UnitError(f"The layer {name} drops activations at random: call net.eval() first.")
     if isinstance(module, nn.AvgPool2d):
-        raise DeconvnetError(f"The layer {name} averages: it has no switches to go back by. Take a network with max pooling.")
-    if not isinstance(module, (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Identity, nn.Dropout)):
-        raise DeconvnetError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
+        raise UnitError(f"The layer {name} averages: it has no switches to go back by. Take a network with max pooling.")
+    if not isinstance(module, KNOWN):
+        raise UnitError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
     kernel, stride, padding = geometry(module)
     if isinstance(module, nn.MaxPool2d) and (stride < kernel or padding):
-        raise DeconvnetError(f"The pooling windows of layer {name} overlap or are padded: unpooling would overwrite values where windows "
+        raise UnitError(f"The pooling windows of layer {name} overlap or are padded: unpooling would overwrite values where windows "
                              "share a maximum. Take a network whose windows do not overlap.")
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
-        raise DeconvnetError(f"The layer {name} pads with {module.padding_mode!r}; only zeros have a plain transpose.")
+        raise UnitError(f"The layer {name} pads with {module.padding_mode!r}; only zeros have a plain transpose.")
+
+
+def _check_image(net, modules, image):
+    """Raise UnitError unless the picture fits the network."""
+    conv = next((module for _, module in modules if isinstance(module, nn.Conv2d)), None)
+    wanted, like = (conv.in_channels, conv.weight) if conv is not None else (image.shape[1], image)
+    if image.ndim != 4 or image.shape[1] != wanted or image.dtype != like.dtype or image.device != like.device:
+        raise UnitError(f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, "
+                             f"not {tuple(image.shape)} as {image.dtype} on {image.device}.")
 
 
 def _units(net, image, layer, channel, position):
     """Lists of channels and positions, one entry for each unit, within the layer's bounds."""
-    if image.ndim != 4 or min(map_size(layer, *image.shape[2:], net)) < 1:
-        raise DeconvnetError(f"A picture of the shape {tuple(image.shape)} is too small for {layer}, or not (N, 3, H, W).")
-    channels = [int(k) for k in torch.as_tensor(channel).reshape(-1)]
-    if position is None:
-        positions = _strongest(net, image, layer, channels)
-    else:
-        positions = [(int(y), int(x)) for y, x in torch.as_tensor(position).reshape(-1, 2)]
-    units = max(len(channels), len(positions), len(image))
-    if {len(channels), len(positions), len(image)} - {1, units}:
-        raise DeconvnetError(f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
+    height, width = map_size(layer, *image.shape[2:], net)
+    if min(height, width) < 1:
+        raise UnitError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for {layer}.")
+    channels = _whole_numbers(channel, "channel").reshape(-1).tolist()
+    units = max(len(channels), len(image))
+    places = None if position is None else _whole_numbers(position, "position")
+    if places is not None and (places.shape[-1:] != (2,) or places.ndim > 2):
+        raise UnitError("A position is (row, column), and several of them a list of such pairs.")
+    positions = [None] if places is None else [tuple(place) for place in places.reshape(-1, 2).tolist()]
+    units = max(units, len(positions))
+    if not channels or {len(channels), len(positions), len(image)} - {1, units}:
+        raise UnitError(f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
                              "give one of each for every unit, or one for all.")
     channels, positions = (entries * (units // len(entries)) for entries in (channels, positions))
-    many = next(module.out_channels for _, module in reversed(chain(net, layer)) if isinstance(module, nn.Conv2d))
-    height, width = map_size(layer, *image.shape[2:], net)
-    for k, (y, x) in zip(channels, positions):
+    many = next((module.out_channels for _, module in reversed(chain(net, layer)) if isinstance(module, nn.Conv2d)), image.shape[1])
+    for k, (y, x) in zip(channels, (place or (0, 0) for place in positions)):
         if not (0 <= k < many and 0 <= y < height and 0 <= x < width):
-            raise DeconvnetError(f"{layer} has no unit (channel {k}, row {y}, column {x}) for this picture: it has {many} channels "
+            raise UnitError(f"{layer} has no unit (channel {k}, row {y}, column {x}) for this picture: it has {many} channels "
                                  f"of {height} × {width} positions, counted from 0.")
+    if position is None:
+        pictures = range(units) if len(image) > 1 else [0] * units
+        positions = [divmod(_maps(net, image[n:n + 1], layer)[0, k].argmax().item(), width) for n, k in zip(pictures, channels)]
     return channels, positions
 
 
-def _strongest(net, image, layer, channels):
-    """Where the channels are strongest: in the one picture, or each in its own."""
-    with torch.no_grad():
-        maps = _forward(chain(net, layer), _centred(net, image))[1]
-    picked = [maps[n if len(image) > 1 else 0, k] for n, k in enumerate(channels * (len(image) if len(channels) == 1 else 1))]
-    return [divmod(one.argmax().item(), one.shape[1]) for one in picked]
+def _whole_numbers(values, what):
+    try:
+        numbers = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UnitError(f"{values!r} is no {what}: give whole numbers.") from error
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        raise UnitError(f"{values!r} is no {what}: give whole numbers.")
+    return numbers
+
+
+@torch.no_grad()
+def _maps(net, image, layer):
+    """The feature maps of a layer, keeping nothing on the way."""
+    x = _centred(net, image)
+    for _, module in chain(net, layer):
+        x = x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)
+    return x
 
 
 def _centred(net, image):
@@ -284,36 +213,40 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
     """How a score falls when a square of the mean colour hides a part of the picture.
 
     Args:
-        net: from `vgg19()`.
+        net: from `vgg19()`, or an `nn.Sequential` (there the square is mid-grey).
         image: (1, 3, H, W) in [0, 1].
         layer: name of a layer.
         channel: number of a channel; None takes the feature map with the largest sum.
         position: (y, x): the score is the activation of that unit; None: the sum of the feature map, as in the paper.
-        size, stride: of the square and between its places, in pixels.
+        size, stride: of the square and between its places, in pixels; the last place is always at the border.
         batch_size: hidden pictures that are computed together.
     Raises:
-        DeconvnetError: a square that does not fit into the picture.
+        UnitError: no such unit, or a square that does not fit into the picture.
     """
+    _check_image(net, chain(net, layer), image)
     height, width = image.shape[2:]
-    if image.shape[0] != 1 or not 0 < size <= min(height, width) or stride < 1:
-        raise DeconvnetError(f"A square of {size} pixels, every {stride} pixels, does not fit pictures of the shape {tuple(image.shape)}: "
-                             "give one picture and a smaller square.")
-    tops, lefts = (range(0, side - size + 1, stride) for side in (height, width))
+    numbers = _whole_numbers([size, stride, batch_size], "size, stride or batch size").tolist()
+    if len(image) != 1 or min(numbers) < 1 or size > min(height, width):
+        raise UnitError(f"A square of {size} pixels, every {stride} pixels, {batch_size} at a time, does not fit "
+                             f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0.")
+    before = _maps(net, image, layer)
+    if channel is None:
+        channel = before.sum((2, 3)).argmax().item()
+    (channel,), _ = _units(net, image, layer, channel, (0, 0) if position is None else position)
+
+    def score(maps):
+        return maps[:, channel].sum((1, 2)) if position is None else maps[:, channel, position[0], position[1]]
+
+    tops, lefts = (sorted({*range(0, side - size + 1, stride), side - size}) for side in (height, width))
     places = [(top, left) for top in tops for left in lefts]
-    with torch.no_grad():
-        maps = net.features(image, [layer])[layer]
-        if channel is None:
-            channel = maps.sum((2, 3)).argmax().item()
-
-        def score(maps):
-            return maps[:, channel].sum((1, 2)) if position is None else maps[:, channel, position[0], position[1]]
-
-        scores = []
-        for first in range(0, len(places), batch_size):
-            hidden = image.repeat(len(places[first:first + batch_size]), 1, 1, 1)
-            for one, (top, left) in zip(hidden, places[first:first + batch_size]):
-                one[:, top:top + size, left:left + size] = net.mean[0]
-            scores.append(score(net.features(hidden, [layer])[layer]))
+    grey = net.mean[0] if isinstance(net, VGG19) else 0.5
+    scores = []
+    for first in range(0, len(places), batch_size):
+        group = places[first:first + batch_size]
+        hidden = image.repeat(len(group), 1, 1, 1)
+        for one, (top, left) in zip(hidden, group):
+            one[:, top:top + size, left:left + size] = grey
+        scores.append(score(_maps(net, hidden, layer)))
     middle = (size - 1) / 2
-    return Occlusion(torch.cat(scores).reshape(len(tops), len(lefts)).cpu(), score(maps).item(),
+    return Occlusion(torch.cat(scores).reshape(len(tops), len(lefts)).cpu(), score(before).item(),
                      [top + middle for top in tops], [left + middle for left in lefts], channel)

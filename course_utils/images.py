@@ -9,6 +9,7 @@ import difflib
 import functools
 import html
 import io
+import math
 import numbers
 import os
 import struct
@@ -114,11 +115,13 @@ def resize(image, size):
 
 def load_square(source, size):
     """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
-    image = load_image(source)
-    height, width = image.shape[2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize(image[:, :, top:top + side, left:left + side], (size, size))
+    picture, _ = _open(source)
+    shorter, longer = sorted(picture.size)
+    if picture is not source:
+        picture.close()
+    image = load_image(source, math.ceil(size * longer / max(shorter, 1)))      # decodes large files at a reduced size
+    top, left = ((side - size) // 2 for side in image.shape[2:])
+    return image[:, :, top:top + size, left:left + size]
 
 
 def _target(height, width, size):
@@ -243,17 +246,17 @@ def to_pil(image):
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def check_writable(path):
-    """Raise ImageError unless a picture can be written to `path`; leaves nothing behind. Returns the Path."""
+def check_writable(path, endings=tuple(FORMATS)):
+    """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind. Returns the Path."""
     try:
         path = Path(path).expanduser()
     except RuntimeError as error:
         raise ImageError(f"'{path}' cannot be written ({error}): check the path.") from error
-    if path.suffix.lower() not in FORMATS:
-        raise ImageError(f"'{path}' has no picture format that can be written: let the name end in {', '.join(FORMATS)}.")
+    if path.suffix.lower() not in endings:
+        raise ImageError(f"'{path}' has not the format that can be written here: let the name end in {', '.join(endings)}.")
     try:
         if path.is_dir():
-            raise ImageError(f"'{path}' is a folder: give the name of the picture to write.")
+            raise ImageError(f"'{path}' is a folder: give the name of the file to write.")
         if not path.parent.is_dir():
             raise ImageError(f"The folder '{path.parent}' does not exist: make it first, or write elsewhere.")
         with tempfile.TemporaryFile(dir=path.parent):
@@ -272,18 +275,24 @@ def save_image(image, path):
     Raises:
         ImageError: the place cannot be written or the ending is unknown.
     """
-    path = check_writable(path)
-    picture = to_pil(image)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=path.suffix)
+    path, picture, buffer = check_writable(path), to_pil(image), io.BytesIO()
+    try:
+        picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
+        replace_file(path, buffer.getvalue())
+    except (OSError, ValueError) as error:          # full disk; more pixels than the format can hold
+        raise ImageError(f"'{path}' could not be written ({error}): make room, or choose another format.") from error
+
+
+def replace_file(path, contents):
+    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. Raises OSError."""
+    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=".new-", suffix=Path(path).suffix)
     try:
         with os.fdopen(handle, "wb") as file:
-            picture.save(file, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
+            file.write(contents)
         os.chmod(temporary, 0o666 & ~UMASK)         # mkstemp makes files private
         os.replace(temporary, path)
-    except BaseException as error:
+    except BaseException:
         Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, (OSError, ValueError)):        # full disk; more pixels than the format can hold
-            raise ImageError(f"'{path}' could not be written ({error}): make room, or choose another format.") from error
         raise
 
 

@@ -8,7 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_utils.deconvnet import cut
+from course_utils.receptive import cut
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
@@ -116,7 +116,7 @@ def around_grey(projections, share=0.99):
     """
     pictures = torch.full_like(projections, 0.5)
     for picture, projection in zip(pictures, projections):
-        sizes = projection[projection != 0].abs()
+        sizes = projection[projection != 0].abs().float()
         if len(sizes):
             picture += projection / (2 * torch.quantile(sizes, share))
     return pictures.clamp(0, 1)

@@ -2,6 +2,7 @@
 import io
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,13 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from course_utils.images import DATA, READABLE, ImageError, load_square
+from course_utils.images import DATA, READABLE, ImageError, load_square, replace_file
 from course_utils.vgg import LAYERS
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
 SIZE = 224              # pixels: what VGG-19 was trained with
 NOWHERE = -1            # in place of picture, row and column where a data set has fewer than k pictures
-MOST = 2**16            # rows and columns are below this, so that a place fits into one whole number
 
 
 class StatisticsError(ValueError):
@@ -32,13 +32,15 @@ class TopActivations:
         values: {layer: (C, k)} of the type of the network, the strongest first; −∞ where there are fewer than k.
         places: {layer: (C, k, 3)} int64: number of the picture, row and column of the unit; −1 where there is none.
             Equal values stand in the order of their places.
+        per_image: how many units of a channel may lie in one picture.
         sources: where picture number n came from, as text; () if unknown.
-        size: side of the square pictures, in pixels (see `pictures`).
+        size: side of the pictures in pixels, if all were squares of one size; else None.
     """
     values: dict
     places: dict
+    per_image: int = 1
     sources: tuple = ()
-    size: int = SIZE
+    size: int | None = SIZE
 
     @property
     def k(self):
@@ -47,41 +49,45 @@ class TopActivations:
     def __add__(self, other):
         if not isinstance(other, TopActivations):
             return NotImplemented
-        if self.k != other.k or list(self.values) != list(other.values):
-            raise StatisticsError("These two differ in k or in their layers: mine both parts with the same settings.")
+        if (self.k, self.per_image, list(self.values)) != (other.k, other.per_image, list(other.values)):
+            raise StatisticsError("These two differ in k, in per_image or in their layers: mine both parts with the same settings.")
         if (self.sources, self.size) != (other.sources, other.size):
-            raise StatisticsError("These two number or cut their pictures differently: give both parts the same sources and size.")
+            raise StatisticsError("These two number or cut their pictures differently: give both parts the same sources and sizes.")
         merged = {layer: _best(torch.cat([self.values[layer], other.values[layer]], 1),
-                               torch.cat([self.places[layer], other.places[layer]], 1), self.k) for layer in self.values}
+                               torch.cat([self.places[layer], other.places[layer]], 1), self.k, self.per_image) for layer in self.values}
         return TopActivations({layer: values for layer, (values, _) in merged.items()},
-                              {layer: places for layer, (_, places) in merged.items()}, self.sources, self.size)
+                              {layer: places for layer, (_, places) in merged.items()}, self.per_image, self.sources, self.size)
 
     def save(self, path):
-        """Write a compressed .npz file, without pickle; the same contents give the same bytes."""
-        arrays = {"sources": np.array(self.sources, dtype=str), "size": np.array(self.size)}
+        """Write a compressed .npz file, without pickle, all or nothing; the same contents give the same bytes. Raises OSError."""
+        arrays = {"sources": np.array(self.sources, dtype=str), "size": np.array(self.size or 0), "per_image": np.array(self.per_image)}
         for layer in self.values:
-            arrays[f"{layer}.values"] = self.values[layer].numpy()
-            arrays[f"{layer}.places"] = self.places[layer].numpy().astype(np.int32)
+            values = self.values[layer]
+            arrays[f"{layer}.values"] = (values if values.dtype in (torch.float32, torch.float64) else values.float()).numpy()
+            places = self.places[layer].numpy()
+            arrays[f"{layer}.places"] = places.astype(np.int32) if places.max(initial=0) < 2**31 else places
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
-        Path(path).write_bytes(buffer.getvalue())           # all at once
+        replace_file(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path=TOP_FILE):
-        """Read what `save` wrote; without a path, the table of the bundled photos."""
+        """Read what `save` wrote; without a path, the table of the bundled photos. Raises StatisticsError."""
         try:
             with np.load(Path(path), allow_pickle=False) as file:
                 layers = [name.removesuffix(".values") for name in file.files if name.endswith(".values")]
-                return cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
-                           {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
-                           tuple(file["sources"].tolist()), int(file["size"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                table = cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
+                            {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
+                            int(file["per_image"]), tuple(file["sources"].tolist()), int(file["size"]) or None)
+            if not layers or any(table.places[layer].shape != (*table.values[layer].shape, 3) for layer in layers):
+                raise ValueError("its arrays do not belong together")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise StatisticsError(f"'{path}' is not a table of strongest units ({error}): make it with "
-                                  "`python3 -m course_utils top -o FILE`.") from error
+                                  "`python3 -m course_utils top FOLDER -o FILE.npz`.") from error
+        return table
 
 
-def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), size=SIZE,
-                    progress=True):
+def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), progress=True):
     """The k strongest units of all channels of all `layers`, in one pass over a data set of any size.
 
     The result depends neither on the batch size nor on the order of the numbered pictures (but for the rounding of the
@@ -91,43 +97,54 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
     Args:
         net: from `vgg19()`.
         images: iterable of pictures (1, 3, H, W) or (3, H, W), numbered as they come, or of pairs (number, picture), as
-            from `pictures`. They may differ in size; neighbours of the same size share a batch.
+            from `pictures`. They may differ in size; neighbours of the same size share a batch. Parts of a data set that
+            are to be merged have to number their pictures throughout: give pairs.
         k: how many units to keep for each channel.
         per_image: how many of them may lie in one picture; None: any number.
         layers: names of layers.
         batch_size: pictures that are computed together.
-        sources, size: what the result says about them (see `TopActivations`).
+        sources: where the pictures came from, by number; the result hands them on.
         progress: show a progress bar.
     Returns:
         TopActivations, on the CPU.
     Raises:
-        StatisticsError: no picture, a bad setting, or activations that are not finite.
+        StatisticsError: no picture, a bad picture or setting, or activations that are not finite.
     """
     result = None
     total = len(images) if hasattr(images, "__len__") else len(sources) or None
     with tqdm(total=total, unit="picture", disable=not progress) as bar:
-        for done, result in mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources, size=size):
+        for done, result in mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources):
             bar.update(done - bar.n)
     if result is None:
         raise StatisticsError("There is no picture to look at: give at least one.")
     return result
 
 
-def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), size=SIZE):
+def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
     """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
-    layers = sorted(layers, key=LAYERS.index)
-    if not layers or min(k, batch_size, 1 if per_image is None else per_image) < 1:
+    unknown = [layer for layer in layers if layer not in LAYERS]
+    if unknown:
+        raise StatisticsError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+    numbers = (k, batch_size, k if per_image is None else per_image)
+    if not layers or not all(isinstance(number, int) and number > 0 for number in numbers):
         raise StatisticsError("k, per_image and batch_size are whole numbers above 0, and at least one layer is needed.")
-    per_image, done, result = min(per_image or k, k), 0, None
+    layers, per_image, done, result, shapes = sorted(layers, key=LAYERS.index), min(numbers[2], k), 0, None, set()
     for numbers, batch in batches(images, batch_size):
         values, places = {}, {}
-        with torch.inference_mode():
-            for name, maps in net.walk(batch.to(net.mean), layers[-1]):
-                if name in layers:
-                    so_far = (result.values[name], result.places[name]) if result else _nothing(maps.shape[1], k, maps.dtype)
-                    values[name], places[name] = _update(*so_far, maps, numbers, per_image, name)
+        shapes.add(tuple(batch.shape[2:]))
+        try:
+            with torch.no_grad():
+                for name, maps in net.walk(batch.to(net.mean), layers[-1]):
+                    if name in layers:
+                        so_far = (result.values[name], result.places[name]) if result else _nothing(maps.shape[1], k, maps.dtype)
+                        values[name], places[name] = _update(*so_far, maps, numbers, per_image, name)
+        except StatisticsError:
+            raise
+        except ValueError as error:
+            raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {error}") from error
         done += len(numbers)
-        result = TopActivations(values, places, tuple(map(str, sources)), size)
+        (height, width), *others = shapes
+        result = TopActivations(values, places, per_image, tuple(map(str, sources)), height if height == width and not others else None)
         yield done, result
 
 
@@ -154,30 +171,42 @@ def _update(values, places, maps, numbers, per_image, name):
     found[picture, channel] = best
     where[picture, channel] = torch.stack([numbers[picture, None].expand_as(index), index // maps.shape[3], index % maps.shape[3]], 2)
     return _best(torch.cat([values, found.permute(1, 0, 2).flatten(1)], 1),
-                 torch.cat([places, where.permute(1, 0, 2, 3).flatten(1, 2)], 1), values.shape[1])
+                 torch.cat([places, where.permute(1, 0, 2, 3).flatten(1, 2)], 1), values.shape[1], per_image)
 
 
-def _best(values, places, k):
+def _best(values, places, k, per_image):
     """The k largest of each row, equal ones in the order of their places; a place that occurs twice counts once."""
-    picture, row, column = places.unbind(2)
-    order = ((picture * MOST + row) * MOST + column).argsort(dim=1, stable=True)
-    values, places = values.gather(1, order), places.gather(1, order[..., None].expand_as(places))
-    twice = (places[:, 1:] == places[:, :-1]).all(2)
-    values = torch.cat([values[:, :1], values[:, 1:].masked_fill(twice, -math.inf)], 1)
-    order = values.argsort(dim=1, descending=True, stable=True)[:, :k]
-    values, places = values.gather(1, order), places.gather(1, order[..., None].expand(-1, -1, 3))
+    for column in (2, 1, 0):                            # by picture, then row, then column: the last sort decides
+        order = places[..., column].argsort(dim=1, stable=True)
+        values, places = _sorted(values, places, order)
+    twice = (places[:, 1:] == places[:, :-1]).all(2) & (places[:, 1:, 0] != NOWHERE)
+    if ((values[:, 1:] - values[:, :-1]).abs() > 0.01 * values[:, 1:].abs())[twice].any():
+        raise StatisticsError("Two pictures have the same number: number the pictures throughout, as pairs (number, picture).")
+    values[:, 1:].masked_fill_(twice, -math.inf)
+    values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True))
+    same = places[:, :, None, 0] == places[:, None, :, 0]
+    values = values.masked_fill(same.tril(-1).sum(2) >= per_image, -math.inf)       # more than one picture may give
+    values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True)[:, :k])
     return values, places.masked_fill((values == -math.inf)[..., None], NOWHERE)
+
+
+def _sorted(values, places, order):
+    return values.gather(1, order), places.gather(1, order[..., None].expand(-1, -1, 3))
 
 
 # --- pictures, one after the other --------------------------------------------------------------------------
 
 def pictures_in(folder):
     """Sorted paths of the picture files of a folder, as text. Raises StatisticsError where there is none."""
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
+    try:
+        path = Path(folder).expanduser().resolve()
+        if not str(folder).strip() or not path.is_dir():
+            raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
+        files = sorted(path.iterdir())
+    except (OSError, RuntimeError, TypeError) as error:
+        raise StatisticsError(f"The folder '{folder}' cannot be read ({error}): give the path of a folder with pictures.") from error
     known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
-    found = sorted(str(path) for path in folder.iterdir() if path.suffix.lower() in known)
+    found = [str(file) for file in files if file.suffix.lower() in known]
     if not found:
         raise StatisticsError(f"There is no picture in the folder '{folder}': it needs .jpg, .png or .webp files.")
     return found
@@ -205,9 +234,13 @@ def pictures(sources, size=SIZE, skipped=None):
 
 def batches(images, size):
     """Iterator of (numbers (n,), batch (n, 3, H, W)): neighbours of the same shape together, `size` at most."""
-    numbered = (item if isinstance(item, tuple) else (number, item) for number, item in enumerate(images))
     group = []
-    for number, picture in numbered:
+    for count, item in enumerate(images):
+        number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
+        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not picture.is_floating_point() \
+                or picture.shape[-3:-2] != (3,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4):
+            raise StatisticsError(f"Item {count} is no picture: give floating-point tensors (3, H, W) or (1, 3, H, W) with values from 0 to 1, "
+                                  "or pairs (number, picture).")
         picture = picture if picture.ndim == 4 else picture[None]
         if group and (len(group) == size or picture.shape != group[0][1].shape):
             yield _stack(group)

@@ -78,6 +78,8 @@ class VGG19(nn.Module):
 
         Args and errors as in `features`.
         """
+        if last not in LAYERS:
+            raise ValueError(f"VGG-19 has no layer {last!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
         names = LAYERS[:LAYERS.index(last) + 1]
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")

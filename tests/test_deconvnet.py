@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import deconvnet
-from course_utils.deconvnet import (
-    BACKWARD_RULES, Box, DeconvnetError, chain, cut, geometry, map_size, occlusion_map, patch_box, project, receptive_field)
+from course_utils.deconvnet import BACKWARD_RULES, occlusion_map, project
 from course_utils.images import load_square
+from course_utils.receptive import Box, UnitError, chain, cut, geometry, map_size, patch_box, receptive_field
 from course_utils.vgg import LAYERS, vgg19
 
 SIX = ("relu1_2", "relu2_1", "conv3_3", "relu4_1", "relu5_1", "pool5")
@@ -96,7 +96,8 @@ def test_boxes_at_the_border():
     box = patch_box("relu3_1", 0, 2)
     assert box == (-10, -2, 14, 22) and box.clip(20, 20) == (0, 0, 14, 20)
     assert box.share_outside(20, 20) == pytest.approx(1 - 14 * 20 / 24**2)
-    assert Box(2, 2, 5, 5).share_outside(20, 20) == 0
+    assert Box(2, 2, 5, 5).share_outside(20, 20) == 0 and Box(30, 2, 35, 5).share_outside(20, 20) == 1
+    assert (cut(torch.rand(1, 3, 20, 20), Box(30, 2, 35, 5), 0.5) == 0.5).all()
     image = torch.rand(1, 3, 20, 20)
     patch = cut(image, box, padding=0.25)
     assert patch.shape == (1, 3, 24, 24) and torch.equal(patch[:, :, 10:, 2:22], image[:, :, :14])
@@ -207,7 +208,37 @@ class Functional(nn.Module):
         return F.relu(self.conv(x))
 
 
+def test_a_module_that_is_used_twice():
+    torch.manual_seed(1)
+    relu, pool = nn.ReLU(), nn.MaxPool2d(2)
+    convs = [nn.Conv2d(3 if n == 0 else 6, 6, 3, padding=1).double() for n in range(3)]
+    shared = nn.Sequential(convs[0], relu, pool, convs[1], relu, pool, convs[2])
+    apart = nn.Sequential(convs[0], nn.ReLU(), nn.MaxPool2d(2), convs[1], nn.ReLU(), nn.MaxPool2d(2), convs[2])
+    image = torch.rand(1, 3, 21, 26, dtype=torch.float64)
+    expected = by_autograd(apart, image, "6", 2, (3, 3), "deconvnet", seed=1.0)
+    assert torch.allclose(project(shared, image, "6", 2, (3, 3), seed=1.0), expected, rtol=1e-10, atol=1e-14) and expected.norm() > 0
+
+
+class Hidden(nn.Sequential):
+    def forward(self, x):
+        for module in self:
+            x = F.relu(module(x))
+        return x
+
+
+class ConvReLU(nn.Conv2d):
+    def forward(self, x):
+        return F.relu(super().forward(x))
+
+
+def hooked():
+    conv = nn.Conv2d(3, 4, 3)
+    conv.register_forward_hook(lambda module, x, y: F.relu(y))
+    return nn.Sequential(conv)
+
+
 @pytest.mark.parametrize("net, layer, message", [
+    (Hidden(nn.Conv2d(3, 4, 3)), "0", "called as a function"), (nn.Sequential(ConvReLU(3, 4, 3)), "0", "more than a plain"), (hooked(), "0", "hooks"),
     (Functional(), "conv", "called as a function"),
     (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2)), "1", "overlap"),
     (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, 2, padding=1)), "1", "padded"),
@@ -221,24 +252,27 @@ class Functional(nn.Module):
     (nn.Sequential(nn.Conv2d(3, 4, 3, padding_mode="reflect", padding=1)), "0", "plain transpose"),
 ])
 def test_refusals_of_networks(net, layer, message):
-    with pytest.raises(DeconvnetError, match=message):
+    with pytest.raises(UnitError, match=message):
         project(net, torch.rand(1, 3, 16, 16), layer, 0, (0, 0))
 
 
 @pytest.mark.parametrize("change, message", [
     (dict(layer="relu6_1"), "no layer 'relu6_1'"), (dict(channel=64), r"no unit \(channel 64"), (dict(position=(0, 48)), "counted from 0"),
     (dict(position=(-1, 0)), "counted from 0"), (dict(backward_rule="smooth"), "no backward rule"), (dict(channel=[1, 2], position=[(0, 0)] * 3), "do not go together"),
-    (dict(image=torch.rand(3, 40, 48)), "N, 3, H, W"), (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
+    (dict(image=torch.rand(3, 40, 48)), "N, 3, H, W"), (dict(image=torch.rand(1, 1, 40, 48)), "N, 3, H, W"),
+    (dict(image=torch.zeros(1, 3, 40, 48, dtype=torch.uint8)), "torch.float32"), (dict(image=torch.rand(1, 3, 40, 48).double()), "torch.float32"),
+    (dict(position=None, channel=64), "no unit"), (dict(position=(1, 2, 3)), "(row, column)"), (dict(position=(1.9, 2.0)), "whole numbers"),
+    (dict(position=[(1, 2), None]), "whole numbers"), (dict(image=torch.full((1, 3, 40, 48), float("nan"))), "not finite"), (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
 ])
 def test_refusals_of_requests(net, change, message):
     settings = dict(image=torch.rand(1, 3, 40, 48), layer="relu1_1", channel=0, position=(0, 0)) | change
-    with pytest.raises(DeconvnetError, match=message):
+    with pytest.raises(UnitError, match=message):
         project(net, **settings)
 
 
 def test_geometry_needs_a_fixed_field():
     assert geometry(nn.Conv2d(1, 1, 5, 2, 1)) == (5, 2, 1) and geometry(nn.MaxPool2d(2)) == (2, 2, 0)
-    with pytest.raises(DeconvnetError, match="fixed size"):
+    with pytest.raises(UnitError, match="fixed size"):
         geometry(nn.AdaptiveAvgPool2d(7))
 
 
@@ -248,7 +282,8 @@ def test_geometry_needs_a_fixed_field():
 def test_occlusion_is_brute_force(net, position):
     image = load_square("animal_red_panda", 64)[:, :, :56]
     result = occlusion_map(net, image, "relu3_1", 12, position, size=24, stride=9, batch_size=3)
-    assert result.scores.shape == (4, 5) and result.rows == [11.5, 20.5, 29.5, 38.5] and result.columns[-1] == 47.5
+    # every ninth pixel, and the border
+    assert result.scores.shape == (5, 6) and result.rows == [11.5, 20.5, 29.5, 38.5, 43.5] and result.columns[-2:] == [47.5, 51.5]
 
     def score(picture):
         maps = net.features(picture, ["relu3_1"])["relu3_1"][0, 12]
@@ -264,6 +299,12 @@ def test_occlusion_takes_the_strongest_map(net):
     image = load_square("animal_cat", 64)
     result = occlusion_map(net, image, "relu4_1", size=64, stride=5)
     assert result.channel == net.features(image, ["relu4_1"])["relu4_1"].sum((0, 2, 3)).argmax().item() and result.scores.shape == (1, 1)
-    for wrong in (dict(size=65), dict(size=0), dict(stride=0)):
-        with pytest.raises(DeconvnetError, match="does not fit"):
+    for wrong in (dict(size=65), dict(size=0), dict(stride=0), dict(batch_size=0)):
+        with pytest.raises(UnitError, match="does not fit"):
             occlusion_map(net, image, "relu4_1", **wrong)
+    for wrong, message in ((dict(position=(-1, 0)), "no unit"), (dict(position=(99, 1)), "no unit"), (dict(channel=512), "no unit"),
+                           (dict(channel=-1), "no unit"), (dict(stride=2.5), "whole numbers")):
+        with pytest.raises(UnitError, match=message):
+            occlusion_map(net, image, "relu4_1", **wrong)
+    with pytest.raises(UnitError, match="takes pictures"):
+        occlusion_map(net, image[0], "relu4_1")

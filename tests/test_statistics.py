@@ -2,7 +2,9 @@
 import math
 import subprocess
 import sys
+import weakref
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -101,6 +103,10 @@ def test_parts_can_be_merged(exact_net, levels):
         whole + top_activations(net, images[:1], 3, layers=LAYERS, progress=False)
     with pytest.raises(StatisticsError, match="number or cut"):
         whole + top_activations(net, images[:1], 4, layers=LAYERS, progress=False, sources=["a"])
+    with pytest.raises(StatisticsError, match="differ in k, in per_image"):
+        whole + top_activations(net, images[:1], 4, None, layers=LAYERS, progress=False)
+    with pytest.raises(StatisticsError, match="Two pictures have the same number"):
+        top_activations(net, images[:6], 4, layers=LAYERS, progress=False) + top_activations(net, images[6:], 4, layers=LAYERS, progress=False)
     with pytest.raises(TypeError):
         whole + 1
 
@@ -121,10 +127,25 @@ def test_pictures_of_different_sizes(net):
         assert table.values["relu2_1"][channel, 0].item() == pytest.approx(best[0][0], rel=1e-4)
 
 
-def test_what_is_kept_depends_on_k_alone(net, images):
-    sizes = [sum(values.numel() for values in table.values.values()) + sum(places.numel() for places in table.places.values())
-             for _, table in mine(net, images * 3, 4, layers=LAYERS, batch_size=5)]
-    assert len(sizes) == -(-3 * len(images) // 5) and len(set(sizes)) == 1
+def test_no_picture_is_kept(net, images):
+    """However many pictures stream through, only the batch that is being filled is in memory."""
+    alive, most = weakref.WeakSet(), []
+
+    class Tracked:                              # tensors compare by value, so the set holds these
+        pass
+
+    def stream():
+        for number in range(30):
+            picture, tracked = images[number % len(images)].clone(), Tracked()
+            picture.tracked = tracked
+            alive.add(tracked)
+            del tracked
+            most.append(len(alive))
+            yield number, picture
+
+    tables = mine(net, stream(), 4, layers=LAYERS, batch_size=5)
+    sizes = {sum(places.numel() for places in table.places.values()) for _, table in tables}
+    assert max(most) <= 12 and len(sizes) == 1
 
 
 def test_bad_input(net, images):
@@ -133,19 +154,31 @@ def test_bad_input(net, images):
     for wrong in (dict(k=0), dict(per_image=0), dict(batch_size=0), dict(layers=[])):
         with pytest.raises(StatisticsError, match="above 0"):
             top_activations(net, images, progress=False, **wrong)
+    with pytest.raises(StatisticsError, match="no layer 'relu9_9'"):
+        top_activations(net, images, layers=["relu9_9"], progress=False)
+    with pytest.raises(StatisticsError, match="Picture 0 cannot be used: .* too small"):
+        top_activations(net, [torch.rand(3, 8, 8)], progress=False)
+    for item in (torch.zeros(3, 8, 8, dtype=torch.uint8), torch.rand(4, 3, 8, 8), torch.rand(1, 8, 8), "a.png", (torch.rand(3, 8, 8), 1), [images[0]]):
+        with pytest.raises(StatisticsError, match="Item 1 is no picture"):
+            top_activations(net, [images[0], item], layers=LAYERS, progress=False)
     with pytest.raises(StatisticsError, match="Picture 1 gives activations in relu1_2 that are not finite"):
         top_activations(net, [images[0], images[1] * math.nan], layers=LAYERS, progress=False)
 
 
 def test_saving_and_loading(net, images, tmp_path):
-    table = top_activations(net, images, 3, layers=LAYERS, sources=NAMES, size=40, progress=False)
+    table = top_activations(net, images, 3, layers=LAYERS, sources=NAMES, progress=False)
     table.save(tmp_path / "a.npz")
     table.save(tmp_path / "b.npz")
     again = TopActivations.load(tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     assert same(again, table) and again.sources == tuple(NAMES) and again.size == 40 and again.k == 3
     (tmp_path / "a.npz").write_bytes(b"PK nothing")
-    for path in (tmp_path / "a.npz", tmp_path / "none.npz"):
+    damaged = bytearray((tmp_path / "b.npz").read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (tmp_path / "b.npz").write_bytes(damaged)
+    with open(tmp_path / "c.npz", "wb") as file:
+        np.save(file, np.zeros(3))
+    for path in (tmp_path / "a.npz", tmp_path / "b.npz", tmp_path / "c.npz", tmp_path / "none.npz"):
         with pytest.raises(StatisticsError, match="is not a table of strongest units"):
             TopActivations.load(path)
 
@@ -192,7 +225,7 @@ def test_broken_pictures_are_named_and_left_out(tmp_path):
 
 
 def test_folders_without_pictures(tmp_path):
-    for folder, message in ((tmp_path / "none", "no folder"), (tmp_path, "no picture")):
+    for folder, message in ((tmp_path / "none", "no folder"), (tmp_path, "no picture"), ("", "no folder"), ("~nosuch/x", "folder"), ("x" * 300, "folder")):
         with pytest.raises(StatisticsError, match=message):
             pictures_in(folder)
 
@@ -207,6 +240,6 @@ def test_command(tmp_path):
     table = TopActivations.load(tmp_path / "t.npz")
     assert table.k == 2 and table.size == 64 and len(table.sources) == 4
     for arguments, message in (([tmp_path], "Say with -o"), ([tmp_path / "none", "-o", tmp_path / "u.npz"], "no folder"),
-                               ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"), ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
+                               (["--size", "64"], "Say with -o"), ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"), ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
         failed = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
         assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr and not (tmp_path / "u.npz").exists()

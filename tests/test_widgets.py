@@ -5,15 +5,11 @@ import threading
 import time
 
 import pytest
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_utils.deconvnet import patch_box
-from course_utils.images import load_image, load_square, photos, save_image
-from course_utils.plots import tile
-from course_utils.statistics import TopActivations, top_activations
-from course_utils.widgets import lesson0, lesson1, lesson6
+from course_utils.images import load_image, photos
+from course_utils.widgets import lesson0, lesson6
 from course_utils.widgets.core import Job, Messages, View
 
 
@@ -167,116 +163,43 @@ def test_painting_at_the_corners_of_its_settings(net):
         assert f"evaluation {evaluations} of {evaluations}" in lesson6.report(states[-1], evaluations)
 
 
-# --- lesson 1 ----------------------------------------------------------------------------------------------
-
-@pytest.fixture(scope="module")
-def table():
-    return TopActivations.load()
-
-
-@pytest.mark.parametrize("layer, channel", [("relu1_1", 0), ("relu1_1", 63), ("relu3_4", 255), ("relu5_4", 511)])
-def test_sheets_at_the_corners_of_their_settings(net, table, layer, channel):
-    for k, show, rule in ((1, lesson1.SHOWS[0], "guided"), (2, "projections", "gradient"), (3, "patches", "deconvnet")):
-        drawn = list(lesson1.sheets(net, table, layer, channel, k, show, rule))
-        assert len(drawn) == (1 if show == "patches" else 1 + k)            # the patches at once, the projections one by one
-        picture, says = drawn[-1]
-        assert f"channel {channel} of {layer}" in says and (rule in says) == (show != "patches") and picture.shape[:2] == (1, 3)
-        assert (drawn[0][0] != picture).any() == (show != "patches")
-
-
-def test_a_sheet_shows_what_it_says(net, table):
-    picture, _ = lesson1.unit_sheet(net, table, "relu3_1", 242, k=9)
-    number, row, column = table.places["relu3_1"][242, 4].tolist()          # the fifth stands in the middle
-    patch = tile(load_square(table.sources[number], 224), patch_box("relu3_1", row, column), lesson1.TILE)
-    middle = slice(lesson1.TILE + 2, 2 * lesson1.TILE + 2)
-    assert torch.equal(picture[:, :, middle, middle], patch)
-
-
-def test_dead_channels_are_named(net):
-    silent = TopActivations({"relu1_1": torch.zeros(64, 9)}, {"relu1_1": torch.zeros(64, 9, 3, dtype=torch.long)}, ("animal_cat",))
-    (_, says), = lesson1.sheets(net, silent, "relu1_1", 3)
-    assert "is dead" in says
-
-
-@pytest.mark.parametrize("layer, last", [("relu1_1", 223), ("relu5_4", 13)])
-def test_unit_on_photo(net, layer, last):
-    for row, column in ((0, 0), (last, 0), (0, last), (last, last)):
-        (figure, where), (pair, activation) = lesson1.unit_on_photo(net, "fish_3", layer, 1, row, column, "gradient")
-        assert isinstance(figure, Figure) and "of it is padding" in where and " 0% of it" not in where
-        assert pair.shape[:2] == (1, 3) and "activation" in activation
-
-
-def test_units_widget_redraws(net, table):
-    view = lesson1.units("relu2_1", 0, table, net)
-    assert view.job.wait(60) == "finished"
-    for control, value in ((view.channel, 5), (view.layer, "relu1_2"), (view.k, 2), (view.what, "patches"), (view.what, lesson1.SHOWS[0]),
-                           (view.rule, "guided")):
-        before = view.sheet.value
-        control.value = value
-        view.job.wait(60)
-        assert view.sheet.value != before and "<img alt=" in view.sheet.value
-    for control, value in ((view.photo, "fish_3"), (view.row, 0), (view.column, 223)):
-        before, sheet = view.place.value, view.sheet.value
-        control.value = value
-        view.job.wait(60)
-        assert view.place.value != before and view.sheet.value == sheet
-    assert view.messages.outputs == ()
-
-
-def test_units_widget_keeps_its_numbers_in_range(net, table):
-    view = lesson1.units("relu3_1", 255, table, net)
-    view.next.click()
-    assert view.channel.value == 0
-    view.previous.click()
-    assert view.channel.value == 255
-    view.layer.value = "relu1_1"                                            # has 64 channels of 224 × 224 positions
-    assert view.channel.value == 63 and view.row.max == 223
-    view.layer.value = "relu5_1"
-    assert view.row.max == 13
-    maps = lesson1.activations(net, view.photo.value, 224, "relu5_1")
-    assert maps[view.channel.value, view.row.value, view.column.value] == maps[view.channel.value].max() > 0
-    view.channel.value = 60
-    view.strongest.click()
-    assert maps[60, view.row.value, view.column.value] == maps[60].max()
-    for _ in range(3):
-        view.surprise.click()
-        assert 0 <= view.channel.value < len(table.values[view.layer.value])
-    view.job.wait(60)
-    assert view.messages.outputs == () and f"channel {view.channel.value} of {view.layer.value}," in view.text.value
-
-
-def test_units_widget_searches_a_folder(net, tmp_path):
-    for n, name in enumerate(("animal_cat", "fish_3", "object_plate")):
-        save_image(load_image(name, 200), tmp_path / f"{n}.png")
-    (tmp_path / "x.jpg").write_bytes(b"no picture")
-    small = top_activations(net, [load_square("animal_cat", 224)], layers=["relu1_1", "relu2_1"], sources=["animal_cat"], progress=False)
-    view = lesson1.units("relu1_1", 3, small, net)
-    view.folder.value = str(tmp_path / "none")
-    view.start.click()
-    assert "no folder" in view.messages.outputs[0]["text"] and not view.search.running
-    view.folder.value = str(tmp_path)
-    view.start.click()
-    assert view.search.wait(60) == "finished" and view.progress.value == 4
-    view.job.wait(60)
-    assert "x.jpg" in view.messages.outputs[0]["text"] and len(view.messages.outputs) == 1
-    assert [label for label, _ in view.photo.options] == ["0.png", "1.png", "2.png"]
-    assert "of the 3 strongest units" in view.text.value and not view.start.disabled and view.stop.disabled
-
-
 def test_job_restarts_with_the_newest_settings():
-    settings, shown = [0], []
+    settings, shown, now_running, most = [0], [], [], []
 
     def steps():
         now = settings[0]
+        now_running.append(now)
+        most.append(len(now_running))
         for _ in range(20):
             time.sleep(0.01)
             yield now
-    job = Job(steps, shown.append)
-    for number in range(1, 6):
-        settings[0] = number
-        job.restart()
-    assert job.wait(10) == "finished" and shown[-1] == 5
+        now_running.remove(now)
+
+    def drive(first):
+        for number in range(first, first + 5):
+            settings[0] = number
+            job.restart()
+
+    def steps_that_end():
+        try:
+            yield from steps()
+        finally:
+            now_running.clear()
+    job = Job(steps_that_end, shown.append)
+    threads = [threading.Thread(target=drive, args=(10 * n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    settings[0] = 99
+    began = time.monotonic()
+    job.restart()
+    assert time.monotonic() - began < 0.1                                   # the caller does not wait for the present step
+    assert job.wait(10) == "finished" and shown[-1] == 99 and max(most) == 1
 
 
 def test_no_job_is_left_running():
-    assert [thread for thread in threading.enumerate() if thread.name == "Job"] == []
+    for thread in threading.enumerate():
+        if thread.name == "Job":
+            thread.join(10)                     # a job is done a moment before its thread is
+            assert not thread.is_alive()

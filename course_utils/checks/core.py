@@ -79,7 +79,7 @@ class Exercise:
         for trial, outcome in zip(trials, outcomes):
             if outcome.modified:
                 return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods "
-                                     "that end in an underscore, `+=` and assignments to slices.", "in_place")
+                                     "that end in an underscore, `+=`, assignments to slices, and on lists pop, reverse and the like.", "in_place")
 
     def _wrong(self, function, trials, outcomes):
         expected = [_run(self.reference, trial.arguments) for trial in trials]
@@ -98,7 +98,7 @@ class Exercise:
             right, answer = (_gradient(f, trial.arguments, self.differentiable) for f in (self.reference, function))
             if answer is None:
                 return Result(False, "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
-                                     ".numpy() and torch.no_grad() in the calculation.", "detached")
+                                     ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs create_graph=True).", "detached")
             if isinstance(answer, Exception):
                 return Result(False, f"the value is right, but computing its gradient raised {_describe(answer)} "
                                      f"(input: {trial.label}).", "gradient_error")
@@ -123,7 +123,9 @@ def _clone(argument):
 
 def _tensors(argument):
     if isinstance(argument, dict):
-        return [tensor for value in argument.values() for tensor in _tensors(value)]
+        argument = list(argument.values())
+    if isinstance(argument, list):
+        return [tensor for value in argument for tensor in _tensors(value)]
     return [argument] if isinstance(argument, torch.Tensor) else []
 
 
@@ -132,7 +134,9 @@ def _unchanged(after, before):
         return after.keys() == before.keys() and all(_unchanged(after[key], before[key]) for key in before)
     if isinstance(before, list):
         return len(after) == len(before) and all(map(_unchanged, after, before))
-    return not isinstance(before, torch.Tensor) or (after.shape == before.shape and torch.equal(after, before))
+    if not isinstance(before, torch.Tensor):
+        return after == before
+    return after.shape == before.shape and torch.equal(after, before)
 
 
 def _run(function, arguments):
@@ -179,12 +183,14 @@ def _compare(outcome, expected):
     if value.shape != right.shape:
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
-        return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected"
+        return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected: give new tensors the type of the input, dtype=x.dtype"
     if value.device != right.device:
         return "device", f"your result is on {value.device}, the inputs are on {right.device}"
     if not value.isfinite().all():
         return "not_finite", "your result holds NaN or infinity: is something divided by zero?"
     if not _close(value, right):
+        if right.numel() <= 6:
+            return "value", f"the shape is right, the values are not: yours are {value.tolist()}, the right ones {right.tolist()}"
         ranges = [f"{x.min().item():.3g} to {x.max().item():.3g}" for x in (value, right)]
         return "value", f"the shape is right, the values are not: yours run from {ranges[0]}, the right ones from {ranges[1]}"
     return None

@@ -67,6 +67,10 @@ field_of = Exercise("field_of", _field(), lambda: [Trial(label, (list(layers),))
                   "the padding changes the size of the field. It only moves the field: start −= padding · jump."),
     Misconception("returned_in_loop", lambda layers: _field()(layers[:1]) if layers else None,
                   "only the first layer counts: the function returns from inside the loop. Return after it."),
+    Misconception("start_before_jump", _field(answer=lambda size, jump, start: (size, start, jump)),
+                  "jump and start have changed places: return size, jump, start."),
+    Misconception("padding_before_stride", lambda layers: _field()([(k, p, s) for k, s, p in layers]),
+                  "you take the padding for the stride and the stride for the padding: a layer is (kernel, stride, padding)."),
     Misconception("jump_before_size", _field(answer=lambda size, jump, start: (jump, size, start)),
                   "size and jump have changed places: return size, jump, start."),
 ])
@@ -131,6 +135,8 @@ pool_back = Exercise("pool_back", _unpool, _pooled, [
                   "where several places share the maximum, you split the value. The first of them in reading order gets all of it."),
     Misconception("last_of_ties", _unpooled(lambda windows: _strongest_place(windows.flip(4)).flip(4)),
                   "where several places share the maximum, you take the last: take the first in reading order (> where you have >=)."),
+    Misconception("ties_by_column", _unpooled(lambda windows: _strongest_place(windows[..., [0, 2, 1, 3]])[..., [0, 2, 1, 3]]),
+                  "where several places share the maximum, you look through the window column by column. Reading order is row by row."),
     Misconception("zero_windows_empty", _unpooled(lambda windows: _strongest_place(windows) * (windows.amax(4, keepdim=True) > 0)),
                   "the values of windows that are all zero get lost. Their first place holds the maximum, 0, and gets the value."),
     Misconception("minimum", _unpooled(lambda windows: _strongest_place(-windows)),
@@ -197,6 +203,8 @@ conv_back = Exercise("conv_back", _back(), _maps_and_filters, [
                   "you divide by 9, the size of a filter: the transpose is a sum, nothing is averaged."),
     Misconception("circular", lambda y, weight: _back(padding=3)(F.pad(y, (2, 2, 2, 2), mode="circular"), weight),
                   "you continue y beyond its edge with the values of the other side. Outside of y there are zeros."),
+    Misconception("y_rectified", lambda y, weight: _back()(y.relu(), weight),
+                  "you set the negative values of y to zero first: rectifying is a step of its own. Here, let them pass."),
     Misconception("rectified", _back(finish=lambda result, y: result.relu()),
                   "you set the negative values of the result to zero: rectifying is a step of its own. Here, keep them."),
 ], differentiable=(0,))
@@ -206,7 +214,7 @@ def _activations():
     generator, trials = torch.Generator().manual_seed(12), []
     for number, (N, C, H, W, k) in enumerate(((5, 4, 3, 6, 3), (4, 2, 6, 5, 4), (6, 3, 4, 7, 2), (3, 5, 5, 3, 1))):
         dtype = (torch.float32, torch.float64)[number % 2]
-        maps = torch.randn(N, C, H, W, generator=generator, dtype=dtype)
+        maps = torch.randn(N, C, H, W, generator=generator, dtype=dtype) - 10 * (number == 1)      # once, all are negative
         trials.append(Trial(f"maps of {N} × {C} × {H} × {W}, k = {k}, {str(dtype).removeprefix('torch.')}", (maps, k)))
     return trials
 
@@ -229,9 +237,25 @@ def _repeating(maps, k):
     return torch.stack((units // (H * W), units % (H * W) // W, units % W), 2)
 
 
+def _masked(maps, k):
+    """Take the strongest unit again and again, and set its picture's map to zero: wrong where all that is left is negative."""
+    N, _, H, W = maps.shape
+    rows = []
+    for channel in maps.transpose(0, 1).clone():
+        found = []
+        for _ in range(k):
+            place = channel.argmax().item()
+            found.append((place // (H * W), place % (H * W) // W, place % W))
+            channel[found[-1][0]] = 0
+        rows.append(found)
+    return torch.tensor(rows)
+
+
 strongest = Exercise("strongest", _ranked(), _activations, [
     Misconception("repeated", _repeating,
                   "one picture occurs several times: take the strongest unit of each picture first, then the k strongest of those."),
+    Misconception("masked_with_zero", _masked,
+                  "a picture that was used comes again: you set its map to 0, and 0 is larger than negative values. Set it to -math.inf."),
     Misconception("by_mean", _ranked(score=lambda maps: maps.mean((2, 3))),
                   "you rank the pictures by the mean or sum of the map: rank them by its maximum, the strongest unit."),
     Misconception("weakest", _ranked(prepare=torch.neg),

@@ -53,7 +53,7 @@ class Job:
     def __init__(self, steps, show, finish=lambda state, error: None, rate=4):
         self.steps, self.show, self.finish, self.rate = steps, show, finish, rate
         self.state, self.error = "idle", None
-        self._stop, self._done = threading.Event(), threading.Event()
+        self._stop, self._done, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._done.set()
 
     @property
@@ -62,56 +62,78 @@ class Job:
 
     def start(self):
         """Begin, unless the job is running already."""
-        if not self.running:
-            self.state, self.error = "running", None
-            self._stop.clear()
-            self._done.clear()
-            threading.Thread(target=self._run, daemon=True, name="Job").start()
+        with self._lock:
+            if not self.running:
+                self._begin()
         return self
 
     def restart(self):
-        """Give up what is running, after its present step, and begin anew."""
-        self.stop()
-        self._done.wait()
-        return self.start()
+        """Begin anew; what is running is given up after its present step. Does not wait for that itself."""
+        with self._lock:
+            self._stop.set()
+            self._begin()
+        return self
 
     def stop(self):
         """Ask the job to end after its present step."""
-        self._stop.set()
+        with self._lock:
+            self._stop.set()
+
+    def _begin(self):
+        """Start a thread that first waits for the one before it: the steps of two never run at the same time."""
+        before, self._stop, self._done = self._done, threading.Event(), threading.Event()
+        self.state, self.error = "running", None
+        threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name="Job").start()
 
     def wait(self, timeout=None):
         """Block until the job has ended; the ■ of the toolbar stops it. Returns its state, raises its error."""
         try:        # an Event: in Python 3.11 a KeyboardInterrupt inside Thread.join marks a live thread as dead
-            ended = self._done.wait(timeout)
+            ended = self._newest(timeout)
         except KeyboardInterrupt:
             self.stop()
-            ended = self._done.wait()
+            ended = self._newest()
         if not ended:
             raise TimeoutError(f"The job is still running after {timeout} s.")
         if self.error:
             raise self.error
         return self.state
 
-    def _run(self):
-        shown, item = 0.0, None
+    def _newest(self, timeout=None):
+        """Wait for the newest run, also if it begins while we wait."""
+        done = None
+        while done is not self._done:
+            done = self._done
+            if not done.wait(timeout):
+                return False
+        return True
+
+    def _run(self, before, stop, done):
+        before.wait()
+        shown, item, state, problem = 0.0, None, "stopped", None
         try:
-            for item in self.steps():
-                if self._stop.is_set():
+            for item in self.steps() if not stop.is_set() else ():
+                if stop.is_set():
                     break
                 if time.monotonic() - shown > 1 / self.rate:
                     self.show(item)
                     shown = time.monotonic()
-            self.state = "stopped" if self._stop.is_set() else "finished"
+            state = "stopped" if stop.is_set() else "finished"
         except BaseException as error:      # a thread would swallow it; wait() raises it and finish() shows it
-            self.state, self.error = "failed", error
+            state, problem = "failed", error
         try:
-            if item is not None:
+            if item is not None and done is self._done:     # not if a newer one waits to take over
                 self.show(item)             # the last good one, also after an error
         except Exception as error:
-            self.state, self.error = "failed", self.error or error
+            state, problem = "failed", problem or error
+        self._report(done, state, problem)
         try:
-            self.finish(self.state, self.error)
+            if done is self._done:
+                self.finish(state, problem)
         except Exception as error:
-            self.state, self.error = "failed", self.error or error
+            self._report(done, "failed", problem or error)
         finally:
-            self._done.set()
+            done.set()
+
+    def _report(self, done, state, error):
+        if done is self._done:
+            self.state, self.error = state, error

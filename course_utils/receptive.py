@@ -1,0 +1,119 @@
+"""Receptive fields: which pixels a unit sees.
+
+A unit is one position of one channel of a layer: channel k, position (y, x), row before column, counted from 0.
+"""
+import functools
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from course_utils.vgg import LAYERS, VGG19
+
+
+class UnitError(ValueError):
+    """A unit that does not exist, or a request whose answer would be silently wrong; the message says why and what to do."""
+
+
+class Field(NamedTuple):
+    """Along each axis, unit y sees the pixels start + y·jump … start + y·jump + size − 1."""
+    size: int           # pixels that a unit sees
+    jump: int           # pixels between the fields of neighbouring units
+    start: int          # first pixel of unit 0; negative: it sees padding
+
+
+class Box(NamedTuple):
+    """Rows top … bottom − 1 and columns left … right − 1 of a picture; what lies outside it is padding."""
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def clip(self, height, width):
+        """The part inside a picture of this size; empty where the box lies beyond it."""
+        top, left = min(max(self.top, 0), height), min(max(self.left, 0), width)
+        return Box(top, left, max(min(self.bottom, height), top), max(min(self.right, width), left))
+
+    def share_outside(self, height, width):
+        """How much of the box is padding, from 0 to 1."""
+        top, left, bottom, right = self.clip(height, width)
+        return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
+
+
+def receptive_field(layer, net=None):
+    """Receptive field of the units of a layer.
+
+    It begins with size 1, jump 1, start 0: a pixel. A layer with kernel κ, stride s and padding p then gives
+    size + (κ − 1)·jump, start − p·jump and jump·s, in this order (Araujo, Norris & Sim, Distill 2019, section 2).
+
+    Args:
+        layer: name of a layer.
+        net: None for VGG-19, or an `nn.Sequential`, whose layers are named '0', '1', …
+    Returns:
+        Field(size, jump, start), in pixels.
+    """
+    size, jump, start = 1, 1, 0
+    for _, module in chain(_vgg19() if net is None else net, layer):
+        kernel, stride, padding = geometry(module)
+        size, start, jump = size + (kernel - 1) * jump, start - padding * jump, jump * stride
+    return Field(size, jump, start)
+
+
+def map_size(layer, height, width, net=None):
+    """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too small for it."""
+    for _, module in chain(_vgg19() if net is None else net, layer):
+        kernel, stride, padding = geometry(module)
+        height, width = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        if min(height, width) < 1:
+            return 0, 0
+    return height, width
+
+
+def patch_box(layer, y, x, net=None):
+    """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip` and `cut`)."""
+    size, jump, start = receptive_field(layer, net)
+    top, left = start + y * jump, start + x * jump
+    return Box(top, left, top + size, left + size)
+
+
+def cut(image, box, padding=1.0):
+    """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
+    patch = image.new_full((*image.shape[:2], box.bottom - box.top, box.right - box.left), padding)
+    top, left, bottom, right = box.clip(*image.shape[2:])
+    patch[:, :, top - box.top:bottom - box.top, left - box.left:right - box.left] = image[:, :, top:bottom, left:right]
+    return patch
+
+
+@functools.cache
+def _vgg19():
+    with torch.device("meta"):          # the layers without their weights
+        return VGG19()
+
+
+def chain(net, layer):
+    """[(name, module)] of the first layers up to `layer`, for a network that is a plain chain of layers."""
+    if isinstance(net, VGG19):
+        modules = [(name, getattr(net, name)) for name in LAYERS]
+    elif isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward:
+        modules = list(net._modules.items())            # named_children() would leave out a module's second occurrence
+    else:
+        raise UnitError(f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
+                             "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
+    names = [name for name, _ in modules]
+    if layer not in names:
+        raise UnitError(f"The network has no layer {layer!r}: choose from {', '.join(map(repr, names[:2]))}, …, {names[-1:]}.")
+    return modules[:names.index(layer) + 1]
+
+
+def geometry(module):
+    """(kernel, stride, padding) of a layer, in positions of the layer before."""
+    if isinstance(module, (nn.ReLU, nn.Identity, nn.Dropout)):
+        return 1, 1, 0
+    if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        raise UnitError(f"{type(module).__name__} has no receptive field of a fixed size: end before it.")
+    values = [getattr(module, name) for name in ("kernel_size", "stride", "padding")]
+    sides = {value if isinstance(value, tuple) else (value, value) for value in values if not isinstance(value, str)}
+    if len({*map(type, values)} & {str}) or any(a != b for a, b in sides) or getattr(module, "dilation", 1) not in (1, (1, 1)) \
+            or getattr(module, "ceil_mode", False):
+        raise UnitError(f"{module} is not supported: square kernels, whole-number padding, no dilation, no ceil_mode.")
+    return tuple(value[0] if isinstance(value, tuple) else value for value in values)
