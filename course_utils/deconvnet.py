@@ -122,19 +122,19 @@ def _back(signal, module, x, switches, rule):
 
 def _refuse_inexact(name, module):
     """Raise UnitError for a layer through which the way back would be wrong without anyone's noticing."""
-    if type(module).forward not in {kind.forward for kind in KNOWN} and isinstance(module, KNOWN) or module._forward_hooks:
-        raise UnitError(f"The layer {name} does more than a plain {type(module).__bases__[0].__name__}; its way back is not known. "
-                             "Take plain layers, without hooks.")
+    if not isinstance(module, KNOWN):
+        raise UnitError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
+    kind = next(kind for kind in KNOWN if isinstance(module, kind))
+    if type(module).forward is not kind.forward or module._forward_hooks:
+        raise UnitError(f"The layer {name} does more than a plain {kind.__name__}: its way back is not known. Take plain layers, without hooks.")
     if isinstance(module, nn.Dropout) and module.training:
         raise UnitError(f"The layer {name} drops activations at random: call net.eval() first.")
     if isinstance(module, nn.AvgPool2d):
         raise UnitError(f"The layer {name} averages: it has no switches to go back by. Take a network with max pooling.")
-    if not isinstance(module, KNOWN):
-        raise UnitError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
     kernel, stride, padding = geometry(module)
     if isinstance(module, nn.MaxPool2d) and (stride < kernel or padding):
         raise UnitError(f"The pooling windows of layer {name} overlap or are padded: unpooling would overwrite values where windows "
-                             "share a maximum. Take a network whose windows do not overlap.")
+                        "share a maximum. Take a network whose windows do not overlap.")
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
         raise UnitError(f"The layer {name} pads with {module.padding_mode!r}; only zeros have a plain transpose.")
 
@@ -145,7 +145,7 @@ def _check_image(net, modules, image):
     wanted, like = (conv.in_channels, conv.weight) if conv is not None else (image.shape[1], image)
     if image.ndim != 4 or image.shape[1] != wanted or image.dtype != like.dtype or image.device != like.device:
         raise UnitError(f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, "
-                             f"not {tuple(image.shape)} as {image.dtype} on {image.device}.")
+                        f"not {tuple(image.shape)} as {image.dtype} on {image.device}.")
 
 
 def _units(net, image, layer, channel, position):
@@ -162,13 +162,13 @@ def _units(net, image, layer, channel, position):
     units = max(units, len(positions))
     if not channels or {len(channels), len(positions), len(image)} - {1, units}:
         raise UnitError(f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
-                             "give one of each for every unit, or one for all.")
+                        "give one of each for every unit, or one for all.")
     channels, positions = (entries * (units // len(entries)) for entries in (channels, positions))
     many = next((module.out_channels for _, module in reversed(chain(net, layer)) if isinstance(module, nn.Conv2d)), image.shape[1])
     for k, (y, x) in zip(channels, (place or (0, 0) for place in positions)):
         if not (0 <= k < many and 0 <= y < height and 0 <= x < width):
             raise UnitError(f"{layer} has no unit (channel {k}, row {y}, column {x}) for this picture: it has {many} channels "
-                                 f"of {height} × {width} positions, counted from 0.")
+                            f"of {height} × {width} positions, counted from 0.")
     if position is None:
         pictures = range(units) if len(image) > 1 else [0] * units
         positions = [divmod(_maps(net, image[n:n + 1], layer)[0, k].argmax().item(), width) for n, k in zip(pictures, channels)]
@@ -228,7 +228,7 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
     numbers = _whole_numbers([size, stride, batch_size], "size, stride or batch size").tolist()
     if len(image) != 1 or min(numbers) < 1 or size > min(height, width):
         raise UnitError(f"A square of {size} pixels, every {stride} pixels, {batch_size} at a time, does not fit "
-                             f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0.")
+                        f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0.")
     before = _maps(net, image, layer)
     if channel is None:
         channel = before.sum((2, 3)).argmax().item()

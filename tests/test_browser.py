@@ -113,9 +113,7 @@ def test_lesson_1(page, lab, tmp_path):
         shutil.copy(ROOT / "data" / "photos" / f"{name}.webp", tmp_path / f"{number}.webp")
     type_in("own folder", str(tmp_path))
     changes(lambda: view.get_by_role("button", name="Search it").click(), says="2 strongest")
-    began = time.monotonic()
     changes(lambda: view.get_by_role("button", name="Surprise me").click())
-    assert time.monotonic() - began < 5
     shoot(page, "lesson1_surprise")
     assert browser.errors(page) == []
 
