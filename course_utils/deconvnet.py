@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.receptive import UnitError, chain, geometry, map_size, patch_box, receptive_field
+from course_utils.receptive import POINTWISE, WINDOWED, UnitError, chain, geometry, map_size, patch_box, receptive_field
 from course_utils.vgg import VGG19
 
 BACKWARD_RULES = {      # what a rectification makes of the signal g on its way back; x was its input on the way there
@@ -17,7 +17,7 @@ BACKWARD_RULES = {      # what a rectification makes of the signal g on its way 
     "gradient": lambda g, x: g * (x > 0),                           # Simonyan, Vedaldi & Zisserman 2014, section 4
     "guided": lambda g, x: g.clamp(min=0) * (x > 0),                # Springenberg et al. 2015
 }
-KNOWN = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Identity, nn.Dropout)
+KNOWN = WINDOWED + POINTWISE
 
 
 # --- projection --------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def _forward(modules, x):
         if isinstance(module, nn.MaxPool2d):
             x, switches = F.max_pool2d(x, module.kernel_size, module.stride, return_indices=True)
         else:
-            x = x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)        # never in place
+            x = _through(module, x)
         trace.append((module, before, switches))
     return trace, x
 
@@ -154,12 +154,11 @@ def _units(net, image, layer, channel, position):
     if min(height, width) < 1:
         raise UnitError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for {layer}.")
     channels = _whole_numbers(channel, "channel").reshape(-1).tolist()
-    units = max(len(channels), len(image))
     places = None if position is None else _whole_numbers(position, "position")
     if places is not None and (places.shape[-1:] != (2,) or places.ndim > 2):
         raise UnitError("A position is (row, column), and several of them a list of such pairs.")
     positions = [None] if places is None else [tuple(place) for place in places.reshape(-1, 2).tolist()]
-    units = max(units, len(positions))
+    units = max(len(channels), len(positions), len(image))
     if not channels or {len(channels), len(positions), len(image)} - {1, units}:
         raise UnitError(f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
                         "give one of each for every unit, or one for all.")
@@ -190,8 +189,13 @@ def _maps(net, image, layer):
     """The feature maps of a layer, keeping nothing on the way."""
     x = _centred(net, image)
     for _, module in chain(net, layer):
-        x = x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)
+        x = _through(module, x)
     return x
+
+
+def _through(module, x):
+    """A layer, never in place."""
+    return x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)
 
 
 def _centred(net, image):

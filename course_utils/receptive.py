@@ -11,6 +11,10 @@ from torch import nn
 from course_utils.vgg import LAYERS, VGG19
 
 
+WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)         # layers whose units look at a square of units before them
+POINTWISE = (nn.ReLU, nn.Identity, nn.Dropout)              # … and at a single one
+
+
 class UnitError(ValueError):
     """A unit that does not exist, or a request whose answer would be silently wrong; the message says why and what to do."""
 
@@ -98,22 +102,21 @@ def chain(net, layer):
         modules = list(net._modules.items())            # named_children() would leave out a module's second occurrence
     else:
         raise UnitError(f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
-                             "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
+                        "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
     names = [name for name, _ in modules]
     if layer not in names:
-        raise UnitError(f"The network has no layer {layer!r}: choose from {', '.join(map(repr, names[:2]))}, …, {names[-1:]}.")
+        raise UnitError(f"The network has no layer {layer!r}: choose from {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}.")
     return modules[:names.index(layer) + 1]
 
 
 def geometry(module):
     """(kernel, stride, padding) of a layer, in positions of the layer before."""
-    if isinstance(module, (nn.ReLU, nn.Identity, nn.Dropout)):
+    if isinstance(module, POINTWISE):
         return 1, 1, 0
-    if not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+    if not isinstance(module, WINDOWED):
         raise UnitError(f"{type(module).__name__} has no receptive field of a fixed size: end before it.")
     values = [getattr(module, name) for name in ("kernel_size", "stride", "padding")]
-    sides = {value if isinstance(value, tuple) else (value, value) for value in values if not isinstance(value, str)}
-    if len({*map(type, values)} & {str}) or any(a != b for a, b in sides) or getattr(module, "dilation", 1) not in (1, (1, 1)) \
-            or getattr(module, "ceil_mode", False):
+    square = all(isinstance(value, int) or isinstance(value, tuple) and len({*value}) == 1 for value in values)     # no text such as 'same'
+    if not square or getattr(module, "dilation", 1) not in (1, (1, 1)) or getattr(module, "ceil_mode", False):
         raise UnitError(f"{module} is not supported: square kernels, whole-number padding, no dilation, no ceil_mode.")
     return tuple(value[0] if isinstance(value, tuple) else value for value in values)

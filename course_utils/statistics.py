@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from course_utils.images import DATA, READABLE, ImageError, load_square, replace_file
-from course_utils.vgg import LAYERS
+from course_utils.vgg import LAYERS, check_layers
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
@@ -122,9 +122,7 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
 
 def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
     """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
-    unknown = [layer for layer in layers if layer not in LAYERS]
-    if unknown:
-        raise StatisticsError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+    check_layers(layers, StatisticsError)
     numbers = (k, batch_size, k if per_image is None else per_image)
     if not layers or not all(isinstance(number, int) and number > 0 for number in numbers):
         raise StatisticsError("k, per_image and batch_size are whole numbers above 0, and at least one layer is needed.")

@@ -65,9 +65,7 @@ class VGG19(nn.Module):
             ValueError: unknown layer, wrong shape or type, or a picture too small for the deepest layer.
         """
         wanted = list(layers)
-        unknown = [name for name in wanted if name not in LAYERS]
-        if unknown:
-            raise ValueError(f"VGG-19 has no layer {unknown[0]!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        check_layers(wanted)
         if not wanted:
             return {}
         found = {name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted}
@@ -78,8 +76,7 @@ class VGG19(nn.Module):
 
         Args and errors as in `features`.
         """
-        if last not in LAYERS:
-            raise ValueError(f"VGG-19 has no layer {last!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        check_layers([last])
         names = LAYERS[:LAYERS.index(last) + 1]
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")
@@ -93,6 +90,13 @@ class VGG19(nn.Module):
         for name in names:
             activation = getattr(self, name)(activation)
             yield name, activation
+
+
+def check_layers(names, error=ValueError):
+    """Raise `error` unless every name is one of `LAYERS`."""
+    for name in names:
+        if name not in LAYERS:
+            raise error(f"VGG-19 has no layer {name!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
 
 
 def vgg19(weights="caffe", pooling="max"):

@@ -47,6 +47,14 @@ def shoot_all(page, name):
         shoot(page, f"{name}_{number:02d}")
 
 
+def changes(picture, action, says="."):
+    """The action draws another picture, whose description then matches."""
+    before = picture.get_attribute("src")
+    action()
+    expect(picture).not_to_have_attribute("src", before, timeout=10_000)
+    expect(picture).to_have_attribute("alt", re.compile(says), timeout=10_000)
+
+
 def test_lesson_0(page, lab):
     browser.open_notebook(page, lab)                    # the address that the command printed opens lesson 0
     assert page.locator(".jp-Notebook h1").first.inner_text().startswith("Lesson 0")
@@ -58,16 +66,10 @@ def test_lesson_0(page, lab):
     widget.scroll_into_view_if_needed()
     picture = widget.locator(".jp-OutputArea img")
 
-    def changes(action):
-        before = picture.get_attribute("src")
-        action()
-        expect(picture).not_to_have_attribute("src", before, timeout=10_000)
-        assert picture.get_attribute("alt").startswith("Photo")
-
-    changes(lambda: widget.get_by_role("button", name="blue").click())
-    changes(lambda: widget.get_by_label("photo").select_option("koala"))
-    changes(lambda: (widget.get_by_label("down, %").fill("10"), page.keyboard.press("Enter")))
-    changes(lambda: (widget.get_by_label("across, %").fill("90"), page.keyboard.press("Enter")))
+    changes(picture, lambda: widget.get_by_role("button", name="blue").click(), "^Photo")
+    changes(picture, lambda: widget.get_by_label("photo").select_option("koala"), "^Photo")
+    changes(picture, lambda: (widget.get_by_label("down, %").fill("10"), page.keyboard.press("Enter")), "^Photo")
+    changes(picture, lambda: (widget.get_by_label("across, %").fill("90"), page.keyboard.press("Enter")), "^Photo")
     shoot(page, "lesson0_widget")
     assert browser.errors(page) == []
 
@@ -81,12 +83,6 @@ def test_lesson_1(page, lab, tmp_path):
     view.scroll_into_view_if_needed()
     sheet, place = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(2)
 
-    def changes(action, picture=sheet, says="."):
-        before = picture.get_attribute("src")
-        action()
-        expect(picture).not_to_have_attribute("src", before, timeout=10_000)
-        expect(picture).to_have_attribute("alt", re.compile(says), timeout=10_000)
-
     def type_in(label, text):
         view.get_by_label(label, exact=True).fill(text)
         page.keyboard.press("Enter")
@@ -95,25 +91,25 @@ def test_lesson_1(page, lab, tmp_path):
         view.locator(".noUi-handle").nth(number).focus()
         page.keyboard.press("ArrowRight")
 
-    changes(lambda: view.get_by_role("button", name="Next").click(), says="channel 265 of relu4_1")
-    changes(lambda: view.get_by_role("button", name="Previous").click(), says="channel 264 of relu4_1")
-    changes(lambda: type_in("channel", "7"), says="channel 7 ")
-    changes(lambda: view.get_by_label("layer").select_option("relu3_1"), says="of relu3_1")
-    changes(lambda: type_in("units", "4"), says="4 strongest")
-    changes(lambda: view.get_by_label("show").select_option("patches"), says="^The patches of")
-    changes(lambda: view.get_by_label("show").select_option("projections"), says="^The projections")
-    changes(lambda: view.get_by_label("rule").select_option("guided"), says="guided")
+    changes(sheet, lambda: view.get_by_role("button", name="Next").click(), "channel 265 of relu4_1")
+    changes(sheet, lambda: view.get_by_role("button", name="Previous").click(), "channel 264 of relu4_1")
+    changes(sheet, lambda: type_in("channel", "7"), "channel 7 ")
+    changes(sheet, lambda: view.get_by_label("layer").select_option("relu3_1"), "of relu3_1")
+    changes(sheet, lambda: type_in("units", "4"), "4 strongest")
+    changes(sheet, lambda: view.get_by_label("show").select_option("patches"), "^The patches of")
+    changes(sheet, lambda: view.get_by_label("show").select_option("projections"), "^The projections")
+    changes(sheet, lambda: view.get_by_label("rule").select_option("guided"), "guided")
     shoot(page, "lesson1_widget")
-    changes(lambda: view.get_by_label("photo").select_option("koala"), place)
-    changes(lambda: drag(0), place)
-    changes(lambda: drag(1), place)
-    changes(lambda: view.get_by_role("button", name="Strongest place").click(), place)
+    changes(place, lambda: view.get_by_label("photo").select_option("koala"))
+    changes(place, lambda: drag(0))
+    changes(place, lambda: drag(1))
+    changes(place, lambda: view.get_by_role("button", name="Strongest place").click())
     shoot(page, "lesson1_place")
     for number, name in enumerate(("animal_koala", "fish_3")):
         shutil.copy(ROOT / "data" / "photos" / f"{name}.webp", tmp_path / f"{number}.webp")
     type_in("own folder", str(tmp_path))
-    changes(lambda: view.get_by_role("button", name="Search it").click(), says="2 strongest")
-    changes(lambda: view.get_by_role("button", name="Surprise me").click())
+    changes(sheet, lambda: view.get_by_role("button", name="Search it").click(), "2 strongest")
+    changes(sheet, lambda: view.get_by_role("button", name="Surprise me").click())
     shoot(page, "lesson1_surprise")
     assert browser.errors(page) == []
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from course_utils.cli import _mine
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.setup import ROOT
 from course_utils.statistics import (
     RECTIFIED, StatisticsError, TopActivations, batches, mine, pictures, pictures_in, top_activations)
-from course_utils.vgg import vgg19
+from course_utils.vgg import VGG19, vgg19
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
 NAMES = photos()[::12]
@@ -127,25 +128,20 @@ def test_pictures_of_different_sizes(net):
         assert table.values["relu2_1"][channel, 0].item() == pytest.approx(best[0][0], rel=1e-4)
 
 
-def test_no_picture_is_kept(net, images):
-    """However many pictures stream through, only the batch that is being filled is in memory."""
-    alive, most = weakref.WeakSet(), []
+def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
+    """However many pictures stream through: of their batches and activations only the newest few are in memory."""
+    walk, made, most = VGG19.walk, [], []
 
-    class Tracked:                              # tensors compare by value, so the set holds these
-        pass
+    def tracked(self, image, last):
+        made.append(weakref.ref(image))
+        for name, maps in walk(self, image, last):
+            made.append(weakref.ref(maps))
+            yield name, maps
 
-    def stream():
-        for number in range(30):
-            picture, tracked = images[number % len(images)].clone(), Tracked()
-            picture.tracked = tracked
-            alive.add(tracked)
-            del tracked
-            most.append(len(alive))
-            yield number, picture
-
-    tables = mine(net, stream(), 4, layers=LAYERS, batch_size=5)
-    sizes = {sum(places.numel() for places in table.places.values()) for _, table in tables}
-    assert max(most) <= 12 and len(sizes) == 1
+    monkeypatch.setattr(VGG19, "walk", tracked)
+    for _ in mine(net, images * 3, 4, layers=LAYERS, batch_size=5):
+        most.append(sum(tensor() is not None for tensor in made))
+    assert len(made) > 50 and max(most) <= 4
 
 
 def test_bad_input(net, images):
@@ -243,3 +239,14 @@ def test_command(tmp_path):
                                (["--size", "64"], "Say with -o"), ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"), ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
         failed = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
         assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr and not (tmp_path / "u.npz").exists()
+
+
+def test_ctrl_c_keeps_what_was_found(images):
+    def interrupted():
+        yield from enumerate(images[:6])
+        raise KeyboardInterrupt
+
+    table, done = _mine(interrupted(), NAMES, 2)
+    assert done == 4 and table.k == 2 and table.places["relu1_1"].max() <= 39        # a batch of four was complete
+    with pytest.raises(StatisticsError, match="None of the pictures"):
+        _mine(iter(()), NAMES, 2)
