@@ -1,5 +1,7 @@
 """The commands themselves. The imports of each stand inside it: building the parser needs the standard library only."""
 import argparse
+import functools
+import operator
 import os
 import signal
 import subprocess
@@ -61,6 +63,16 @@ def parser():
     table.add_argument("--size", type=_whole(16, 1024), default=224, help="side of the squares that are looked at, in pixels (default: %(default)s)")
     table.add_argument("-k", type=_whole(1, 1000), default=9, help="units to keep for each channel (default: %(default)s)")
     table.set_defaults(function=run_top)
+
+    means = commands.add_parser(
+        "means", help="mean activations of every channel over folders of pictures",
+        description="Mean activation of every channel of VGG-19 after its ReLU, over pictures and positions, with standard errors: what lesson 3 "
+        "normalises the weights by. Without FOLDER, over the bundled photos: this makes data/mean_activations.json. Several "
+        "processes share the work: torchrun --nproc-per-node=4 -m course_utils means FOLDER -o FILE.json")
+    means.add_argument("folders", nargs="*", metavar="FOLDER", help="folders of pictures (default: the bundled photos)")
+    means.add_argument("-o", "--output", metavar="FILE.json", help="file to write (default: data/mean_activations.json, for the bundled photos)")
+    means.add_argument("--size", type=_whole(16, 1024), default=224, help="side of the squares that are looked at, in pixels (default: %(default)s)")
+    means.set_defaults(function=run_means)
     return top
 
 
@@ -167,48 +179,101 @@ def run_transfer(options):
 
 
 def run_top(options):
-    from course_utils.images import ImageError, check_writable, photos
-    from course_utils.statistics import TOP_FILE, StatisticsError, pictures, pictures_in
-    from course_utils.vgg import WeightsError
+    from course_utils.statistics import TOP_FILE, mine
     if options.output is None and (options.folder is not None or (options.size, options.k) != (224, 9)):
         return _fail("Say with -o FILE.npz where to write your own table.", 2)
-    skipped = []
+
+    def says(table, done):
+        return f"the {options.k} strongest units of {sum(map(len, table.values.values())):,} channels over {done} pictures"
+
+    return _go_through([options.folder] if options.folder else [], options.output or TOP_FILE, ".npz", options.size, says,
+                       lambda net, images, sources: mine(net, images, options.k, sources=sources, batch_size=4))
+
+
+def run_means(options):
+    from course_utils.means import MEANS_FILE, measure
+    if options.output is None and (options.folders or options.size != 224):
+        return _fail("Say with -o FILE.json where to write your own means.", 2)
+
+    def says(means, done):
+        dead = sum(map(len, means.dead.values()))
+        return f"the means of {sum(map(len, means.mean.values())):,} channels over {done} pictures, {dead} of them dead"
+
+    return _go_through(options.folders, options.output or MEANS_FILE, ".json", options.size, says,
+                       lambda net, images, sources: measure(net, images, batch_size=4))
+
+
+def _go_through(folders, output, ending, size, says, search):
+    """Go through pictures with a progress bar and save what was found, also after Ctrl-C; name the pictures left out.
+
+    Under torchrun each process takes its share, and the first one merges and saves.
+    """
+    from course_utils.images import ImageError, check_writable, photos
+    from course_utils.streams import StatisticsError, pictures, pictures_in
+    from course_utils.vgg import WeightsError
+    rank, workers, skipped = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)), []
     try:
-        output = check_writable(options.output or TOP_FILE, (".npz",))
-        sources = photos() if options.folder is None else pictures_in(options.folder)
-        table, done = _mine(pictures(sources, options.size, skipped), sources, options.k)
-        table.save(output)
+        output = check_writable(output, (ending,))
+        sources = [source for folder in folders for source in pictures_in(folder)] if folders else photos()
+        share = range(len(sources))[rank::workers]
+        images = ((share[n], picture) for n, picture in pictures([sources[n] for n in share], size, skipped))
+        found, done = _with_bar(search(_network(), images, sources), len(share), rank > 0)
+        if workers > 1:
+            found, done, skipped = _merge(found, done, skipped)
+        if found is None:
+            raise StatisticsError("None of the pictures could be read: give others.")
+        if rank == 0:
+            found.save(output)
     except (ImageError, StatisticsError, WeightsError, OSError) as error:
         return _fail(error, 2)
     except RuntimeError as error:
         if "memory" not in str(error):
             raise
-        return _fail(f"The memory is not enough for pictures of {options.size} pixels: take a smaller --size.", 2)
+        return _fail(f"The memory is not enough for pictures of {size} pixels: take a smaller --size.", 2)
     finally:
-        for _, reason in skipped:
+        for _, reason in skipped if rank == 0 else ():
             print(f"left out: {reason}", file=sys.stderr)
-    print(f"{'done' if done + len(skipped) == len(sources) else 'stopped early'}: {output}, the {options.k} strongest units of "
-          f"{sum(map(len, table.values.values())):,} channels over {done} pictures")
+    if rank == 0:
+        print(f"{'done' if done + len(skipped) == len(sources) else 'stopped early'}: {output}, {says(found, done)}")
     return 0
 
 
-def _mine(images, sources, k):
-    """Mine with a progress bar; Ctrl-C keeps what was found so far. The table, and the number of pictures in it."""
-    from tqdm import tqdm
+def _network():
+    """VGG-19 on the fastest device; under torchrun each process has a card of its own."""
+    import torch
 
-    from course_utils.statistics import StatisticsError, mine
+    from course_utils.transfer import pick_device
     from course_utils.vgg import vgg19
-    done, table = 0, None
-    with tqdm(total=len(sources), unit="picture", dynamic_ncols=True) as bar:
+    device = pick_device(None)
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+    return vgg19().to(device)
+
+
+def _with_bar(steps, total, quiet):
+    """The last (found, done) of an iterator of (done, found); Ctrl-C keeps what was found so far."""
+    from tqdm import tqdm
+    done, found = 0, None
+    with tqdm(total=total, unit="picture", dynamic_ncols=True, disable=quiet) as bar:
         try:
-            for done, table in mine(vgg19(), images, k, sources=sources, batch_size=4):
+            for done, found in steps:
                 bar.update(done - bar.n)
         except KeyboardInterrupt:
-            if table is None:
+            if found is None:
                 raise
-    if table is None:
-        raise StatisticsError("None of the pictures could be read: give others.")
-    return table, done
+    return found, done
+
+
+def _merge(found, done, skipped):
+    """What all processes found, how many pictures they looked at, and what they left out."""
+    from torch import distributed
+    distributed.init_process_group("gloo")
+    parts = [None] * distributed.get_world_size()
+    distributed.all_gather_object(parts, (found, done, skipped))
+    distributed.destroy_process_group()
+    everything = [part for part, _, _ in parts if part is not None]
+    return (functools.reduce(operator.add, everything) if everything else None,
+            sum(count for _, count, _ in parts), [source for _, _, left_out in parts for source in left_out])
 
 
 def _fail(message, code):

@@ -197,20 +197,26 @@ def score_map(image, occlusions, box, height=3.0):
     return figure
 
 
-def labelled_curves(curves, labels, height=3.2):
+def labelled_curves(curves, labels, height=3.2, logarithmic=False, xlabel=None, ylabel=None):
     """Curves over the same labelled places, such as layers.
 
     Args:
         curves: {name: list of numbers}.
         labels: of the places, in order.
         height: of the figure, in inches.
+        logarithmic: whether the numbers are drawn on a logarithmic scale; else it begins at 0.
+        xlabel, ylabel: what the places and the numbers are.
     """
     figure = Figure(figsize=(8, height), layout="constrained")
     axis = figure.subplots()
     for colour, marker, (name, values) in zip(itertools.cycle(COLOURS), itertools.cycle("osD^v"), curves.items()):
         axis.plot(range(len(labels)), values, color=colour, marker=marker, markersize=5, label=name)
     axis.set_xticks(range(len(labels)), labels, rotation=60, fontsize=8)
-    axis.set_ylim(bottom=0)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    if logarithmic:
+        axis.set_yscale("log")
+    else:
+        axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False)
     return figure

@@ -8,20 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm.auto import tqdm
 
-from course_utils.images import DATA, READABLE, ImageError, load_square, replace_file
+from course_utils.images import DATA, replace_file
+from course_utils.means import MeanActivations, mean_activations  # noqa: F401  (both kinds of statistics can be had here)
+from course_utils.streams import SIZE, StatisticsError, batches
 from course_utils.vgg import LAYERS, check_layers
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
-SIZE = 224              # pixels: what VGG-19 was trained with
 NOWHERE = -1            # in place of picture, row and column where a data set has fewer than k pictures
-
-
-class StatisticsError(ValueError):
-    """Statistics that cannot be made, merged or read; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,63 +186,3 @@ def _best(values, places, k, per_image):
 
 def _sorted(values, places, order):
     return values.gather(1, order), places.gather(1, order[..., None].expand(-1, -1, 3))
-
-
-# --- pictures, one after the other --------------------------------------------------------------------------
-
-def pictures_in(folder):
-    """Sorted paths of the picture files of a folder, as text. Raises StatisticsError where there is none."""
-    try:
-        path = Path(folder).expanduser().resolve()
-        if not str(folder).strip() or not path.is_dir():
-            raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
-        files = sorted(path.iterdir())
-    except (OSError, RuntimeError, TypeError) as error:
-        raise StatisticsError(f"The folder '{folder}' cannot be read ({error}): give the path of a folder with pictures.") from error
-    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
-    found = [str(file) for file in files if file.suffix.lower() in known]
-    if not found:
-        raise StatisticsError(f"There is no picture in the folder '{folder}': it needs .jpg, .png or .webp files.")
-    return found
-
-
-def pictures(sources, size=SIZE, skipped=None):
-    """Iterator of (number, picture): square pictures of a list of sources, loaded one after the other.
-
-    Args:
-        sources: whatever `load_image` takes.
-        size: side of the square, in pixels (see `load_square`).
-        skipped: a list; a source that cannot be read is added to it as (source, reason), and the rest goes on.
-            None: such a source raises ImageError.
-    """
-    for number, source in enumerate(sources):
-        try:
-            picture = load_square(source, size)
-        except ImageError as error:
-            if skipped is None:
-                raise
-            skipped.append((source, str(error)))
-        else:
-            yield number, picture
-
-
-def batches(images, size):
-    """Iterator of (numbers (n,), batch (n, 3, H, W)): neighbours of the same shape together, `size` at most."""
-    group = []
-    for count, item in enumerate(images):
-        number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
-        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not picture.is_floating_point() \
-                or picture.shape[-3:-2] != (3,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4):
-            raise StatisticsError(f"Item {count} is no picture: give floating-point tensors (3, H, W) or (1, 3, H, W) with values from 0 to 1, "
-                                  "or pairs (number, picture).")
-        picture = picture if picture.ndim == 4 else picture[None]
-        if group and (len(group) == size or picture.shape != group[0][1].shape):
-            yield _stack(group)
-            group = []
-        group.append((number, picture))
-    if group:
-        yield _stack(group)
-
-
-def _stack(group):
-    return torch.tensor([number for number, _ in group]), torch.cat([picture for _, picture in group])

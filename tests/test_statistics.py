@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils.cli import _mine
+from course_utils.cli import _with_bar
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.setup import ROOT
-from course_utils.statistics import (
-    RECTIFIED, StatisticsError, TopActivations, batches, mine, pictures, pictures_in, top_activations)
+from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
+from course_utils.streams import StatisticsError, batches, pictures, pictures_in
 from course_utils.vgg import VGG19, vgg19
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
@@ -241,12 +241,11 @@ def test_command(tmp_path):
         assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr and not (tmp_path / "u.npz").exists()
 
 
-def test_ctrl_c_keeps_what_was_found(images):
+def test_ctrl_c_keeps_what_was_found(net, images):
     def interrupted():
         yield from enumerate(images[:6])
         raise KeyboardInterrupt
 
-    table, done = _mine(interrupted(), NAMES, 2)
+    table, done = _with_bar(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, True)
     assert done == 4 and table.k == 2 and table.places["relu1_1"].max() <= 39        # a batch of four was complete
-    with pytest.raises(StatisticsError, match="None of the pictures"):
-        _mine(iter(()), NAMES, 2)
+    assert _with_bar(iter(()), 0, True) == (None, 0)

@@ -23,6 +23,16 @@ class Trial(NamedTuple):
     arguments: tuple
 
 
+def random_trials(seed, label, sizes, arguments):
+    """One trial for each of the sizes, in float32 and float64 by turns; `arguments` makes them of random numbers and a size."""
+    generator, trials = torch.Generator().manual_seed(seed), []
+    for number, size in enumerate(sizes):
+        dtype = (torch.float32, torch.float64)[number % 2]
+        made = arguments(lambda *shape: torch.randn(shape, generator=generator, dtype=dtype), *size)
+        trials.append(Trial(f"{label.format(*size)}, {str(dtype).removeprefix('torch.')}", made))
+    return trials
+
+
 @dataclass(frozen=True)
 class Result:
     """The verdict on an answer; true only when it passed."""

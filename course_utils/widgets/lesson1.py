@@ -14,7 +14,8 @@ from course_utils.deconvnet import BACKWARD_RULES, project
 from course_utils.images import catalogue, img_tag, load_square, title
 from course_utils.plots import around_grey, boxes_on_photo, mosaic, tile
 from course_utils.receptive import map_size, patch_box, receptive_field
-from course_utils.statistics import SIZE, StatisticsError, TopActivations, mine, pictures, pictures_in
+from course_utils.statistics import TopActivations, mine
+from course_utils.streams import SIZE, StatisticsError, pictures, pictures_in
 from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from course_utils.images import photos
-from course_utils.statistics import batches, pictures, top_activations
+from course_utils.statistics import top_activations
+from course_utils.streams import batches, pictures
 from course_utils.vgg import vgg19
 
 

@@ -1,0 +1,72 @@
+"""Data sets of pictures as streams: loaded one after the other, in batches, broken files left out by name."""
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from course_utils.images import READABLE, ImageError, load_square
+
+SIZE = 224              # pixels: what VGG-19 was trained with
+
+
+class StatisticsError(ValueError):
+    """Statistics that cannot be made, merged or read; the message says what to do."""
+
+
+def pictures_in(folder):
+    """Sorted paths of the picture files of a folder, as text. Raises StatisticsError where there is none."""
+    try:
+        path = Path(folder).expanduser().resolve()
+        if not str(folder).strip() or not path.is_dir():
+            raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
+        files = sorted(path.iterdir())
+    except (OSError, RuntimeError, TypeError) as error:
+        raise StatisticsError(f"The folder '{folder}' cannot be read ({error}): give the path of a folder with pictures.") from error
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
+    found = [str(file) for file in files if file.suffix.lower() in known]
+    if not found:
+        raise StatisticsError(f"There is no picture in the folder '{folder}': it needs .jpg, .png or .webp files.")
+    return found
+
+
+def pictures(sources, size=SIZE, skipped=None):
+    """Iterator of (number, picture): square pictures of a list of sources, loaded one after the other.
+
+    Args:
+        sources: whatever `load_image` takes.
+        size: side of the square, in pixels (see `load_square`).
+        skipped: a list; a source that cannot be read is added to it as (source, reason), and the rest goes on.
+            None: such a source raises ImageError.
+    """
+    for number, source in enumerate(sources):
+        try:
+            picture = load_square(source, size)
+        except ImageError as error:
+            if skipped is None:
+                raise
+            skipped.append((source, str(error)))
+        else:
+            yield number, picture
+
+
+def batches(images, size, channels=3):
+    """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most; None: any number of channels."""
+    group = []
+    for count, item in enumerate(images):
+        number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
+        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not picture.is_floating_point() \
+                or channels and picture.shape[-3:-2] != (channels,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4):
+            shape = f"{channels or 'C'}, H, W"
+            raise StatisticsError(f"Item {count} is no picture: give floating-point tensors ({shape}) or (1, {shape}) with values from 0 to 1, "
+                                  "or pairs (number, picture).")
+        picture = picture if picture.ndim == 4 else picture[None]
+        if group and (len(group) == size or picture.shape != group[0][1].shape):
+            yield _stack(group)
+            group = []
+        group.append((number, picture))
+    if group:
+        yield _stack(group)
+
+
+def _stack(group):
+    return torch.tensor([number for number, _ in group]), torch.cat([picture for _, picture in group])

@@ -1,0 +1,165 @@
+"""Lesson 3: scale one filter by hand, undo it in the next layer or not, and see what changes."""
+import functools
+import html
+from types import SimpleNamespace
+
+import ipywidgets as w
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+
+from course_utils.images import img_tag, load_square, photos, title
+from course_utils.plots import COLOURS
+from course_utils.vgg import CONVOLUTIONS, LAYERS, vgg19
+from course_utils.widgets.core import Job, Messages, View
+
+SIDE = 112              # of the photo, in pixels
+LAST = "relu5_4"        # the output that is watched
+SCALABLE = CONVOLUTIONS[:-1]            # behind the last one there is no layer to undo it
+FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
+
+
+class FilterError(ValueError):
+    """A filter that does not exist, or a factor that cannot be undone; the message says so."""
+
+
+class Scaled:
+    """A network whose filters can be scaled one at a time; the network itself is not changed."""
+
+    def __init__(self, net):
+        self.net = net
+        self.usual = functools.lru_cache(maxsize=8)(self._usual)
+
+    def _usual(self, source):
+        """{layer: activation} of the network as it is."""
+        with torch.no_grad():
+            image = load_square(source, SIDE).to(self.net.mean)
+            return {"image": image - self.net.mean, **dict(self.net.walk(image, LAST))}
+
+    def scaled(self, source, layer, channel, factor, undo):
+        """{layer: activation} from `layer` on, with one filter and its bias multiplied by `factor`."""
+        place = LAYERS.index(layer)
+        following = CONVOLUTIONS[CONVOLUTIONS.index(layer) + 1]
+        x, found = self.usual(source)[LAYERS[place - 1] if place else "image"], {}
+        with torch.no_grad():
+            for name in LAYERS[place:LAYERS.index(LAST) + 1]:
+                module = getattr(self.net, name)
+                if name == layer:
+                    scale = torch.ones_like(module.bias)
+                    scale[channel] = factor
+                    x = F.conv2d(x, module.weight * scale[:, None, None, None], module.bias * scale, padding=1)
+                elif name == following and undo:
+                    x = F.conv2d(x, module.weight / scale[:, None, None], module.bias, padding=1)
+                else:
+                    x = module(x)
+                found[name] = x
+        return found
+
+
+def scale_filter(scaled, source, layer, channel, factor, undo=True):
+    """What becomes of the network when one filter and its bias are multiplied by a number.
+
+    Args:
+        scaled: `Scaled(net)`.
+        source: a photo, as `load_square` takes it.
+        layer: name of a convolution, not the last one.
+        channel: which filter.
+        factor: any number but 0; positive ones can be undone.
+        undo: whether the weights of the next convolution for this channel are divided by it.
+    Returns:
+        (Figure, description).
+    Raises:
+        FilterError: no such filter, or the factor 0.
+    """
+    if layer not in SCALABLE or not 0 <= channel < getattr(scaled.net, layer).out_channels:
+        raise FilterError(f"Filter {channel} of {layer} cannot be scaled here: take a layer from conv1_1 to {SCALABLE[-1]}, "
+                          "and a filter that it has.")
+    if not factor:
+        raise FilterError("A filter times 0 is lost, and nothing can undo that: take another factor.")
+    before, after = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo)
+    relu = layer.replace("conv", "relu")
+    later = [name for name in after if name.startswith("relu")][1:]
+    changes = {name: ((after[name] - before[name]).norm() / before[name].norm()).item() for name in later}
+    most = {name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], LAST)}
+    return _draw(before, after, {relu: channel} | most, changes), _says(before, after, relu, later[0], channel, factor, undo, changes[LAST])
+
+
+def _draw(before, after, maps, changes):
+    """Maps before and after, in pairs, and below them the change of each later layer."""
+    figure = Figure(figsize=(9.5, 4.9), layout="constrained")
+    grid = figure.add_gridspec(2, 6, height_ratios=(1.25, 1))
+    for column, (name, channel) in enumerate(maps.items()):
+        top = max(before[name][0, channel].max().item(), 1e-12)
+        for side, values in enumerate((before[name], after[name])):
+            axis = figure.add_subplot(grid[0, 2 * column + side])
+            axis.imshow(values[0, channel].cpu(), cmap="magma", vmin=0, vmax=top)
+            axis.set_title(f"{name}, map {channel}\n{'after' if side else 'before'}", fontsize=9)
+            axis.axis("off")
+    axis = figure.add_subplot(grid[1, :])
+    axis.bar(range(len(changes)), [100 * change for change in changes.values()], color=COLOURS[1])
+    axis.set_xticks(range(len(changes)), changes, rotation=45, fontsize=8)
+    axis.set_ylabel("change, %")
+    axis.set_ylim(0, max(1, 110 * max(changes.values())))
+    return figure
+
+
+def _says(before, after, relu, following, channel, factor, undo, change):
+    old, new = (maps[relu][0, channel].mean().item() for maps in (before, after))
+    means = [maps[following][0].mean((1, 2)) for maps in (before, after)]
+    moved = ((means[1] - means[0]).abs() / means[0])[means[0] > 0].max().item()
+    output = ("is the same to the last bit" if torch.equal(after[LAST], before[LAST]) else
+              f"changes by {change:.1%}" if change > 5e-4 else "is the same but for rounding" if undo else "changes by less than 0.1%")
+    return (f"Filter {channel} of {relu.replace('relu', 'conv')}, times {factor:g}: its mean on this photo goes from {old:,.1f} to {new:,.1f}. "
+            f"{'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by up to {moved:.1%}, and the output, "
+            f"{LAST}, {output}." + (" A negative factor does not pass through the ReLU." if factor < 0 else ""))
+
+
+def scale_one(layer="conv3_1", channel=0, net=None):
+    """The widget: choose a filter and a factor, undo it downstream or not, and see maps, means and output."""
+    return ScaleOne(layer, channel, net or vgg19())
+
+
+class ScaleOne(View):
+    """Controls and one figure; `job` draws it."""
+
+    def __init__(self, layer, channel, net):
+        self.scaled, self.messages = Scaled(net), Messages()
+        self.layer = w.Dropdown(options=SCALABLE, value=layer, description="layer")
+        self.channel = w.BoundedIntText(value=channel, min=0, max=getattr(net, layer).out_channels - 1, description="filter")
+        self.factor = w.SelectionSlider(options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
+                                        value=4, description="times", continuous_update=False)
+        self.negative = w.Checkbox(description="negative", indent=False, layout=w.Layout(width="auto"))
+        self.undo = w.Checkbox(description="undo in the next layer", indent=False, layout=w.Layout(width="auto"))
+        self.photo = w.Dropdown(options=[(title(name), name) for name in photos()], value="animal_cat", description="photo")
+        self.text, self.picture = w.HTML(), w.HTML()
+        self.job = Job(self._draw, self._show, self._drawn)
+        self.layer.observe(self.messages.guard(self._layer_changed), "value")
+        for control in (self.channel, self.factor, self.negative, self.undo, self.photo):
+            control.observe(self.messages.guard(self._changed), "value")
+        self._changed()
+        super().__init__([w.HBox([self.layer, self.channel, self.photo]), w.HBox([self.factor, self.negative, self.undo]), self.text, self.picture,
+                          self.messages], "one filter of VGG-19 scaled by hand, undone in the next layer or not, with maps, means and output.")
+
+    def _layer_changed(self, _):
+        last = getattr(self.scaled.net, self.layer.value).out_channels - 1
+        if self.channel.value > last:
+            self.channel.value, self.channel.max = last, last       # draws by itself
+        else:
+            self.channel.max = last
+            self._changed()
+
+    def _changed(self, _=None):
+        self._now = SimpleNamespace(source=self.photo.value, layer=self.layer.value, channel=self.channel.value, undo=self.undo.value,
+                                    factor=self.factor.value * (-1 if self.negative.value else 1))
+        self.job.restart()
+
+    def _draw(self):
+        yield scale_filter(self.scaled, **vars(self._now))
+
+    def _show(self, drawn):
+        figure, says = drawn
+        self.picture.value, self.text.value = img_tag(figure, says), html.escape(says)
+
+    def _drawn(self, state, error):
+        if error is not None:
+            self.messages.report(error)
