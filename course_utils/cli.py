@@ -209,19 +209,19 @@ def _go_through(folders, output, ending, size, says, search):
     Under torchrun each process takes its share, and the first one merges and saves.
     """
     from course_utils.images import ImageError, check_writable, photos
-    from course_utils.streams import StatisticsError, pictures, pictures_in
+    from course_utils.streams import StatisticsError, last_step, pictures, pictures_in
     from course_utils.vgg import WeightsError
     rank, workers, skipped = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)), []
     try:
         output = check_writable(output, (ending,))
-        sources = [source for folder in folders for source in pictures_in(folder)] if folders else photos()
+        sources = list(dict.fromkeys(source for folder in folders for source in pictures_in(folder))) if folders else photos()
         share = range(len(sources))[rank::workers]
         images = ((share[n], picture) for n, picture in pictures([sources[n] for n in share], size, skipped))
-        found, done = _with_bar(search(_network(), images, sources), len(share), rank > 0)
+        steps = search(_network(), images, sources)
         if workers > 1:
-            found, done, skipped = _merge(found, done, skipped)
-        if found is None:
-            raise StatisticsError("None of the pictures could be read: give others.")
+            done, found, skipped = _share(steps, len(share), skipped)
+        else:
+            done, found = last_step(steps, len(share), keep=True)
         if rank == 0:
             found.save(output)
     except (ImageError, StatisticsError, WeightsError, OSError) as error:
@@ -250,30 +250,23 @@ def _network():
     return vgg19().to(device)
 
 
-def _with_bar(steps, total, quiet):
-    """The last (found, done) of an iterator of (done, found); Ctrl-C keeps what was found so far."""
-    from tqdm import tqdm
-    done, found = 0, None
-    with tqdm(total=total, unit="picture", dynamic_ncols=True, disable=quiet) as bar:
-        try:
-            for done, found in steps:
-                bar.update(done - bar.n)
-        except KeyboardInterrupt:
-            if found is None:
-                raise
-    return found, done
-
-
-def _merge(found, done, skipped):
-    """What all processes found, how many pictures they looked at, and what they left out."""
+def _share(steps, total, skipped):
+    """How many pictures all processes looked at, what they found, and what they left out."""
     from torch import distributed
+
+    from course_utils.streams import StatisticsError, last_step
     distributed.init_process_group("gloo")
-    parts = [None] * distributed.get_world_size()
-    distributed.all_gather_object(parts, (found, done, skipped))
+    parts, rank = [None] * distributed.get_world_size(), distributed.get_rank()
+    try:
+        own = (*last_step(steps, total, progress=rank == 0, keep=True), None)
+    except StatisticsError as error:            # a share without a readable picture is no failure of the whole
+        own = 0, None, error
+    distributed.all_gather_object(parts, (own, skipped))
     distributed.destroy_process_group()
-    everything = [part for part, _, _ in parts if part is not None]
-    return (functools.reduce(operator.add, everything) if everything else None,
-            sum(count for _, count, _ in parts), [source for _, _, left_out in parts for source in left_out])
+    found, left_out = [part for part, _ in parts if part[1] is not None], [source for _, sources in parts for source in sources]
+    if not found:
+        raise own[2]
+    return sum(part[0] for part in found), functools.reduce(operator.add, (part[1] for part in found)), left_out
 
 
 def _fail(message, code):

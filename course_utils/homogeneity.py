@@ -1,22 +1,22 @@
 """Which layers commute with a positive scale for each feature map: f(c · x) = c · f(x), map by map.
 
 A network is followed operation by operation (`torch.fx`), and with each value goes the name of the convolution whose
-scale it carries. Convolutions and linear layers take a scale in and undo it; rectifications and poolings hand it on;
-what does neither is named.
+scale it carries. Convolutions and linear layers undo the scale that comes in, and a convolution gives out one of its own;
+rectifications and poolings hand it on; every other operation on a scaled value is named, with the reason why it does not.
 """
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torch import fx, nn
 
-from course_utils.vgg import VGG19
+from course_utils.vgg import LAYERS, VGG19
 
 RECTIFIERS = {"relu", "leakyrelu", "prelu"}
 PER_MAP = RECTIFIERS | {          # positively homogeneous, and no map depends on another
     "identity", "dropout", "dropout2d", "maxpool2d", "avgpool2d", "adaptivemaxpool2d", "adaptiveavgpool2d", "lppool2d", "upsample",
     "interpolate", "zeropad2d", "reflectionpad2d", "replicationpad2d", "circularpad2d", "contiguous", "clone"}
-READS = {"size", "getattr", "getitem", "dim"}           # read sizes, not values
+SIZES = {"shape", "ndim", "dtype", "device"}            # attributes that say nothing of the values
 ACROSS = "it mixes feature maps, whose scales differ"
 REASONS = {
     "localresponsenorm": "it divides each feature map by its neighbours, whose scales differ",
@@ -24,11 +24,17 @@ REASONS = {
                      "logsigmoid", "exp", "log"], "its graph is curved or shifted, so that f(c·x) is not c·f(x)"),
     **dict.fromkeys(["relu6", "hardtanh", "clamp", "clip"], "it cuts off at a fixed value, which does not grow with the scale"),
     **dict.fromkeys(["softmax", "logsoftmax", "softmax2d", "softmin"], "exponentials turn a factor into a power, so that f(c·x) is not c·f(x)"),
-    **dict.fromkeys(["maxpool3d", "avgpool3d", "max", "min", "logsumexp"], ACROSS),
+    **dict.fromkeys(["maxpool3d", "avgpool3d", "logsumexp"], ACROSS),
     **dict.fromkeys(["layernorm", "groupnorm", "instancenorm2d", "rmsnorm"], "it divides by a deviation measured anew, and takes the scale away"),
     "cat": "it joins maps of several layers, each with scales of its own",
+    "getitem": "it picks out a part of the maps, and their scales would no longer fit",
 }
 UNKNOWN = "it is not known to commute with a scale for each feature map"
+HIDDEN = "it has hooks, through which this cannot see (weight_norm, spectral_norm and pruning set such hooks): remove them first"
+
+
+class FlowError(ValueError):
+    """A network through which the way cannot be followed."""
 
 
 class Scale(NamedTuple):
@@ -45,7 +51,7 @@ class Flow:
         graph: `torch.fx.GraphModule` of the network, whose modules are the network's own.
         incoming: {convolution, linear or batch-norm layer: name of the convolution whose scale it takes in, or None}.
         rectified: {node of the graph: convolution}, the first rectification after each convolution.
-        carried: {name of a layer: name of the convolution whose scale its output carries}.
+        carried: {layer: `Scale` of its output, or None}; layers that occur twice are missing.
         output: `Scale` of the result, or None if the network has undone it.
         problem: a sentence on the first operation that forbids rescaling, or ''.
     """
@@ -72,23 +78,39 @@ def follow(net):
     """`Flow` of a network: VGG19, nn.Sequential, torchvision's VGG family, or any module that torch.fx can trace.
 
     Raises:
-        ValueError: the way through the network cannot be followed.
+        FlowError: the way through the network cannot be followed.
     """
-    if isinstance(net, VGG19):          # its forward asks for sizes and names, which fx cannot trace; its layers are a chain
-        net = nn.Sequential(OrderedDict([("centre", _Centre(net.mean)), *net.named_children()]))
+    children = list(net.named_children())
+    if type(net).forward is VGG19.forward and [name for name, _ in children] == list(LAYERS):
+        net = nn.Sequential(OrderedDict([("centre", _Centre(net.mean)), *children]))      # its own forward asks for sizes, which fx cannot trace
     try:
         graph = fx.symbolic_trace(net)
     except Exception as error:          # fx documents no exception of its own for what it cannot trace
-        raise ValueError(f"The way through this {type(net).__name__} cannot be followed ({error}): give its layers as an nn.Sequential.") from error
-    flow, scales, used = Flow(graph), {}, set()
+        raise FlowError(f"The way through this {type(net).__name__} cannot be followed ({error}): give its layers as one nn.Sequential.") from error
+    flow, scales, uses = Flow(graph), {}, Counter(id(tensor) for node in graph.graph.nodes for tensor in _tensors(graph, node))
+    for name, module in net.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            flow.problem = flow.problem or f"Layer '{name}' ({type(module).__name__}) forbids rescaling: {HIDDEN}."
+    calls = Counter(node.target for node in graph.graph.nodes if node.op == "call_module")
     for node in graph.graph.nodes:
-        scales[node] = _step(flow, node, scales, used)
-        if node.op == "call_module" and scales[node]:
-            flow.carried[node.target] = scales[node].convolution
+        scales[node] = _step(flow, node, scales, uses)
+        if node.op == "call_module" and calls[node.target] == 1:
+            flow.carried[node.target] = scales[node]
     return flow
 
 
-def _step(flow, node, scales, used):
+def _tensors(graph, node):
+    """The weights that an operation reads."""
+    if node.op == "call_module":
+        module = graph.get_submodule(node.target)
+        return [*module.parameters(), *module.buffers()]
+    if node.op == "get_attr":
+        owner, _, name = node.target.rpartition(".")
+        return [getattr(graph.get_submodule(owner), name)]
+    return []
+
+
+def _step(flow, node, scales, uses):
     """The scale that the result of one operation carries; enters in `flow` what the operation means for it."""
     carried = [scales[source] for source in node.all_input_nodes]
     scale = next(filter(None, carried), None)
@@ -100,79 +122,28 @@ def _step(flow, node, scales, used):
     kind = _kind(flow, node)
     module = flow.graph.get_submodule(node.target) if node.op == "call_module" else None
     if module is not None and kind in ("conv2d", "linear", "batchnorm2d"):
-        return _parametric(flow, node, kind, module, scale, used)
-    if scale is None or kind in READS:
-        return None
-    if kind in RECTIFIERS and scale.convolution not in flow.rectified.values():
-        flow.rectified[node] = scale.convolution
-    result = RULES[kind](node, module, scale, carried) if kind in RULES else scale if kind in PER_MAP else REASONS.get(kind, UNKNOWN)
+        result = _parametric(flow, node, kind, module, scale, any(uses[id(tensor)] > 1 for tensor in _tensors(flow.graph, node)))
+    elif scale is None:
+        result = "only nn.Conv2d layers with weights of their own can be rescaled" if "conv" in kind else None
+    elif kind in ("size", "dim") or kind == "getattr" and node.args[1] in SIZES:
+        result = None
+    elif getattr(module, "return_indices", False) or node.kwargs.get("return_indices"):
+        result = "it gives out several tensors"
+    else:
+        if kind in RECTIFIERS and not scale.flat and scale.convolution not in flow.rectified.values():
+            flow.rectified[node] = scale.convolution
+        result = RULES[kind](node, module, scale, carried) if kind in RULES else scale if kind in PER_MAP else REASONS.get(kind, UNKNOWN)
     return _refuse(flow, node, result) if isinstance(result, str) else result
 
 
 def _kind(flow, node):
     """'maxpool2d' for nn.MaxPool2d, F.max_pool2d and the like."""
     if node.op == "call_module":
-        name = type(flow.graph.get_submodule(node.target)).__name__
+        kind = type(flow.graph.get_submodule(node.target))
+        name = kind.__name__ if getattr(nn, kind.__name__, None) is kind else f"other {kind.__name__}"
     else:
-        name = node.target if node.op == "call_method" else node.target.__name__
+        name = getattr(node.target, "__name__", str(node.target))
     return name.lower().replace("_", "")
-
-
-def _parametric(flow, node, kind, module, scale, used):
-    """A layer with weights: it takes the scale in. A convolution gives out a scale of its own, batch norm in evaluation hands it on."""
-    shared = used & {id(parameter) for parameter in module.parameters()}
-    used |= {id(parameter) for parameter in module.parameters()}
-    if shared:
-        return _refuse(flow, node, "its weights are used twice, and cannot carry two scales")
-    if kind == "batchnorm2d":
-        if scale and (module.training or module.running_mean is None):
-            return _refuse(flow, node, "batch norm in training mode normalises by the batch, and takes the scale away: call eval() first")
-        if scale:
-            flow.incoming[node.target] = scale.convolution
-        return scale
-    if kind == "linear" and scale and not scale.flat:
-        return _refuse(flow, node, "a linear layer on maps that are not flattened mixes columns, not maps")
-    flow.incoming[node.target] = scale.convolution if scale else None
-    return Scale(node.target) if kind == "conv2d" else None
-
-
-# --- operations without weights: each rule returns the scale of the result, or why there is none ------------
-
-def _argument(node, position, name, default):
-    return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
-
-
-def _flattened(node, module, scale, carried):
-    start = module.start_dim if module is not None else _argument(node, 1, "start_dim", 0)
-    return scale._replace(flat=True) if start == 1 else UNKNOWN
-
-
-def _viewed(node, module, scale, carried):
-    return scale._replace(flat=True) if len(node.args) == 3 and node.args[2] == -1 else UNKNOWN         # x.view(len(x), -1)
-
-
-def _reduced(node, module, scale, carried):
-    axes = _argument(node, 1, "dim", None)
-    axes = {axis % 4 for axis in ([axes] if isinstance(axes, int) else axes or range(4))}
-    if axes != {2, 3} or scale.flat:
-        return ACROSS if 1 in axes or scale.flat else UNKNOWN
-    return scale._replace(flat=not _argument(node, 2, "keepdim", False))
-
-
-def _joined(node, module, scale, carried):
-    if not all(isinstance(value, fx.Node) for value in node.args):
-        return "it adds a constant, which does not grow with the scale"
-    return scale if {*carried} == {scale} else "it joins values that carry two different scales (a residual sum)"
-
-
-def _multiplied(node, module, scale, carried):
-    numbers = [value for value in node.args if isinstance(value, (int, float))]
-    divides_by_it = "div" in str(node.target) and numbers and node.args[0] is numbers[0]
-    return scale if len(numbers) == 1 and not divides_by_it else "a product of two scaled values carries both their scales"
-
-
-RULES = {"flatten": _flattened, "view": _viewed, "reshape": _viewed, **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduced),
-         **dict.fromkeys(["add", "iadd", "sub", "isub"], _joined), **dict.fromkeys(["mul", "imul", "truediv", "itruediv", "div"], _multiplied)}
 
 
 def _refuse(flow, node, why):
@@ -180,6 +151,75 @@ def _refuse(flow, node, why):
     if node.op == "call_module":
         what = f"Layer '{node.target}' ({type(flow.graph.get_submodule(node.target)).__name__})"
     else:
-        what = f"The operation '{_kind(flow, node)}'"
+        what = "The network" if node.op == "output" else f"The operation '{_kind(flow, node)}'"
     flow.problem = flow.problem or f"{what} forbids rescaling: {why}."
     return None
+
+
+# --- the rules: each returns the scale of the result, or a text on why there is none ------------------------
+
+def _parametric(flow, node, kind, module, scale, shared):
+    """A layer with weights: it takes the scale in. A convolution gives out one of its own, batch norm in evaluation hands it on."""
+    if shared and (scale or kind == "conv2d"):
+        return "its weights are used twice, and cannot carry two scales"
+    if kind == "batchnorm2d":
+        if scale and module.running_mean is None:
+            return "it has no running statistics: it normalises by the batch, and takes the scale away"
+        if scale and module.training:
+            return "batch norm in training mode normalises by the batch, and takes the scale away: call eval() first"
+        if scale and scale.flat:
+            return UNKNOWN
+        if scale:
+            flow.incoming[node.target] = scale.convolution
+        return scale
+    if scale and scale.flat != (kind == "linear"):
+        return "a linear layer on maps that are not flattened mixes columns, not maps" if kind == "linear" else UNKNOWN
+    flow.incoming[node.target] = scale.convolution if scale else None
+    return Scale(node.target) if kind == "conv2d" else None
+
+
+def _argument(node, position, *names, default=None):
+    return node.args[position] if len(node.args) > position else next((node.kwargs[name] for name in names if name in node.kwargs), default)
+
+
+def _flattened(node, module, scale, carried):
+    start, end = (module.start_dim, module.end_dim) if module is not None else (
+        _argument(node, 1, "start_dim", default=0), _argument(node, 2, "end_dim", default=-1))
+    return scale._replace(flat=True) if start == 1 and end in (-1, 3) else "it does not flatten each picture by itself: write flatten(1)"
+
+
+def _viewed(node, module, scale, carried):
+    """x.view(x.size(0), -1) or x.view(x.shape[0], -1)."""
+    count = node.args[1] if len(node.args) == 3 else None
+    known = isinstance(count, fx.Node) and count.args[1:] == (0,) and (
+        count.target == "size" or getattr(count.target, "__name__", "") == "getitem" and count.args[0].args[1:] == ("shape",))
+    return scale._replace(flat=True) if known and node.args[2] == -1 else "what it does to the maps is not known beforehand: write flatten(1)"
+
+
+def _reduced(node, module, scale, carried):
+    axes = _argument(node, 1, "dim", "axis")
+    axes = [axes] if isinstance(axes, int) else axes if isinstance(axes, (tuple, list)) else range(4)
+    if scale.flat or not all(isinstance(axis, int) for axis in axes) or {axis % 4 for axis in axes} != {2, 3}:
+        return ACROSS if scale.flat or 1 in axes or -3 in axes else UNKNOWN
+    return scale._replace(flat=not _argument(node, 2, "keepdim", default=False))
+
+
+def _joined(node, module, scale, carried):
+    if not isinstance(node.args[0], fx.Node) or not isinstance(_argument(node, 1, "other"), fx.Node):
+        return "it adds a constant, which does not grow with the scale"
+    if {*carried} == {scale}:
+        return scale
+    return "it adds something that carries no scale" if None in carried else "it joins values that carry two different scales (a residual sum)"
+
+
+def _multiplied(node, module, scale, carried):
+    """A value times a number, or divided by one."""
+    first, second = node.args[0], _argument(node, 1, "other")
+    numbers = [value for value in (first, second) if isinstance(value, (int, float))]
+    if len(numbers) != 1 or node.kwargs.get("rounding_mode") or "div" in str(node.target) and first is numbers[0]:
+        return "only products with a plain number keep the scale"
+    return scale
+
+
+RULES = {"flatten": _flattened, "view": _viewed, "reshape": _viewed, **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduced),
+         **dict.fromkeys(["add", "iadd", "sub", "isub"], _joined), **dict.fromkeys(["mul", "imul", "truediv", "itruediv", "div"], _multiplied)}

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 from torch import fx
-from tqdm.auto import tqdm
+from torch import nn
 
-from course_utils.homogeneity import follow
+from course_utils.homogeneity import FlowError, follow
 from course_utils.images import DATA, replace_file
-from course_utils.streams import StatisticsError, batches
+from course_utils.streams import StatisticsError, batches, last_step
 
 MEANS_FILE = DATA / "mean_activations.json"
+FORMAT = "mean activations 1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,23 +67,29 @@ class MeanActivations:
     def save(self, path):
         """Write a .json file, all or nothing; reading it gives the same numbers, to the last bit. Raises OSError."""
         layers = {name: {"positions": self.positions[name], "sums": sums.tolist()} for name, sums in self.sums.items()}
-        replace_file(path, json.dumps({"mean activations": 1, "pictures": self.pictures, "layers": layers}).encode())
+        replace_file(path, json.dumps({"format": FORMAT, "pictures": self.pictures, "layers": layers}).encode())
 
     @classmethod
     def load(cls, path=MEANS_FILE):
         """Read what `save` wrote; without a path, the means over the bundled photos. Raises StatisticsError."""
         try:
             stored = json.loads(Path(path).read_bytes())
-            layers, pictures = stored["layers"], stored["pictures"]
-            means = cls({name: torch.tensor(layer["sums"], dtype=torch.float64) for name, layer in layers.items()},
-                        {name: tuple(map(int, layer["positions"])) for name, layer in layers.items()}, pictures)
-            if not layers or not isinstance(pictures, int) or any(
-                    sums.ndim != 2 or len(sums) != 4 or len(means.positions[name]) != 2 for name, sums in means.sums.items()):
+            means = cls({name: torch.tensor(layer["sums"], dtype=torch.float64) for name, layer in stored["layers"].items()},
+                        {name: tuple(layer["positions"]) for name, layer in stored["layers"].items()}, stored["pictures"])
+            if stored["format"] != FORMAT or not means.sums or not all(map(_whole, [means.pictures, *sum(means.positions.values(), ())])):
                 raise ValueError("its numbers do not belong together")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            for name, sums in means.sums.items():
+                good = sums.ndim == 2 and len(sums) == 4 and sums.numel() and len(means.positions[name]) == 2
+                if not good or not sums.isfinite().all() or (sums[1::2] < 0).any() or sums[3].max() > means.pictures:
+                    raise ValueError(f"the numbers of {name} do not belong together")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise StatisticsError(f"'{path}' is not a file of mean activations ({error}): make one with "
                                   "`python3 -m course_utils means FOLDER -o FILE.json`.") from error
         return means
+
+
+def _whole(number):
+    return type(number) is int and number > 0
 
 
 def mean_activations(net, images, *, batch_size=8, progress=True):
@@ -92,7 +99,8 @@ def mean_activations(net, images, *, batch_size=8, progress=True):
         net: `vgg19()`, or any network that `follow` can follow: each convolution is measured behind the first
             rectification that comes after it.
         images: iterable of pictures (1, C, H, W) or (C, H, W), as the network takes them, or of pairs (number, picture),
-            as from `pictures`. They may differ in size; neighbours of the same size share a batch.
+            as from `pictures`. They may differ in size; neighbours of the same size share a batch. What lies behind the
+            last rectification is not computed.
         batch_size: pictures that are computed together.
         progress: show a progress bar.
     Returns:
@@ -100,12 +108,8 @@ def mean_activations(net, images, *, batch_size=8, progress=True):
     Raises:
         StatisticsError: no picture, a bad one, no convolution with a ReLU, or activations that are not finite.
     """
-    result = None
-    with tqdm(total=len(images) if hasattr(images, "__len__") else None, unit="picture", disable=not progress) as bar:
-        for done, result in measure(net, images, batch_size=batch_size):
-            bar.update(done - bar.n)
-    if result is None:
-        raise StatisticsError("There is no picture to look at: give at least one.")
+    steps = measure(net, images, batch_size=batch_size)
+    _, result = last_step(steps, len(images) if hasattr(images, "__len__") else None, progress)
     return result
 
 
@@ -113,40 +117,54 @@ def measure(net, images, *, batch_size=8):
     """Iterator of (number of pictures so far, MeanActivations so far), one after each batch; see `mean_activations`."""
     try:
         flow = follow(net)
-    except ValueError as error:
+    except FlowError as error:
         raise StatisticsError(str(error)) from error
+    if any(module.training and isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)) for module in net.modules()):
+        raise StatisticsError("In training mode batch norm and dropout give other activations each time: call eval() first.")
     if not flow.rectified:
         raise StatisticsError("No convolution of this network is followed by a ReLU: there is nothing to measure.")
-    result, tensor = None, next(net.parameters())
+    result, tensor, reader = None, next(net.parameters()), _Reader(flow)
     for numbers, batch in batches(images, batch_size, channels=None):
-        reader = _Reader(flow)
         try:
             with torch.no_grad():
                 reader.run(batch.to(tensor))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, IndexError) as error:
+            if "memory" in str(error):
+                raise
             raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {str(error).splitlines()[0]}") from error
-        part = MeanActivations(reader.sums, reader.positions, len(numbers))
-        for name, sums in part.sums.items():
-            if not sums.isfinite().all():
-                raise StatisticsError(f"Pictures {numbers.tolist()} give activations in {name} that are not finite: "
-                                      "look for NaN in them or in the weights.")
+        part = reader.part(numbers.tolist())
         result = part if result is None else result + part
         yield result.pictures, result
 
 
 class _Reader(fx.Interpreter):
-    """Runs a network and sums up what comes out of the rectifications."""
+    """Runs a network up to its last rectification, and keeps the sums over the positions behind each."""
 
     def __init__(self, flow):
-        super().__init__(flow.graph)
-        self.rectified, self.sums, self.positions = flow.rectified, {}, {}
+        graph, copies = fx.Graph(), {}
+        for node in flow.graph.graph.nodes:
+            copies[node] = graph.node_copy(node, copies.__getitem__)
+            if node is [*flow.rectified][-1]:
+                break
+        graph.output(copies[node])
+        super().__init__(fx.GraphModule(flow.graph, graph))
+        self.rectified, self.each = {copies[node]: name for node, name in flow.rectified.items()}, {}
 
     def run_node(self, node):
         maps = super().run_node(node)
         if name := self.rectified.get(node):
-            count, n = len(maps), maps[0, 0].numel()
-            maps = maps.cpu() if maps.device.type == "mps" else maps            # which has no float64
-            each = maps.sum((2, 3), dtype=torch.float64).cpu()                  # (N, C)
-            self.sums[name] = torch.stack([each.sum(0), each.square().sum(0), n * each.sum(0), each.ne(0).sum(0).double()])
-            self.positions[name] = count * n, count * n * n
+            shown = maps.cpu() if maps.device.type == "mps" else maps           # which has no float64
+            self.each[name] = shown.sum((2, 3), dtype=torch.float64).cpu(), maps[0, 0].numel()
         return maps
+
+    def part(self, numbers):
+        """MeanActivations of the pictures with these numbers, which were run last."""
+        sums, positions = {}, {}
+        for name, (each, n) in self.each.items():                               # each: (N, C), n positions
+            good = each.isfinite().all(1)
+            if not good.all():
+                raise StatisticsError(f"Picture {numbers[good.int().argmin()]} gives activations in {name} that are not finite: "
+                                      "look for NaN in it or in the weights.")
+            sums[name] = torch.stack([each.sum(0), each.square().sum(0), n * each.sum(0), each.ne(0).sum(0).double()])
+            positions[name] = len(each) * n, len(each) * n * n
+        return MeanActivations(sums, positions, len(numbers))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.homogeneity import follow
+from course_utils.homogeneity import FlowError, Scale, follow
 
 EPS = 1e-5              # added to the variance, as in torch's layers
 
@@ -46,7 +46,7 @@ def batch_norm(x, gamma, beta, eps=EPS):
 def group_norm(x, groups, eps=EPS):
     """Normalise each picture over groups of neighbouring channels (Wu & He 2018, arXiv:1803.08494).
 
-    One group is layer norm, C groups are instance norm.
+    One group is layer norm, C groups are instance norm. Raises NormalizationError if `groups` does not divide C.
     """
     if groups < 1 or x.shape[1] % groups:
         raise NormalizationError(f"{x.shape[1]} channels cannot be divided into {groups} equal groups.")
@@ -88,6 +88,8 @@ def fold(conv, norm):
         norm: nn.BatchNorm2d or `BatchNorm`, in evaluation mode.
     Returns:
         A new nn.Conv2d with a bias.
+    Raises:
+        NormalizationError: `norm` is in training mode.
     """
     if norm.training:
         raise NormalizationError("In training the statistics depend on the batch, and cannot be folded: call norm.eval() first.")
@@ -110,26 +112,36 @@ class Rescaling:
     Attributes:
         scales: {convolution: (C,) float64}: what the activations of its channels were divided by, the diagonal of D.
         dead: {convolution: list of channels without a positive mean, which kept their scale}.
-        carried: {layer: convolution whose scale its output carries}; layers behind the one that undoes the last scale are missing.
-        output: (C, 1, 1) float64, by which the network's output has to be multiplied; or 1.0 if its last layers undo the scale.
+        carried: {layer: `Scale` that its output carries, or None}.
+        output: `Scale` of the network's output; None if the network itself undoes the last one.
     """
     scales: dict
     dead: dict
     carried: dict
-    output: object
+    output: Scale | None
 
     def restore(self, layer, maps):
-        """Activations (N, C, H, W) that the original network has in this layer."""
+        """Activations of a layer of the rescaled network -> those of the original, (N, C, H, W), or (N, C·H·W) behind a flattening."""
         if layer not in self.carried:
-            return maps
-        return maps * self.scales[self.carried[layer]].to(maps)[:, None, None]
+            raise NormalizationError(f"The scale of {layer!r} is not known: name a layer that occurs once in the network.")
+        return self._times(self.carried[layer], maps)
+
+    def restore_output(self, output):
+        """The rescaled network's output -> that of the original; the same if the network undoes the last scale itself."""
+        return self._times(self.output, output)
+
+    def _times(self, scale, values):
+        if scale is None or scale.convolution not in self.scales:
+            return values
+        factor = self.scales[scale.convolution].to(values)
+        return values * (factor.repeat_interleave(values.shape[1] // len(factor)) if scale.flat else factor[:, None, None])
 
 
 def check_rescalable(net):
     """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation forbids it, and why."""
     try:
         return follow(net).problem
-    except ValueError as error:
+    except FlowError as error:
         return str(error)
 
 
@@ -142,7 +154,8 @@ def normalize_weights(net, means, power_of_two=False):
     """A copy of a network with weights scaled so that each filter's mean activation over pictures and positions is one.
 
     W_ik ← W_ik μ_k / μ_i, b_i ← b_i / μ_i, where μ_k is the mean of input channel k. The first linear layer undoes the last
-    scale, and so the output stays; without one the output carries it, and `copy.rescaling.output` says so (Gatys et al. 2016, section 2).
+    scale, and so the output stays; without one the output carries it, and `copy.rescaling.restore_output` undoes it (Gatys et al. 2016,
+    section 2).
 
     Args:
         net: what `follow` can follow: VGG19, nn.Sequential, torchvision's VGG family. It is not changed.
@@ -150,55 +163,63 @@ def normalize_weights(net, means, power_of_two=False):
         power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the last
             bit; the means lie between 0.7 and 1.42.
     Returns:
-        The copy, with the attribute `rescaling`. Channels without a positive mean keep their scale.
+        The copy, with the attribute `rescaling`: what was done to the network that was given. Channels without a positive mean
+        keep their scale.
     Raises:
-        NormalizationError: an operation forbids it, or the means are of another network.
+        NormalizationError: an operation forbids it, the means are of another network, or the new weights leave the range of their type.
     """
-    if problem := check_rescalable(net):
-        raise NormalizationError(problem)
-    flow, means = follow(net), getattr(means, "mean", means)
-    scales, dead = {}, {}
-    for name in flow.rectified.values():
-        scales[name] = _scale(name, means, net.get_submodule(name).out_channels, power_of_two)
-        if silent := (means[name] <= 0).nonzero()[:, 0].tolist():
-            dead[name] = silent
+    try:
+        flow = follow(net)
+    except FlowError as error:
+        raise NormalizationError(str(error)) from error
+    if flow.problem:
+        raise NormalizationError(flow.problem)
+    means = getattr(means, "mean", means)
+    _check_means(means, {name: net.get_submodule(name).out_channels for name in flow.rectified.values()})
+    alive = {name: mean.double().cpu() > 0 for name, mean in means.items()}
+    scales = {name: torch.where(alive[name], mean.double().cpu(), 1.0) for name, mean in means.items()}
+    if power_of_two:
+        scales = {name: nearest_power_of_two(scale) for name, scale in scales.items()}
     result = copy.deepcopy(net)
     with torch.no_grad():
         for name, source in flow.incoming.items():
-            _rescale(result.get_submodule(name), scales.get(source), scales.get(name))
-    carried = {layer: name for layer, name in flow.carried.items() if name in scales}
-    left = scales.get(flow.output.convolution) if flow.output else None
-    shape = (-1,) if left is None or flow.output.flat else (-1, 1, 1)
-    result.rescaling = Rescaling(scales, dead, carried, 1.0 if left is None else left.view(shape))
+            _rescale(name, result.get_submodule(name), scales.get(source), scales.get(name))
+    dead = {name: (~living).nonzero()[:, 0].tolist() for name, living in alive.items() if not living.all()}
+    result.rescaling = Rescaling(scales, dead, flow.carried, flow.output if flow.output and flow.output.convolution in scales else None)
     return result
 
 
-def _scale(name, means, channels, power):
-    """(C,) float64, positive: the means of a convolution, with 1 for dead channels."""
-    if name not in means or len(means[name]) != channels:
-        raise NormalizationError(f"There are no means of the {channels} channels of {name}: measure them on this network with mean_activations.")
-    mean = means[name].double().cpu()
-    if not mean.isfinite().all():
-        raise NormalizationError(f"The means of {name} are not finite: measure them anew.")
-    scale = torch.where(mean > 0, mean, 1.0)
-    return nearest_power_of_two(scale) if power else scale
+def _check_means(means, channels):
+    """Raise NormalizationError unless there is a mean for every channel of every convolution, and nothing else."""
+    if not isinstance(means, dict):
+        raise NormalizationError("Give MeanActivations, or a dictionary {convolution: means of its channels}.")
+    for name, count in channels.items():
+        if not isinstance(means.get(name), torch.Tensor) or means[name].shape != (count,):
+            raise NormalizationError(f"There are no means of the {count} channels of {name}: measure them on this network with mean_activations.")
+        if not means[name].isfinite().all():
+            raise NormalizationError(f"The means of {name} are not finite: measure them anew.")
+    if others := sorted(means.keys() - channels.keys()):
+        raise NormalizationError(f"These are the means of another network: this one has no rectified convolution {others[0]!r}.")
 
 
-def _rescale(module, incoming, outgoing):
+def _rescale(name, module, incoming, outgoing):
     """Multiply a layer's weights by the scale of its input and divide by that of its output; None stands for 1."""
     if isinstance(module, nn.BatchNorm2d):          # γ (x − m)/σ + β of x/s: m and β shrink with x
-        module.running_mean /= incoming.to(module.running_mean)
-        if module.bias is not None:
-            module.bias /= incoming.to(module.bias)
-        return
-    weight = module.weight.double()
-    if incoming is not None:
-        groups = getattr(module, "groups", 1)
-        columns = weight.view(groups, len(weight) // groups, -1)                # groups × filters × inputs of a group, channel by channel
-        factors = incoming.to(weight).repeat_interleave(columns.shape[2] * groups // len(incoming)).view(groups, 1, -1)
-        weight = (columns * factors).view_as(weight)
-    if outgoing is not None:
-        weight = weight / outgoing.to(weight).view(-1, *[1] * (weight.ndim - 1))
-        if module.bias is not None:
-            module.bias.copy_(module.bias.double() / outgoing.to(weight))
-    module.weight.copy_(weight)
+        changed = {"running_mean": module.running_mean, "bias": module.bias} if incoming is not None else {}
+        changed = {key: value.cpu().double() / incoming for key, value in changed.items() if value is not None}
+    else:
+        weight = module.weight.cpu().double()                                   # on the CPU: not every device has float64
+        if incoming is not None:
+            groups = getattr(module, "groups", 1)
+            columns = weight.reshape(groups, len(weight) // groups, -1)         # groups × filters × inputs of a group, channel by channel
+            factors = incoming.repeat_interleave(columns.shape[2] * groups // len(incoming)).view(groups, 1, -1)
+            weight = (columns * factors).reshape(weight.shape)
+        changed = {"weight": weight}
+        if outgoing is not None:
+            changed["weight"] = weight / outgoing.view(-1, *[1] * (weight.ndim - 1))
+            if module.bias is not None:
+                changed["bias"] = module.bias.cpu().double() / outgoing
+    for key, value in changed.items():
+        getattr(module, key).copy_(value)
+        if not getattr(module, key).isfinite().all():
+            raise NormalizationError(f"The new {key} of {name} leaves the range of {getattr(module, key).dtype}: convert the network to float32 or float64 first.")

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from course_utils.images import DATA, replace_file
 from course_utils.means import MeanActivations, mean_activations  # noqa: F401  (both kinds of statistics can be had here)
-from course_utils.streams import SIZE, StatisticsError, batches
+from course_utils.streams import SIZE, StatisticsError, batches, last_step
 from course_utils.vgg import LAYERS, check_layers
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
@@ -106,13 +105,8 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
     Raises:
         StatisticsError: no picture, a bad picture or setting, or activations that are not finite.
     """
-    result = None
-    total = len(images) if hasattr(images, "__len__") else len(sources) or None
-    with tqdm(total=total, unit="picture", disable=not progress) as bar:
-        for done, result in mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources):
-            bar.update(done - bar.n)
-    if result is None:
-        raise StatisticsError("There is no picture to look at: give at least one.")
+    steps = mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources)
+    _, result = last_step(steps, len(images) if hasattr(images, "__len__") else len(sources) or None, progress)
     return result
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from tqdm.auto import tqdm
 
 from course_utils.images import READABLE, ImageError, load_square
 
@@ -51,6 +52,8 @@ def pictures(sources, size=SIZE, skipped=None):
 
 def batches(images, size, channels=3):
     """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most; None: any number of channels."""
+    if type(size) is not int or size < 1:
+        raise StatisticsError(f"The batch size is a whole number above 0, not {size!r}.")
     group = []
     for count, item in enumerate(images):
         number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
@@ -70,3 +73,27 @@ def batches(images, size, channels=3):
 
 def _stack(group):
     return torch.tensor([number for number, _ in group]), torch.cat([picture for _, picture in group])
+
+
+def last_step(steps, total=None, progress=True, keep=False):
+    """The last of an iterator of steps (number of pictures so far, result so far), with a progress bar.
+
+    Args:
+        steps: the iterator.
+        total: how many pictures there are, if that is known.
+        progress: show the bar.
+        keep: Ctrl-C ends early and keeps what was found so far.
+    Raises:
+        StatisticsError: there was no picture.
+    """
+    done, result = 0, None
+    with tqdm(total=total, unit="picture", disable=not progress, dynamic_ncols=True) as bar:
+        try:
+            for done, result in steps:
+                bar.update(done - bar.n)
+        except KeyboardInterrupt:
+            if result is None or not keep:
+                raise
+    if result is None:
+        raise StatisticsError("There is no picture to look at: give at least one that can be read.")
+    return done, result

@@ -114,6 +114,49 @@ def test_lesson_1(page, lab, tmp_path):
     assert browser.errors(page) == []
 
 
+def test_lesson_2(page, lab):
+    browser.open_notebook(page, lab, "notebooks/02_batch_normalization.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson2")
+    view = cell(page, 'explore.axes("conv3_1", net)')
+    view.scroll_into_view_if_needed()
+    block, live = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(1)
+
+    changes(block, lambda: view.get_by_label("method", exact=True).select_option("layer norm"), "layer norm")
+    changes(block, lambda: view.get_by_label("C feature maps", exact=True).click(), "instance norm")
+    changes(block, lambda: (view.get_by_label("N pictures", exact=True).focus(), page.keyboard.press("Space")), "batch norm")
+    changes(block, lambda: view.get_by_label("H rows", exact=True).click())
+    changes(block, lambda: view.get_by_label("W columns", exact=True).click(), "per location")
+    changes(block, lambda: view.get_by_label("memory", exact=True).select_option("NHWC"), "NHWC")
+    changes(block, lambda: view.get_by_label("method", exact=True).select_option("group norm"), "group norm")
+    changes(block, lambda: view.get_by_label("groups", exact=True).select_option("4"))
+    shoot(page, "lesson2_widget")
+    changes(live, lambda: view.get_by_label("layer", exact=True).select_option("conv1_1"))
+    changes(live, lambda: (view.locator(".noUi-handle").first.focus(), page.keyboard.press("ArrowLeft")))
+    shoot(page, "lesson2_live")
+    assert browser.errors(page) == []
+
+
+def test_lesson_3(page, lab):
+    browser.open_notebook(page, lab, "notebooks/03_weight_normalization.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson3")
+    view = cell(page, "scale_one(")
+    view.scroll_into_view_if_needed()
+    picture = view.locator(".jp-OutputArea img").first
+
+    changes(picture, lambda: view.get_by_label("undo in the next layer").click(), "is the same to the last bit")
+    changes(picture, lambda: (view.locator(".noUi-handle").first.focus(), page.keyboard.press("ArrowLeft")), "times 3: .* same but for rounding")
+    changes(picture, lambda: view.get_by_label("negative").click(), "times -3: .* does not pass through the ReLU")
+    changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("conv2_1"), "of conv2_1")
+    changes(picture, lambda: (view.get_by_label("filter", exact=True).fill("9"), page.keyboard.press("Enter")), "Filter 9 of conv2_1")
+    changes(picture, lambda: view.get_by_label("photo", exact=True).select_option("koala"))
+    shoot(page, "lesson3_widget")
+    assert browser.errors(page) == []
+
+
 def test_lesson_6_and_its_stop_button(page, lab):
     browser.open_notebook(page, lab, "notebooks/06_style_transfer.ipynb")
     browser.run_all(page)

@@ -9,11 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from course_utils.cli import _with_bar
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.setup import ROOT
 from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
-from course_utils.streams import StatisticsError, batches, pictures, pictures_in
+from course_utils.streams import StatisticsError, batches, last_step, pictures, pictures_in
 from course_utils.vgg import VGG19, vgg19
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
@@ -246,6 +245,10 @@ def test_ctrl_c_keeps_what_was_found(net, images):
         yield from enumerate(images[:6])
         raise KeyboardInterrupt
 
-    table, done = _with_bar(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, True)
+    done, table = last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False, keep=True)
     assert done == 4 and table.k == 2 and table.places["relu1_1"].max() <= 39        # a batch of four was complete
-    assert _with_bar(iter(()), 0, True) == (None, 0)
+    with pytest.raises(KeyboardInterrupt):
+        last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False)
+    for size in (0, -1, 1.5, None):
+        with pytest.raises(StatisticsError, match="batch size is a whole number"):
+            next(batches(images, size))

@@ -189,7 +189,7 @@ def _compare(outcome, expected):
     if not isinstance(value, torch.Tensor):
         kind = type(value).__name__
         return "type", f"your function returns {kind}, a torch.Tensor is expected" + (
-            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else "")
+            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else _joined(value, right))
     if value.shape != right.shape:
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
@@ -201,9 +201,34 @@ def _compare(outcome, expected):
     if not _close(value, right):
         if right.numel() <= 6:
             return "value", f"the shape is right, the values are not: yours are {value.tolist()}, the right ones {right.tolist()}"
-        ranges = [f"{x.min().item():.3g} to {x.max().item():.3g}" for x in (value, right)]
-        return "value", f"the shape is right, the values are not: yours run from {ranges[0]}, the right ones from {ranges[1]}"
+        return "value", "the shape is right, the values are not: at {} yours is {}, the right one {}".format(*_worst(value, right))
     return None
+
+
+def _joined(value, right):
+    """What makes the expected tensor of a tuple or list of tensors, in words; '' for all else."""
+    if not isinstance(value, (tuple, list)) or not value or not all(isinstance(tensor, torch.Tensor) for tensor in value):
+        return ""
+    for join in (torch.stack, torch.cat):
+        for dim in range(right.ndim):
+            try:
+                fits = join(tuple(value), dim).shape == right.shape
+            except (RuntimeError, IndexError):          # these tensors cannot be joined so
+                continue
+            if fits:
+                return f": put them together with torch.{join.__name__}(…, dim={dim})"
+    return f": put them together, with torch.stack or torch.cat, in one of shape {tuple(right.shape)}"
+
+
+def _worst(value, right):
+    """The place of the largest difference and both numbers there, with as many digits as tell them apart."""
+    gap = (value.double() - right.double()).abs()
+    place = [index.item() for index in torch.unravel_index(gap.argmax(), gap.shape)]
+    numbers = [x[tuple(place)].item() for x in (value, right)]
+    if right.is_floating_point():
+        texts = ([f"{number:.{digits}g}" for number in numbers] for digits in range(3, 18))
+        numbers = next(pair for pair in texts if pair[0] != pair[1])
+    return place, *numbers
 
 
 def _close(value, right):

@@ -30,6 +30,8 @@ def _spreads(variant):
          "ε is missing: a map that is the same everywhere would be divided by zero. Use √(σ² + ε)."),
         ("eps_of_torch", lambda variance, eps: _root(variance, 1e-5),
          "your ε is 1e-5, as torch has it unless told otherwise: use the `eps` that your function is given."),
+        ("deviation_in_root", lambda variance, eps: _root(variance.sqrt(), eps),
+         "the root holds the standard deviation, which is a root already: put the variance there, √(σ² + ε)."),
         ("root_forgotten", lambda variance, eps: variance + eps, "the root is missing: divide by √(σ² + ε), not by σ² + ε."),
         ("variance_alone", lambda variance, eps: variance, "you divide by the variance itself: add ε to it and take the root, √(σ² + ε)."),
         ("not_divided", lambda variance, eps: variance * 0 + 1, "nothing is divided by the standard deviation: divide by √(σ² + ε)."))]
@@ -42,7 +44,9 @@ def _unbiased(variant):
             Misconception("unbiased_eps_outside", variant(correction=1, root=_outside),
                           "std(…) + ε is wrong twice: torch's std is over n − 1, and ε belongs under the root. Use var(…, correction=0)."),
             Misconception("unbiased_eps_missing", variant(correction=1, root=lambda variance, eps: variance.sqrt()),
-                          "you divide by std(…), which is over n − 1 and knows no ε: use √(σ² + ε) with var(…, correction=0).")]
+                          "you divide by std(…), which is over n − 1 and knows no ε: use √(σ² + ε) with var(…, correction=0)."),
+            Misconception("unbiased_deviation_in_root", variant(correction=1, root=lambda variance, eps: _root(variance.sqrt(), eps)),
+                          "√(std(…) + ε) is wrong twice: std is a root already, and torch's is over n − 1. Put var(…, correction=0) there.")]
 
 
 def _norm(*, moments=_over(0, 2, 3), correction=0, root=_root, place=lambda parameter: parameter[:, None, None],
@@ -58,7 +62,29 @@ FLAT = {"moments": lambda x, correction: torch.var_mean(x, (0, 2, 3), correction
 UNPLACED = {"place": lambda parameter: parameter}
 ONE_CHANNEL = "you take one mean and one variance of all values: each channel has its own, so leave axis 1 out, (0, 2, 3)."
 WIDTH = "(C,) is lined up with the last axis of x, the columns, and raises an error where W ≠ C. Bring {} to the channels: {}."
+PICTURES = "you average the variances of the pictures, and how much their means differ gets lost: use x.var((0, 2, 3){})."
+CUT_UP = "x.reshape(C, −1) cuts across the pictures: bring the channels to the front first, x.transpose(0, 1)."
 NOT_CENTRED = "the mean is not subtracted: divide x − μ, not x."
+
+
+def _picture_variances(x, correction):
+    """The mean of the pictures' variances, in place of the variance of the batch."""
+    return _over(2, 3)(x, correction)[0].mean(0, keepdim=True)
+
+
+def _cut(x, correction):
+    """The variance and mean of each row of x.reshape(C, −1), which holds no one channel."""
+    return [moment[:, None, None] for moment in torch.var_mean(x.reshape(x.shape[1], -1), 1, correction=correction)]
+
+
+def _in_rows(rows, late):
+    """A normalisation of rows(x) as C × N·H·W, put into the shape of x as it is, with γ and β before that or, when late, after."""
+    def function(x, gamma, beta, eps):
+        def place(parameter):
+            return parameter[:, None, None].expand(x.shape).reshape(len(parameter), -1) if late else parameter[:, None]
+        return _norm(moments=_over(1), place=place)(rows(x).reshape(len(gamma), -1), gamma, beta, eps).reshape(x.shape)
+    return function
+
 
 # in the second trial W = C, in the third N = C = H: there, values along a wrong axis raise no error
 batch_norm = Exercise("batch_norm", _norm(), lambda: random_trials(
@@ -71,6 +97,15 @@ batch_norm = Exercise("batch_norm", _norm(), lambda: random_trials(
     Misconception("over_channels", _norm(moments=_over(1)), "axis 1, the channels, is the one not to average over: (0, 2, 3)."),
     *[Misconception(f"over_0_and_{axis}", _norm(moments=_over(0, axis)),
                     "you average over one axis of the picture only: rows and columns both belong to it, (0, 2, 3).") for axis in (2, 3)],
+    Misconception("statistics_cut_up", _norm(moments=_cut), CUT_UP),
+    *[Misconception(name + ("", "_late")[late], _in_rows(rows, late), hint) for late in (0, 1) for name, rows, hint in (
+        ("cut_up", lambda x: x, CUT_UP), ("not_brought_back", lambda x: x.transpose(0, 1),
+         "the channels are still in front when you reshape: go back to (C, N, H, W) first, then transpose(0, 1)."))],
+    *[Misconception(name, _norm(moments=lambda x, correction, variance=variance: (variance(x, correction), _over(2, 3)(x, 0)[1])),
+                    "you subtract each picture's own mean: take the mean over (0, 2, 3), as the variance is of the whole batch.")
+      for name, variance in (("picture_means", lambda x, correction: _over(0, 2, 3)(x, correction)[0]), ("from_picture_means", _picture_variances))],
+    *[Misconception(f"averaged_variances_{less}", _norm(moments=lambda x, correction: (_picture_variances(x, correction), _over(0, 2, 3)(x, 0)[1]),
+                    correction=less), PICTURES.format(", correction=0")) for less in (0, 1)],
     Misconception("first_picture", _norm(moments=lambda x, correction: _over(0, 2, 3)(x[:1], correction)),
                   "you use the statistics of the first picture for all: take those of the whole batch."),
     Misconception("statistics_along_width", _norm(**FLAT), WIDTH.format("μ and σ²", "keepdim=True")),
@@ -130,13 +165,20 @@ update_running = Exercise("update_running", _running(), lambda: random_trials(
                   "your variance of the batch is over n: that is right for normalising, but the running one is unbiased, over n − 1."),
     Misconception("corrected_twice", _running(spread=lambda x, *means: x.var((0, 2, 3)) * (n := x[:, 0].numel()) / (n - 1)),
                   "you correct the variance twice: torch's var is over n − 1 already, so leave n / (n − 1) out."),
-    *[Misconception(name, _running(spread=lambda x, *means, factor=factor: _over_n(x) * factor(x[:, 0].numel(), len(x))),
+    Misconception("correction_inverted", _running(spread=lambda x, *means: _over_n(x) * ((n := x[:, 0].numel()) - 1) / n),
+                  "your correction stands upside down: the variance over n is too small, so multiply it by n / (n − 1)."),
+    Misconception("old_corrected", lambda mean, variance, x, momentum: _running()(mean, variance * (n := x[:, 0].numel()) / (n - 1), x, momentum),
+                  "n / (n − 1) is for the variance of the batch alone: the old running one has been corrected already."),
+    *[Misconception(f"variance_replaced_{less}", lambda mean, variance, x, momentum, less=less: torch.stack(
+                        (_running()(mean, variance, x, momentum)[0], x.var((0, 2, 3), correction=less))),
+                    "your variance is that of the batch alone: momentum is for the variance too, as for the mean.") for less in (0, 1)],
+    *[Misconception(name, _running(spread=lambda x, *means, factor=factor: _over_n(x) * factor(x[:, 0].numel(), len(x), x.numel())),
                     "your variance has a wrong count in it: each channel has n = N·H·W values, so n − 1 is N·H·W − 1.")
-      for name, factor in (("count_of_pictures", lambda n, N: N / (N - 1)), ("over_pictures", lambda n, N: n / (N - 1)),
-                           ("count_of_positions", lambda n, N: n / (n - N)), ("over_positions", lambda n, N: n / (n / N - 1)))],
+      for name, factor in (("count_of_pictures", lambda n, N, _: N / (N - 1)), ("over_pictures", lambda n, N, _: n / (N - 1)),
+                           ("count_of_positions", lambda n, N, _: n / (n - N)), ("over_positions", lambda n, N, _: n / (n / N - 1)),
+                           ("count_of_all", lambda n, N, size: size / (size - 1)), ("over_all", lambda n, N, size: n / (size - 1)))],
     *[Misconception(f"averaged_variances_{less}", _running(spread=lambda x, *means, less=less: x.var((2, 3), correction=less).mean(0)),
-                    "you average the variances of the pictures, and how much their means differ gets lost: use x.var((0, 2, 3)).")
-      for less in (0, 1)],
+                    PICTURES.format("")) for less in (0, 1)],
     Misconception("deviation", _running(spread=lambda x, *means: x.std((0, 2, 3))),
                   "you keep standard deviations: use var in place of std."),
     Misconception("mean_of_squares", _running(spread=lambda x, *means: x.square().mean((0, 2, 3))),
@@ -187,11 +229,16 @@ fold = Exercise("fold", _fold(), lambda: random_trials(
                   "b − μ has to be multiplied by γ/√(σ² + ε), as the weights."),
     Misconception("no_mean", _fold(shift=lambda b, m, s, beta: b * s + beta), "the mean is missing: subtract it from the old bias, b − μ."),
     Misconception("mean_added", _fold(shift=lambda b, m, s, beta: (b + m) * s + beta), "you add the mean: the normalisation subtracts it."),
+    Misconception("bias_from_mean", _fold(shift=lambda b, m, s, beta: (m - b) * s + beta), "you subtract the bias from the mean: it is b − μ."),
     Misconception("no_bias", _fold(shift=lambda b, m, s, beta: beta - m * s), "the old bias is forgotten: it is (b − μ) · γ/√(σ² + ε) + β."),
     Misconception("no_beta", _fold(shift=lambda b, m, s, beta: (b - m) * s), "β is missing: add it to the new bias."),
     Misconception("beta_scaled", _fold(shift=lambda b, m, s, beta: (b - m + beta) * s), "β is scaled as well: add it last."),
     Misconception("bias_kept", _fold(shift=lambda b, m, s, beta: b), "the bias is the old one: the new one is (b − μ) · γ/√(σ² + ε) + β."),
     Misconception("no_gamma", _fold(factor=lambda gamma, root: 1 / root), "γ is missing: the factor of each filter is γ/√(σ² + ε)."),
+    Misconception("gamma_in_bias", lambda w, b, gamma, *rest: _fold()(w / gamma[:, None, None, None], b, gamma, *rest),
+                  "γ is in the bias only: multiply the weights by it too, as you divide both by the root."),
+    Misconception("gamma_in_weights", lambda w, b, gamma, beta, mean, *rest: _fold()(w, mean + (b - mean) / gamma, gamma, beta, mean, *rest),
+                  "γ is in the weights only: multiply b − μ by it too, as you divide both by the root."),
     Misconception("swapped", lambda weight, bias, gamma, beta, *rest: _fold()(weight, bias, beta, gamma, *rest),
                   "γ and β have changed places: γ multiplies, β is added."),
     Misconception("weight_kept", _fold(filters=lambda weight, scale: weight), "the weights are the old ones: multiply them by γ/√(σ² + ε)."),
@@ -235,6 +282,8 @@ group_norm = Exercise("group_norm", _grouped(), lambda: random_trials(
     *[Misconception(name, _grouped(moments=_over(*axes)),
                     "you average over the channels only, at each position: rows and columns belong to it too.")
       for name, axes in (("at_each_position", (2,)), ("all_at_each_position", (1, 2)))],
+    Misconception("columns_apart", _grouped(moments=_over(2, 3)),
+                  "with the groups split off, axes 2 and 3 are the channels of a group and the rows: columns belong to it too, (2, 3, 4)."),
     Misconception("everything", _grouped(moments=_over(0, 1, 2, 3, 4)),
                   "you take one mean of all values: each group of each picture has its own."),
     Misconception("channel_means", _grouped(moments=lambda x, correction: (_over(2, 3, 4)(x, 0)[0], _over(3, 4)(x, 0)[1])),

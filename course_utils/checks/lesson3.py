@@ -1,4 +1,5 @@
 """Checks of lesson 3: mean activations, the rescaling by them, what undoes it behind the last layer, and powers of two."""
+import math
 from functools import reduce
 
 import torch
@@ -149,8 +150,8 @@ rescale = Exercise("rescale", _rescale(), lambda: random_trials(
     Misconception("naive_bias_kept", _rescale(into=_kept, shift=_kept), "multiply the weights by μ_in, and divide the bias by μ_out too."),
     Misconception("bias_inverted", _rescale(shift=lambda b, m_in, m_out: b * m_out), "you multiply the bias by μ_out: divide it."),
     Misconception("bias_lost", _rescale(shift=lambda b, *_: b * 0), "the bias is lost: the new one is b / μ_out."),
-    Misconception("bias_centred", _rescale(shift=lambda b, m_in, m_out: (b - m_out) / m_out),
-                  "you subtract the mean, as batch normalisation does: here it is only divided, b / μ_out."),
+    *[Misconception(name, _rescale(shift=shift), "you subtract the mean, as batch normalisation does: here it is only divided, b / μ_out.")
+      for name, shift in (("bias_centred", lambda b, m_in, m_out: (b - m_out) / m_out), ("bias_less_mu_out", lambda b, m_in, m_out: b - m_out))],
     *[Misconception(f"bias_times_{name}", _rescale(shift=lambda b, m_in, m_out, f=f: b * f(m_in) / m_out),
                     "you multiply the bias by μ_in too: only what comes from the layer before needs that. Divide the bias, b / μ_out.")
       for name, f in (("mu_in", _kept), ("mean_of_mu_in", torch.mean), ("sum_of_mu_in", torch.sum))],
@@ -164,6 +165,8 @@ rescale = Exercise("rescale", _rescale(), lambda: random_trials(
       for axis in ("channels", "rows", "columns")],
     *[Misconception(f"{one}_and_{other}", _rescale(place=(_along(one), _along(other))), AXES.format("μ_in and μ_out lie", f"{IN} and {OUT}"))
       for one, other in (("filters", "channels"), ("columns", "columns"))],
+    Misconception("mu_in_repeated", _rescale(place=(lambda mu: mu.repeat(9).reshape(-1, 3, 3), _along("filters"))),
+                  "mu_in.repeat(9) changes from weight to weight: flatten puts the nine of a channel side by side, so use repeat_interleave(9)."),
     Misconception("one_mu_in", _rescale(place=(torch.mean, _along("filters"))),
                   f"you use one number for all channels: each has its own μ_in, {IN}."),
     Misconception("one_mu_out", _rescale(place=(_along("channels"), torch.mean), shift=lambda b, m_in, m_out: b / m_out.mean()),
@@ -235,6 +238,10 @@ power_of_two = Exercise("power_of_two", _power(), lambda: [
          "that is the square of μ: a power of two is 2 to a whole number."),
         ("one_added", lambda dead: _power(log=lambda mu: torch.log2(1 + mu), dead=dead),
          "you add 1 to the mean, which changes small ones: round log2(μ), and treat μ = 0 by itself."))],
+    *[Misconception(f"{name}_of_dead", lambda mu, log=log: torch.tensor([2.0 ** round(log(mean)) for mean in mu.tolist()], dtype=mu.dtype),
+                    f"a dead channel has μ = 0, and {error}: give it the factor 1 before you take the logarithm.") for name, log, error in (
+        ("logarithm", math.log2, "math.log2(0) raises an error"),
+        ("round", lambda mean: torch.tensor(mean).log2().item(), "log2(0) is −∞, which Python's round and int refuse"))],
     Misconception("inverse", _power(power=lambda x: (-x).exp2()), "your factors are inverted: 2 ** exponent, not 2 ** −exponent."),
     Misconception("small_become_1", _power(prepare=lambda mu: mu.clamp(min=1)),
                   "all means below 1 become 1: only dead channels, μ = 0, do. Exponents may be negative."),

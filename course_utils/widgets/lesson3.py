@@ -1,6 +1,7 @@
 """Lesson 3: scale one filter by hand, undo it in the next layer or not, and see what changes."""
 import functools
 import html
+import math
 from types import SimpleNamespace
 
 import ipywidgets as w
@@ -47,9 +48,9 @@ class Scaled:
                 if name == layer:
                     scale = torch.ones_like(module.bias)
                     scale[channel] = factor
-                    x = F.conv2d(x, module.weight * scale[:, None, None, None], module.bias * scale, padding=1)
+                    x = F.conv2d(x, module.weight * scale[:, None, None, None], module.bias * scale, padding=module.padding)
                 elif name == following and undo:
-                    x = F.conv2d(x, module.weight / scale[:, None, None], module.bias, padding=1)
+                    x = F.conv2d(x, module.weight / scale[:, None, None], module.bias, padding=module.padding)
                 else:
                     x = module(x)
                 found[name] = x
@@ -61,21 +62,21 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
 
     Args:
         scaled: `Scaled(net)`.
-        source: a photo, as `load_square` takes it.
+        source: name or path of a photo.
         layer: name of a convolution, not the last one.
         channel: which filter.
-        factor: any number but 0; positive ones can be undone.
+        factor: from 1/1000 to 1000, or the same below 0; positive ones can be undone.
         undo: whether the weights of the next convolution for this channel are divided by it.
     Returns:
         (Figure, description).
     Raises:
-        FilterError: no such filter, or the factor 0.
+        FilterError: no such filter, or another factor.
     """
     if layer not in SCALABLE or not 0 <= channel < getattr(scaled.net, layer).out_channels:
         raise FilterError(f"Filter {channel} of {layer} cannot be scaled here: take a layer from conv1_1 to {SCALABLE[-1]}, "
                           "and a filter that it has.")
-    if not factor:
-        raise FilterError("A filter times 0 is lost, and nothing can undo that: take another factor.")
+    if not 1e-3 <= abs(factor) <= 1e3 or not math.isfinite(factor):
+        raise FilterError(f"A filter times {factor} would be lost, or drown all others: take a factor between 1/1000 and 1000, or below 0.")
     before, after = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo)
     relu = layer.replace("conv", "relu")
     later = [name for name in after if name.startswith("relu")][1:]
@@ -106,16 +107,18 @@ def _draw(before, after, maps, changes):
 def _says(before, after, relu, following, channel, factor, undo, change):
     old, new = (maps[relu][0, channel].mean().item() for maps in (before, after))
     means = [maps[following][0].mean((1, 2)) for maps in (before, after)]
-    moved = ((means[1] - means[0]).abs() / means[0])[means[0] > 0].max().item()
+    moved = ((means[1] - means[0]).abs().sum() / means[0].sum()).item()
     output = ("is the same to the last bit" if torch.equal(after[LAST], before[LAST]) else
               f"changes by {change:.1%}" if change > 5e-4 else "is the same but for rounding" if undo else "changes by less than 0.1%")
     return (f"Filter {channel} of {relu.replace('relu', 'conv')}, times {factor:g}: its mean on this photo goes from {old:,.1f} to {new:,.1f}. "
-            f"{'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by up to {moved:.1%}, and the output, "
+            f"{'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by {moved:.1%} on the whole, and the output, "
             f"{LAST}, {output}." + (" A negative factor does not pass through the ReLU." if factor < 0 else ""))
 
 
 def scale_one(layer="conv3_1", channel=0, net=None):
     """The widget: choose a filter and a factor, undo it downstream or not, and see maps, means and output."""
+    if layer not in SCALABLE:
+        raise FilterError(f"{layer!r} is no layer whose filters can be scaled here: take one from {SCALABLE[0]} to {SCALABLE[-1]}.")
     return ScaleOne(layer, channel, net or vgg19())
 
 
@@ -162,4 +165,5 @@ class ScaleOne(View):
 
     def _drawn(self, state, error):
         if error is not None:
+            self.picture.value = self.text.value = ""
             self.messages.report(error)

@@ -104,14 +104,6 @@ def group_norm_chunks(x, groups, eps):
     return torch.cat(results, dim=1)
 
 
-def group_norm_loop(x, groups, eps):
-    size, pictures = x.shape[1] // groups, []
-    for picture in x:
-        parts = [picture[i * size:(i + 1) * size] for i in range(groups)]
-        pictures.append(torch.cat([(p - p.mean()) * torch.rsqrt(p.var(correction=0) + eps) for p in parts]))
-    return torch.stack(pictures)
-
-
 RIGHT = {
     lesson2.batch_norm: [
         batch_norm_by_hand, batch_norm_loop, batch_norm_rows, batch_norm_channels_last,
@@ -120,7 +112,7 @@ RIGHT = {
     lesson2.update_running: [running_by_module, running_by_hand, running_lerp, running_numpy],
     lesson2.fold: [fold_by_hand, fold_loop, fold_matrix, fold_by_probing],
     lesson2.group_norm: [
-        group_norm_by_hand, group_norm_chunks, group_norm_loop, lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
+        group_norm_by_hand, group_norm_chunks, lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
         lambda x, groups, eps: nnf.layer_norm(y := x.unflatten(1, (groups, -1)), y.shape[2:], eps=eps).flatten(1, 2),
     ],
 }
@@ -176,10 +168,6 @@ def filled_groups(x, groups, eps):
     return x
 
 
-def one_picture_detached(x, groups, eps):
-    return torch.cat([group_norm_by_hand(picture.detach() if n else picture, groups, eps) for n, picture in enumerate(x.split(1))])
-
-
 HIDDEN = [
     (lesson2.batch_norm, in_place_norm, "in_place"), (lesson2.batch_norm, constant_statistics, "gradient"),
     (lesson2.batch_norm, constant_deviation, "gradient"), (lesson2.batch_norm, torch.no_grad()(batch_norm_by_hand), "detached"),
@@ -191,7 +179,8 @@ HIDDEN = [
     (lesson2.fold, lambda weight, *rest: fold_by_hand(weight.detach(), *rest), "gradient"),
     (lesson2.fold, lambda weight, bias, gamma, *rest: fold_by_hand(weight, bias, gamma.detach(), *rest), "gradient"),
     (lesson2.fold, torch.no_grad()(fold_by_hand), "detached"),
-    (lesson2.group_norm, filled_groups, "in_place"), (lesson2.group_norm, one_picture_detached, "gradient"),
+    (lesson2.group_norm, filled_groups, "in_place"),
+    (lesson2.group_norm, lambda x, groups, eps: torch.cat([group_norm_by_hand(part, groups, eps) for part in (x[:1], x[1:].detach())]), "gradient"),
     (lesson2.group_norm, lambda x, groups, eps: group_norm_by_hand(x.data, groups, eps), "detached"),
     (lesson2.group_norm, lambda x, groups, eps: group_norm_by_hand((x + x.detach()) / 2, groups, eps), "gradient"),
 ]
@@ -204,40 +193,28 @@ def forgets_keepdim(x, gamma, beta, eps):
     return gamma * (x - mean) / torch.sqrt(variance + eps) + beta
 
 
-def dense_layer_formula(x, gamma, beta, eps):
-    mean, variance = x.mean(0), x.var(0, unbiased=False)
-    return gamma.view(1, -1, 1, 1) * (x - mean) / (variance + eps)**0.5 + beta.view(1, -1, 1, 1)
+KEPT = {"dim": (0, 2, 3), "keepdim": True}
 
 
-def uses_std(x, gamma, beta, eps):
-    xhat = (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), keepdim=True) + eps)
-    return gamma.view(-1, 1, 1) * xhat + beta.view(-1, 1, 1)
+def norm_with(variance, mean=lambda x: x.mean(**KEPT), root=lambda variance, eps: (variance + eps).sqrt()):
+    return lambda x, gamma, beta, eps: gamma.view(-1, 1, 1) * (x - mean(x)) / root(variance(x), eps) + beta.view(-1, 1, 1)
 
 
-def loops_over_pictures(x, gamma, beta, eps):
-    return torch.cat([batch_norm_by_hand(picture[None], gamma, beta, eps) for picture in x])
+def norm_of_rows(x, gamma, beta, eps, bring=lambda x: x):
+    rows = bring(x).reshape(x.shape[1], -1)
+    rows = (rows - rows.mean(1, keepdim=True)) / (rows.var(1, keepdim=True, unbiased=False) + eps).sqrt()
+    return gamma.view(-1, 1, 1) * rows.view_as(x) + beta.view(-1, 1, 1)
 
 
-def running_with(new_mean, new_variance, old=lambda momentum: 1 - momentum, new=lambda momentum: momentum):
+def running_with(new_variance, new_mean=lambda x: x.mean((0, 2, 3)), old=lambda momentum: 1 - momentum, new=lambda momentum: momentum):
     return lambda mean, variance, x, momentum: torch.stack((old(momentum) * mean + new(momentum) * new_mean(x),
                                                             old(momentum) * variance + new(momentum) * new_variance(x)))
 
 
-def channel_mean(x):
-    return x.mean((0, 2, 3))
-
-
-def pictures_only(x):
-    return ((x - x.mean((0, 2, 3), keepdim=True)) ** 2).sum((0, 2, 3)) / (len(x) - 1)
-
-
-def corrects_pictures(x):
-    return x.var((0, 2, 3), unbiased=False) * len(x) / (len(x) - 1)
-
-
-def corrects_var(x):
-    n = x.numel() / x.shape[1]
-    return n / (n - 1) * torch.var(x, dim=(0, 2, 3))
+def corrects_the_sum(mean, variance, x, momentum):
+    n = len(x) * x.shape[2] * x.shape[3]
+    mean, variance = running_with(lambda x: x.var((0, 2, 3), unbiased=False))(mean, variance, x, momentum)
+    return torch.stack((mean, variance * n / (n - 1)))
 
 
 def updates_mean_first(mean, variance, x, momentum):
@@ -251,14 +228,12 @@ def fold_bias_late(weight, bias, gamma, beta, mean, variance, eps):
     return torch.cat((folded[:, :-1], folded[:, -1:] + bias.view(-1, 1)), 1)
 
 
-def fold_along_input(weight, bias, gamma, beta, mean, variance, eps):
-    scale = gamma / torch.sqrt(variance + eps)
-    return torch.cat(((weight * scale.view(1, -1, 1, 1)).flatten(1), ((bias - mean) * scale + beta).view(-1, 1)), 1)
-
-
-def fold_without_views(weight, bias, gamma, beta, mean, variance, eps):
-    scale = gamma / torch.sqrt(variance + eps)
-    return torch.cat(((weight * scale).flatten(1), ((bias - mean) * scale + beta).view(-1, 1)), 1)
+def fold_with(factor, shift=lambda bias, mean: bias - mean):
+    """The weights times `factor`, of γ and the root; the bias as it should be, but for `shift`."""
+    def function(weight, bias, gamma, beta, mean, variance, eps):
+        root = torch.sqrt(variance + eps)
+        return torch.cat(((weight * factor(gamma, root)).flatten(1), (gamma * shift(bias, mean) / root + beta).view(-1, 1)), 1)
+    return function
 
 
 def every_gth_channel(x, groups, eps):
@@ -269,13 +244,11 @@ def every_gth_channel(x, groups, eps):
     return result
 
 
-def split_by_groups(x, groups, eps):
-    return torch.cat([nnf.layer_norm(part, part.shape[1:], eps=eps) for part in x.split(groups, dim=1)], dim=1)
-
-
-def groups_of_batch(x, groups, eps):
-    rows = x.reshape(groups, -1)
-    return ((rows - rows.mean(1, keepdim=True)) / (rows.var(1, unbiased=False, keepdim=True) + eps).sqrt()).reshape(x.shape)
+def group_with(split, axes):
+    def function(x, groups, eps):
+        y = split(x, groups)
+        return ((y - y.mean(axes, True)) / (y.var(axes, keepdim=True, unbiased=False) + eps).sqrt()).reshape(x.shape)
+    return function
 
 
 def parts_by_std(x, groups, eps):
@@ -283,39 +256,59 @@ def parts_by_std(x, groups, eps):
     return ((parts - parts.mean(2, keepdim=True)) / (parts.std(2, keepdim=True) + eps)).view_as(x)
 
 
-WRITTEN = [
-    (lesson2.batch_norm, forgets_keepdim, "all_along_width"), (lesson2.batch_norm, dense_layer_formula, "per_location"),
-    (lesson2.batch_norm, uses_std, "unbiased_eps_outside"), (lesson2.batch_norm, loops_over_pictures, "instance"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: nnf.batch_norm(x, gamma * 0, gamma * 0 + 1, gamma, beta, eps=eps), "inference"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, training=True), "eps_of_torch"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "no_parameters"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: nnf.instance_norm(x, weight=gamma, bias=beta, eps=eps), "instance"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: nnf.group_norm(x, 1, gamma, beta, eps), "layer"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: batch_norm_loop(x, beta, gamma, eps), "swapped"),
-    (lesson2.batch_norm, lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma, beta, eps).numpy(), "type"),
-    (lesson2.update_running, running_with(channel_mean, lambda x: x.var((0, 2, 3)), lambda m: m, lambda m: 1 - m), "momentum_flipped"),
-    (lesson2.update_running, running_with(channel_mean, lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"),
-    (lesson2.update_running, running_with(channel_mean, pictures_only), "over_pictures"),
-    (lesson2.update_running, running_with(channel_mean, corrects_pictures), "count_of_pictures"),
-    (lesson2.update_running, running_with(channel_mean, corrects_var), "corrected_twice"),
-    (lesson2.update_running, running_with(channel_mean, lambda x: torch.std(x, dim=(0, 2, 3))), "deviation"),
-    (lesson2.update_running, running_with(lambda x: x.mean(0), lambda x: x.var(0)), "per_location_1"),
-    (lesson2.update_running, running_with(torch.mean, torch.var), "everything"),
-    (lesson2.update_running, updates_mean_first, "from_new_mean_0"),
-    (lesson2.update_running, lambda *arguments: running_by_hand(*arguments).flip(0), "variance_first"),
-    (lesson2.update_running, lambda *arguments: running_by_hand(*arguments).T, "on_its_side"),
-    (lesson2.update_running, lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
-    (lesson2.fold, fold_bias_late, "bias_not_scaled"), (lesson2.fold, fold_along_input, "along_channels"),
-    (lesson2.fold, fold_without_views, "along_columns"),
-    (lesson2.fold, lambda w, b, g, beta, mean, variance, eps: fold_by_hand(w, b, g, beta, mean, variance, 0), "eps_missing"),
-    (lesson2.fold, lambda w, b, g, beta, mean, variance, eps: fold_by_hand(w, b, g, beta, 0 * mean, variance, eps), "no_mean"),
-    (lesson2.fold, lambda w, b, *rest: fold_by_hand(w, 0 * b, *rest), "no_bias"),
-    (lesson2.fold, lambda *arguments: fold_loop(*arguments).roll(1, 1), "bias_first"),
-    (lesson2.fold, lambda w, b, g, beta, mean, variance, eps: fold_loop(w, b, g, beta, mean, (variance + eps)**2 - eps, eps), "root_forgotten"),
-    (lesson2.group_norm, every_gth_channel, "interleaved"), (lesson2.group_norm, split_by_groups, "groups_as_size"),
-    (lesson2.group_norm, groups_of_batch, "batch_reshaped"), (lesson2.group_norm, parts_by_std, "unbiased_eps_outside"),
-    (lesson2.group_norm, lambda x, groups, eps: nnf.instance_norm(x, eps=eps), "instance"),
-    (lesson2.group_norm, lambda x, groups, eps: nnf.layer_norm(x, x.shape[1:], eps=eps), "layer"),
-    (lesson2.group_norm, lambda x, groups, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "batch_norm"),
-    (lesson2.group_norm, lambda x, groups, eps: nnf.group_norm(x, groups), "eps_of_torch"),
-]
+WRITTEN = [(exercise, *case) for exercise, cases in {
+    lesson2.batch_norm: [
+        (forgets_keepdim, "all_along_width"), (norm_with(lambda x: x.var(0, unbiased=False), lambda x: x.mean(0)), "per_location"),
+        (norm_with(lambda x: x.std(**KEPT), root=lambda deviation, eps: deviation + eps), "unbiased_eps_outside"),
+        (norm_with(lambda x: x.std(**KEPT)), "unbiased_deviation_in_root"), (norm_with(lambda x: x.std(**KEPT, unbiased=False)), "deviation_in_root"),
+        (norm_with(lambda x: x.var(**KEPT, unbiased=False), lambda x: x.mean((2, 3), True)), "picture_means"),
+        (norm_with(lambda x: (x - x.mean((2, 3), True)).square().mean(**KEPT), lambda x: x.mean((2, 3), True)), "from_picture_means"),
+        (norm_with(lambda x: x.var((2, 3), unbiased=False).mean(0).view(-1, 1, 1)), "averaged_variances_0"),
+        (norm_with(lambda x: x.var((2, 3)).mean(0).view(-1, 1, 1)), "averaged_variances_1"), (norm_of_rows, "cut_up_late"),
+        (lambda *arguments: norm_of_rows(*arguments, lambda x: x.permute(1, 0, 2, 3)), "not_brought_back_late"),
+        (norm_with(*[lambda x, f=f: f(x.reshape(x.shape[1], -1)).view(-1, 1, 1) for f in (lambda rows: rows.var(1, unbiased=False),
+                                                                                         lambda rows: rows.mean(1))]), "statistics_cut_up"),
+        (lambda x, *rest: torch.cat([batch_norm_by_hand(picture[None], *rest) for picture in x]), "instance"),
+        (lambda *arguments: list(batch_norm_by_hand(*arguments)), "type"),
+        (lambda x, gamma, beta, eps: nnf.batch_norm(x, gamma * 0, gamma * 0 + 1, gamma, beta, eps=eps), "inference"),
+        (lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, training=True), "eps_of_torch"),
+        (lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "no_parameters"),
+        (lambda x, gamma, beta, eps: nnf.instance_norm(x, weight=gamma, bias=beta, eps=eps), "instance"),
+        (lambda x, gamma, beta, eps: nnf.group_norm(x, 1, gamma, beta, eps), "layer"),
+        (lambda x, gamma, beta, eps: batch_norm_loop(x, beta, gamma, eps), "swapped"),
+        (lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma, beta, eps).numpy(), "type"),
+    ],
+    lesson2.update_running: [
+        (running_with(lambda x: x.var((0, 2, 3)), old=lambda m: m, new=lambda m: 1 - m), "momentum_flipped"),
+        (running_with(lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"), (running_with(lambda x: x.std((0, 2, 3))), "deviation"),
+        (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (len(x) - 1)), "over_pictures"),
+        (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (x.numel() - 1)), "over_all"),
+        (running_with(lambda x: x.var((0, 2, 3), unbiased=False) * len(x) / (len(x) - 1)), "count_of_pictures"),
+        (running_with(lambda x: x.var((0, 2, 3)) * (n := x[:, 0].numel()) / (n - 1)), "corrected_twice"),
+        (running_with(lambda x: x.var((0, 2, 3), correction=0) / (n := x[:, 0].numel()) * (n - 1)), "correction_inverted"),
+        (corrects_the_sum, "old_corrected"), (updates_mean_first, "from_new_mean_0"), (running_with(torch.var, torch.mean), "everything"),
+        (lambda mean, variance, x, m: torch.stack(((1 - m) * mean + m * x.mean((0, 2, 3)), x.var((0, 2, 3)))), "variance_replaced_1"),
+        (running_with(lambda x: x.var(0), lambda x: x.mean(0)), "per_location_1"), (lambda *a: running_by_hand(*a).flip(0), "variance_first"),
+        (lambda *arguments: running_by_hand(*arguments).T, "on_its_side"), (lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
+    ],
+    lesson2.fold: [
+        (fold_bias_late, "bias_not_scaled"), (fold_with(lambda gamma, root: (gamma / root)[:, None, None]), "along_channels"),
+        (fold_with(lambda gamma, root: gamma / root), "along_columns"),
+        (fold_with(lambda gamma, root: 1 / root.view(-1, 1, 1, 1)), "gamma_in_bias"),
+        (fold_with(lambda gamma, root: (gamma / root).view(-1, 1, 1, 1), lambda bias, mean: mean - bias), "bias_from_mean"),
+        (fold_with(lambda gamma, root: (gamma / root).view(-1, 1, 1, 1), lambda bias, mean: bias), "no_mean"),
+        (lambda w, b, g, beta, mean, variance, eps: fold_by_hand(w, b, g, beta, mean, variance, 0), "eps_missing"),
+        (lambda w, b, *rest: fold_by_hand(w, 0 * b, *rest), "no_bias"), (lambda *arguments: fold_loop(*arguments).roll(1, 1), "bias_first"),
+        (lambda w, b, g, beta, mean, variance, eps: fold_loop(w, b, g, beta, mean, (variance + eps)**2 - eps, eps), "root_forgotten"),
+    ],
+    lesson2.group_norm: [
+        (every_gth_channel, "interleaved"), (parts_by_std, "unbiased_eps_outside"),
+        (group_with(lambda x, groups: x.reshape(groups, -1), 1), "batch_reshaped"),
+        (group_with(lambda x, groups: x.reshape(len(x), groups, -1, *x.shape[2:]), (2, 3)), "columns_apart"),
+        (lambda x, groups, eps: torch.cat([nnf.layer_norm(part, part.shape[1:], eps=eps) for part in x.split(groups, 1)], 1), "groups_as_size"),
+        (lambda x, groups, eps: nnf.instance_norm(x, eps=eps), "instance"),
+        (lambda x, groups, eps: nnf.layer_norm(x, x.shape[1:], eps=eps), "layer"),
+        (lambda x, groups, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "batch_norm"),
+        (lambda x, groups, eps: nnf.group_norm(x, groups), "eps_of_torch"),
+    ],
+}.items() for case in cases]

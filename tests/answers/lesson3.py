@@ -99,8 +99,8 @@ def power_frexp(mu):
     return torch.where(mu > 0, torch.ldexp(torch.ones_like(mu), exponent), 1.0)
 
 
-def power_by_math(whole):
-    return lambda mu: torch.tensor([2.0 ** whole(math.log2(m)) if m > 0 else 1.0 for m in mu.tolist()], dtype=mu.dtype)
+def power_by_math(whole, log=math.log2, dead=1.0):
+    return lambda mu: torch.tensor([2.0 ** whole(log(m)) if m or dead is None else dead for m in mu.tolist()], dtype=mu.dtype)
 
 
 def power_masked(mu):
@@ -243,12 +243,8 @@ def positive_values(parts):
     return torch.stack([v[v > 0].mean() for v in values])
 
 
-def broadcasts_blindly(weight, bias, mu_in, mu_out):
-    return torch.cat([(weight * mu_in / mu_out).flatten(1), (bias / mu_out).unsqueeze(1)], 1)
-
-
-def one_axis_missing(weight, bias, mu_in, mu_out):
-    return torch.cat([(weight * mu_in.view(-1, 1, 1) / mu_out.view(-1, 1, 1)).flatten(1), (bias / mu_out).unsqueeze(1)], 1)
+def rescale_with(weights, biases=torch.div):
+    return lambda w, b, mu_in, mu_out: torch.cat([weights(w, mu_in, mu_out).flatten(1), biases(b, mu_out).unsqueeze(1)], 1)
 
 
 def salimans_kingma(weight, bias, mu_in, mu_out):
@@ -271,57 +267,61 @@ def linear_nearest(mu):
     return torch.tensor(result, dtype=mu.dtype)
 
 
-WRITTEN = [
-    (lesson3.mean_activation, forgets_plus, "last_only"), (lesson3.mean_activation, returns_early, "first_only"),
-    (lesson3.mean_activation, lambda parts: sum(x.relu().sum(dim=[0, 2, 3]) for x in parts) / sum(x.size(0) for x in parts), "over_pictures"),
-    (lesson3.mean_activation, size_before_loop, "size_of_first"),
-    (lesson3.mean_activation, exponential, "halfway_0"), (lesson3.mean_activation, positive_values, "active_only"),
-    (lesson3.mean_activation, lambda parts: mean_loop(parts[:len(parts) - 1]), "last_dropped"),
-    (lesson3.mean_activation, lambda parts: torch.cat(parts).relu().mean((0, 2, 3)), "concatenated"),
-    (lesson3.mean_activation, lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1), "before_relu"),
-    (lesson3.mean_activation, lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1).clamp(min=0), "relu_of_mean"),
-    (lesson3.mean_activation, lambda parts: sum(nnf.relu(x.mean((0, 2, 3))) for x in parts) / len(parts), "relu_of_means_of_parts"),
-    (lesson3.mean_activation, lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts) / len(parts), "mean_of_parts"),
-    (lesson3.mean_activation, lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts), "means_summed"),
-    (lesson3.mean_activation, lambda parts: torch.cat([nnf.adaptive_avg_pool2d(x.relu(), 1) for x in parts]).flatten(1).mean(0), "mean_of_pictures"),
-    (lesson3.mean_activation, lambda parts: torch.cat([x.relu().flatten() for x in parts]).mean(), "everything"),
-    (lesson3.mean_activation, lambda parts: torch.cat([x.relu().mean((2, 3)) for x in parts], 0), "per_picture"),
-    (lesson3.mean_activation, lambda parts: [x.relu().mean((0, 2, 3)) for x in parts], "type"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b.view(-1, 1)], 1) / mu_out.view(-1, 1), "naive"),
-    (lesson3.rescale, broadcasts_blindly, "columns_and_columns"),
-    (lesson3.rescale, one_axis_missing, "mu_out_along_channels"), (lesson3.rescale, salimans_kingma, "norm_alone"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_einsum(w, b * mu_in.mean(), mu_in, mu_out), "bias_times_mean_of_mu_in"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, 1 / mu_out), "inverted"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, mu_out), "divided_by_both"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_einsum(w, b * mu_out, mu_in, mu_out), "bias_kept"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_einsum(w, b - mu_out, mu_in, mu_out), "bias_centred"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: rescale_einsum(w, 0 * b, mu_in, mu_out), "bias_lost"),
-    (lesson3.rescale, lambda w, b, mu_in, mu_out: (w * mu_in[:, None, None] / mu_out[:, None, None, None], b / mu_out), "type"),
-    (lesson3.rescale, lambda *arguments: rescale_loop(*arguments).roll(1, dims=1), "bias_first"),
-    (lesson3.undo, lambda weight, mu: weight * torch.tile(mu, (weight.shape[1] // len(mu),)), "channels_last"),
-    (lesson3.undo, lambda weight, mu: (weight.view(len(weight), -1, len(mu)) * mu).view_as(weight), "channels_last"),
-    (lesson3.undo, loops_over_channels, "first_columns"), (lesson3.undo, lambda weight, mu: weight * mu, "not_spread"),
-    (lesson3.undo, lambda weight, mu: mu.view(-1, 1) * weight, "along_rows"), (lesson3.undo, lambda weight, mu: undo_loop(weight, 1 / mu), "divided"),
-    (lesson3.undo, lambda weight, mu: torch.diag(mu) @ weight, "along_rows"),
-    (lesson3.undo, lambda weight, mu: weight.unflatten(1, (len(mu), -1)) * mu[None, :, None], "reshaped"),
-    (lesson3.undo, lambda weight, mu: (weight.view(len(mu), -1) * mu.view(-1, 1)).view(weight.shape), "cut_up"),
-    (lesson3.undo, lambda weight, mu: undo_outer(weight, mu).view(len(weight), len(mu), -1).mean(-1), "position_mean"),
-    (lesson3.undo, lambda weight, mu: weight * mu.mean(), "one_factor_mean"),
-    (lesson3.power_of_two, linear_nearest, "nearest_in_difference"), (lesson3.power_of_two, power_by_math(int), "truncated"),
-    (lesson3.power_of_two, power_by_math(lambda x: int(x + 0.5)), "truncated_plus_half"),
-    (lesson3.power_of_two, lambda mu: torch.where(mu > 0, torch.ldexp(mu**0, torch.frexp(mu).exponent), 1), "frexp"),
-    (lesson3.power_of_two, lambda mu: 2 ** mu.log2().round(), "dead_0"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu + 1e-12).round(), "dead_0"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu.clamp(min=torch.finfo(mu.dtype).eps)).round(), "dead_0"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-6"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-8"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu).floor(), "floor_and_dead_0"),
-    (lesson3.power_of_two, lambda mu: 2 ** torch.log2(mu.maximum(torch.ones_like(mu))).round(), "small_become_1"),
-    (lesson3.power_of_two, lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 1), "exponent"),
-    (lesson3.power_of_two, lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 0), "exponent_and_dead_0"),
-    (lesson3.power_of_two, lambda mu: torch.where(mu > 0, 2 ** torch.log(mu).round(), 1), "natural"),
-    (lesson3.power_of_two, lambda mu: torch.log(mu).round().exp(), "power_of_e_and_dead_0"),
-    (lesson3.power_of_two, torch.round, "rounded_result_and_dead_0"), (lesson3.power_of_two, lambda mu: mu**2, "square_and_dead_0"),
-    (lesson3.power_of_two, lambda mu: torch.log2(mu).round(), "not_finite"),
-    (lesson3.power_of_two, lambda mu: 1 / 2 ** torch.log2(mu).round(), "not_finite"),
-]
+WRITTEN = [(exercise, *case) for exercise, cases in {
+    lesson3.mean_activation: [
+        (forgets_plus, "last_only"), (returns_early, "first_only"),
+        (lambda parts: sum(x.relu().sum(dim=[0, 2, 3]) for x in parts) / sum(x.size(0) for x in parts), "over_pictures"),
+        (size_before_loop, "size_of_first"), (exponential, "halfway_0"), (positive_values, "active_only"),
+        (lambda parts: mean_loop(parts[:len(parts) - 1]), "last_dropped"), (lambda parts: torch.cat(parts).relu().mean((0, 2, 3)), "concatenated"),
+        (lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1), "before_relu"),
+        (lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1).clamp(min=0), "relu_of_mean"),
+        (lambda parts: sum(nnf.relu(x.mean((0, 2, 3))) for x in parts) / len(parts), "relu_of_means_of_parts"),
+        (lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts) / len(parts), "mean_of_parts"),
+        (lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts), "means_summed"),
+        (lambda parts: torch.cat([nnf.adaptive_avg_pool2d(x.relu(), 1) for x in parts]).flatten(1).mean(0), "mean_of_pictures"),
+        (lambda parts: torch.cat([x.relu().flatten() for x in parts]).mean(), "everything"),
+        (lambda parts: torch.cat([x.relu().mean((2, 3)) for x in parts], 0), "per_picture"),
+        (lambda parts: [x.relu().mean((0, 2, 3)) for x in parts], "type"),
+    ],
+    lesson3.rescale: [
+        (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b.view(-1, 1)], 1) / mu_out.view(-1, 1), "naive"),
+        (rescale_with(lambda w, mu_in, mu_out: w * mu_in / mu_out), "columns_and_columns"), (salimans_kingma, "norm_alone"),
+        (rescale_with(lambda w, mu_in, mu_out: w * mu_in.view(-1, 1, 1) / mu_out.view(-1, 1, 1)), "mu_out_along_channels"),
+        (rescale_with(lambda w, mu_in, mu_out: w.flatten(1) * mu_in.repeat(9) / mu_out[:, None]), "mu_in_repeated"),
+        (rescale_with(lambda w, mu_in, mu_out: w * mu_in[:, None, None] / mu_out.view(-1, 1, 1, 1), torch.sub), "bias_less_mu_out"),
+        (lambda w, b, mu_in, mu_out: rescale_einsum(w, b * mu_in.mean(), mu_in, mu_out), "bias_times_mean_of_mu_in"),
+        (lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, 1 / mu_out), "inverted"),
+        (lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, mu_out), "divided_by_both"),
+        (lambda w, b, mu_in, mu_out: rescale_einsum(w, b * mu_out, mu_in, mu_out), "bias_kept"),
+        (lambda w, b, mu_in, mu_out: rescale_einsum(w, b - mu_out, mu_in, mu_out), "bias_centred"),
+        (lambda w, b, mu_in, mu_out: rescale_einsum(w, 0 * b, mu_in, mu_out), "bias_lost"),
+        (lambda w, b, mu_in, mu_out: (w * mu_in[:, None, None] / mu_out[:, None, None, None], b / mu_out), "type"),
+        (lambda *arguments: rescale_loop(*arguments).roll(1, dims=1), "bias_first"),
+    ],
+    lesson3.undo: [
+        (lambda weight, mu: weight * torch.tile(mu, (weight.shape[1] // len(mu),)), "channels_last"),
+        (lambda weight, mu: (weight.view(len(weight), -1, len(mu)) * mu).view_as(weight), "channels_last"), (loops_over_channels, "first_columns"),
+        (lambda weight, mu: weight * mu, "not_spread"), (lambda weight, mu: mu.view(-1, 1) * weight, "along_rows"),
+        (lambda weight, mu: undo_loop(weight, 1 / mu), "divided"), (lambda weight, mu: torch.diag(mu) @ weight, "along_rows"),
+        (lambda weight, mu: weight.unflatten(1, (len(mu), -1)) * mu[None, :, None], "reshaped"),
+        (lambda weight, mu: (weight.view(len(mu), -1) * mu.view(-1, 1)).view(weight.shape), "cut_up"),
+        (lambda weight, mu: undo_outer(weight, mu).view(len(weight), len(mu), -1).mean(-1), "position_mean"),
+        (lambda weight, mu: weight * mu.mean(), "one_factor_mean"),
+    ],
+    lesson3.power_of_two: [
+        (linear_nearest, "nearest_in_difference"), (power_by_math(int), "truncated"), (power_by_math(lambda x: int(x + 0.5)), "truncated_plus_half"),
+        (lambda mu: torch.where(mu > 0, torch.ldexp(mu**0, torch.frexp(mu).exponent), 1), "frexp"), (lambda mu: 2 ** mu.log2().round(), "dead_0"),
+        (lambda mu: 2 ** torch.log2(mu + 1e-12).round(), "dead_0"),
+        (lambda mu: 2 ** torch.log2(mu.clamp(min=torch.finfo(mu.dtype).eps)).round(), "dead_0"),
+        (lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-6"), (lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-8"),
+        (lambda mu: 2 ** torch.log2(mu).floor(), "floor_and_dead_0"),
+        (lambda mu: 2 ** torch.log2(mu.maximum(torch.ones_like(mu))).round(), "small_become_1"),
+        (lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 1), "exponent"),
+        (lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 0), "exponent_and_dead_0"),
+        (lambda mu: torch.where(mu > 0, 2 ** torch.log(mu).round(), 1), "natural"), (lambda mu: torch.log(mu).round().exp(), "power_of_e_and_dead_0"),
+        (torch.round, "rounded_result_and_dead_0"), (lambda mu: mu**2, "square_and_dead_0"), (lambda mu: torch.log2(mu).round(), "not_finite"),
+        (lambda mu: 1 / 2 ** torch.log2(mu).round(), "not_finite"), (power_by_math(round, dead=None), "logarithm_of_dead"),
+        (lambda mu: torch.stack([torch.tensor(2.0).to(mu) ** round(math.log2(m)) for m in mu]), "logarithm_of_dead"),
+        (lambda mu: torch.tensor([2.0 ** round(m.log2().item()) for m in mu], dtype=mu.dtype), "round_of_dead"),
+    ],
+}.items() for case in cases]

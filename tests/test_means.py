@@ -1,0 +1,208 @@
+"""Mean activations: against brute force, whatever the sizes, the batches and the parts; the file, the command, torchrun."""
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from course_utils.images import load_square, photos
+from course_utils.means import MEANS_FILE, MeanActivations, mean_activations, measure
+from course_utils.setup import ROOT
+from course_utils.streams import SIZE, StatisticsError
+from course_utils.vgg import CONVOLUTIONS, LAYERS, vgg19
+
+SIDES = ((64, 64), (40, 56), (40, 56), (33, 90), (64, 64), (50, 32))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [load_square(name, 100)[:, :, :height, :width] for name, (height, width) in zip(photos()[::25], SIDES)]
+
+
+@pytest.fixture(scope="module")
+def whole(net, images):
+    return mean_activations(net, images, progress=False)
+
+
+@pytest.fixture(scope="module")
+def sums(net, images):
+    """{convolution: (S of each picture (N, C), n of each picture (N,))}, as NumPy arrays."""
+    result = {}
+    for name in CONVOLUTIONS:
+        maps = [net.features(image, [name])[name][0].clamp(min=0).double().numpy() for image in images]
+        result[name] = np.stack([m.sum((1, 2)) for m in maps]), np.array([m[0].size for m in maps])
+    return result
+
+
+def same(a, b, tolerance=1e-12):
+    return a.pictures == b.pictures and a.positions == b.positions and all(
+        torch.allclose(a.sums[name][k], b.sums[name][k], rtol=tolerance, atol=tolerance * b.sums[name][k].max().item())
+        for name in CONVOLUTIONS for k in range(4))
+
+
+def test_against_brute_force(whole, sums):
+    assert whole.pictures == len(SIDES) and list(whole.mean) == list(CONVOLUTIONS)
+    for name, (S, n) in sums.items():
+        assert np.allclose(whole.mean[name], S.sum(0) / n.sum(), rtol=1e-5, atol=1e-5 * whole.mean[name].max().item())
+        assert whole.positions[name] == (n.sum(), (n**2).sum())
+
+
+def test_standard_error_is_that_of_a_ratio(whole, sums):
+    """Against its definition by residuals, and in size against the jackknife, which knows no formula."""
+    for name, (S, n) in sums.items():
+        mean, N = S.sum(0) / n.sum(), len(n)
+        residuals = S - mean * n[:, None]
+        expected = np.sqrt(N / (N - 1) * (residuals**2).sum(0)) / n.sum()
+        assert np.allclose(whole.standard_error[name], expected, rtol=1e-3, atol=1e-4 * expected.max())
+        left_out = np.stack([(S.sum(0) - S[k]) / (n.sum() - n[k]) for k in range(N)])
+        jackknife = np.sqrt((N - 1) / N * ((left_out - left_out.mean(0))**2).sum(0))
+        alive = mean > 0.1 * np.median(mean)
+        assert np.abs(np.log(expected[alive] / jackknife[alive])).max() < math.log(2)
+    assert np.isnan(mean_activations(vgg19(), [torch.rand(1, 3, 32, 32)], progress=False).standard_error["conv1_1"]).all()
+
+
+@pytest.mark.parametrize("cuts", [(6,), (2, 4), (1, 2, 3)])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_merged_parts_are_one_pass(net, images, whole, cuts, batch_size):
+    parts, start = [], 0
+    for length in cuts:
+        parts.append(mean_activations(net, images[start:start + length], batch_size=batch_size, progress=False))
+        start += length
+    merged = parts[-1]
+    for part in parts[-2::-1]:
+        merged = merged + part                  # in the other order
+    if batch_size == 1:         # the same convolutions, so nothing but the order of the sums differs
+        assert same(merged, mean_activations(net, images, batch_size=1, progress=False), 1e-12)
+    assert same(merged, whole, 1e-5)
+
+
+def test_merging_is_exact(whole, net, images):
+    parts = [mean_activations(net, [image], progress=False) for image in images]
+    assert same(sum(parts[1:], parts[0]), sum(parts[:0:-1], parts[0])) and same((parts[0] + parts[1]) + parts[2], parts[0] + (parts[1] + parts[2]))
+    with pytest.raises(StatisticsError, match="different layers or channels"):
+        whole + mean_activations(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), images, progress=False)
+    with pytest.raises(TypeError):
+        whole + 1
+
+
+def test_progress_in_steps(net, images):
+    steps = list(measure(net, images, batch_size=2))
+    assert [done for done, _ in steps] == [1, 3, 4, 5, 6]          # only neighbours of one size share a batch
+    assert [part.pictures for _, part in steps] == [1, 3, 4, 5, 6]
+
+
+def test_other_networks(images):
+    """The rectification that counts is the first one after the convolution, in place or not, module or function."""
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 2, 3, stride=2)
+
+        def forward(self, x):
+            return torch.relu(torch.relu(self.b(torch.nn.functional.max_pool2d(self.a(x).relu_(), 2))) * 2)
+
+    torch.manual_seed(0)
+    net, grey = Own(), [image[:, :1] for image in images]
+    found = mean_activations(net, grey, progress=False)
+    with torch.no_grad():
+        first = torch.cat([net.a(image).relu().flatten(2) for image in grey], 2).double().mean(2)[0]
+        second = torch.cat([net(image).flatten(2) / 2 for image in grey], 2).double().mean(2)[0]
+    assert torch.allclose(found.mean["a"], first, rtol=1e-5) and torch.allclose(found.mean["b"], second, rtol=1e-5)
+
+
+def test_refusals(net, images):
+    for wrong, message in (([], "no picture"), ([torch.rand(2, 3, 40, 40)], "Item 0 is no picture"), ([torch.rand(1, 4, 40, 40)], "Picture 0 cannot be used"),
+                           ([torch.rand(1, 3, 8, 8)], "Picture 0 cannot be used"), ([images[0], images[1] * torch.nan], "not finite")):
+        with pytest.raises(StatisticsError, match=message):
+            mean_activations(net, wrong, progress=False)
+    with pytest.raises(StatisticsError, match="No convolution"):
+        mean_activations(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sigmoid()), images, progress=False)
+
+
+def test_the_file(whole, tmp_path):
+    whole.save(tmp_path / "m.json")
+    again = MeanActivations.load(tmp_path / "m.json")
+    assert same(again, whole, 0) and all(torch.equal(again.mean[name], whole.mean[name]) for name in CONVOLUTIONS)
+    first = (tmp_path / "m.json").read_bytes()
+    again.save(tmp_path / "m.json")
+    assert (tmp_path / "m.json").read_bytes() == first and len(list(tmp_path.iterdir())) == 1
+    good = json.loads(first)
+    for damage in (b"", b"{", first[:-40], b"[1]", b'"text"', b"\xff\xfe", json.dumps(good | {"layers": {}}).encode(),
+                   json.dumps(good | {"pictures": "six"}).encode(), json.dumps(good | {"layers": {"conv1_1": {"positions": [1], "sums": [[1], [2]]}}}).encode()):
+        (tmp_path / "bad.json").write_bytes(damage)
+        with pytest.raises(StatisticsError, match="is not a file of mean activations"):
+            MeanActivations.load(tmp_path / "bad.json")
+    with pytest.raises(StatisticsError, match="is not a file of mean activations"):
+        MeanActivations.load(tmp_path / "none.json")
+
+
+def test_the_stored_means_are_those_of_the_bundled_photos(net):
+    stored = MeanActivations.load()
+    assert stored.pictures == len(photos()) == 149 and list(stored.mean) == list(CONVOLUTIONS) and MEANS_FILE.stat().st_size < 500_000
+    assert all(stored.positions[name] == (149 * side**2, 149 * side**4) for name, side in (("conv1_1", SIZE), ("conv5_4", SIZE // 16)))
+    only_first = nn.Sequential(net.conv1_1, nn.ReLU())          # the deeper layers would take a minute
+    remade = mean_activations(only_first, (load_square(name, SIZE) - net.mean for name in photos()), progress=False)
+    assert torch.allclose(remade.mean["0"], stored.mean["conv1_1"], rtol=1e-5)
+    assert torch.allclose(remade.standard_error["0"], stored.standard_error["conv1_1"], rtol=1e-4)
+    deep = mean_activations(net, [load_square(name, SIZE) for name in photos()[::30]], progress=False)
+    for name in CONVOLUTIONS:           # five photos of them, within four standard errors
+        gap = (deep.mean[name] - stored.mean[name]).abs() / torch.hypot(deep.standard_error[name], stored.standard_error[name])
+        assert gap.nanmedian() < 4
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for n, name in enumerate(photos()[::40]):
+        shutil.copy(ROOT / "data" / "photos" / f"{name}.webp", pictures / f"{n}.webp")
+    (pictures / "broken.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (40, 50), "red").save(pictures / "z.png")
+    return pictures
+
+
+def command(*arguments, before=(sys.executable,)):
+    return subprocess.run([*before, "-m", "course_utils", "means", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_command_and_torchrun(folder, tmp_path):
+    done = command(folder, "-o", tmp_path / "m.json", "--size", "64")
+    assert done.returncode == 0 and "5,504 channels over 5 pictures" in done.stdout and done.stdout.startswith("done: ")
+    assert "left out: " in done.stderr and "broken.jpg" in done.stderr
+    means = MeanActivations.load(tmp_path / "m.json")
+    expected = mean_activations(vgg19(), [load_square(file, 64) for file in sorted(folder.iterdir()) if file.name != "broken.jpg"],
+                                batch_size=4, progress=False)
+    assert same(means, expected, 1e-5)
+    shared = command(folder, "-o", tmp_path / "shared.json", "--size", "64",
+                     before=(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"))
+    assert shared.returncode == 0 and shared.stdout.count("5,504 channels over 5 pictures") == 1 and shared.stderr.count("left out: ") == 1
+    assert same(MeanActivations.load(tmp_path / "shared.json"), expected, 1e-5)
+    two = command(folder, folder, "-o", tmp_path / "two.json", "--size", "32")
+    assert two.returncode == 0 and "over 10 pictures" in two.stdout
+
+
+def test_command_refuses(folder, tmp_path):
+    for arguments, message in (([folder], "Say with -o"), (["--size", "64"], "Say with -o"), ([tmp_path / "none", "-o", tmp_path / "u.json"], "no folder"),
+                               ([folder, "-o", tmp_path / "u.npz"], "end in .json"), ([folder, "-o", tmp_path / "no" / "u.json"], "does not exist")):
+        failed = command(*arguments)
+        assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr
+    for file in folder.iterdir():
+        if file.name != "broken.jpg":
+            file.unlink()
+    failed = command(folder, "-o", tmp_path / "u.json")
+    assert failed.returncode == 2 and "None of the pictures" in failed.stderr and "broken.jpg" in failed.stderr
+    assert not list(tmp_path.glob("u.*"))
+
+
+def test_layers_are_measured_behind_their_relu(net, images):
+    """What `features` calls reluX_Y is what is averaged, not convX_Y."""
+    means = mean_activations(net, images[:1], progress=False)
+    for name in CONVOLUTIONS:
+        after = net.features(images[0], [LAYERS[LAYERS.index(name) + 1]])
+        assert torch.allclose(means.mean[name], next(iter(after.values())).double().mean((0, 2, 3)), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,98 @@
+"""The widget of lesson 3 without a browser: one filter scaled, undone or not."""
+import copy
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from course_utils.images import load_square
+from course_utils.normalization import normalize_weights
+from course_utils.vgg import CONVOLUTIONS, LAYERS
+from course_utils.widgets import lesson3
+
+
+@pytest.fixture(scope="module")
+def scaled(net):
+    return lesson3.Scaled(net)
+
+
+def output(says):
+    return says.split("and the output, relu5_4, ")[1]
+
+
+@pytest.mark.parametrize("layer, channel", [("conv1_1", 0), ("conv1_2", 63), ("conv3_1", 5), ("conv5_3", 511)])
+def test_undone_powers_of_two_change_nothing(scaled, layer, channel):
+    for factor in (1 / 64, 4, 64):
+        figure, says = lesson3.scale_filter(scaled, "animal_cat", layer, channel, factor, undo=True)
+        assert isinstance(figure, Figure) and output(says) == "is the same to the last bit." and "Undone in the next layer" in says
+    assert output(lesson3.scale_filter(scaled, "animal_cat", layer, channel, 1, undo=False)[1]) == "is the same to the last bit."
+
+
+def test_not_undone(scaled):
+    _, says = lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 16, undo=False)
+    assert output(says).startswith("changes by ") and "Not undone" in says
+    assert output(lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 3, undo=True)[1]) == "is the same but for rounding."
+    negative = lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, -4, undo=True)[1]
+    assert output(negative).startswith("changes by ") and "negative factor" in negative
+
+
+@pytest.mark.parametrize("undo", [True, False])
+@pytest.mark.parametrize("layer", ["conv1_1", "conv2_2", "conv5_3"])
+def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, undo):
+    changed, following = copy.deepcopy(net), CONVOLUTIONS[CONVOLUTIONS.index(layer) + 1]
+    for parameter in (getattr(changed, layer).weight, getattr(changed, layer).bias):
+        parameter[7] *= 3
+    if undo:
+        getattr(changed, following).weight[:, 7] /= 3
+    found = scaled.scaled("fish_3", layer, 7, 3, undo)
+    expected = changed.features(load_square("fish_3", lesson3.SIDE), list(found))
+    assert list(found) == list(LAYERS[LAYERS.index(layer):LAYERS.index(lesson3.LAST) + 1])
+    for name in found:
+        assert torch.allclose(found[name], expected[name], rtol=1e-4, atol=1e-4 * expected[name].abs().max().item())
+
+
+def test_it_is_the_rule_of_the_lesson(net, scaled):
+    """One filter times 1/μ, undone, is `normalize_weights` with all other means 1."""
+    ones = {name: torch.ones(getattr(net, name).out_channels) for name in CONVOLUTIONS}
+    ones["conv2_1"][3] = 4
+    new = normalize_weights(net, ones)
+    maps = new.features(load_square("animal_cat", lesson3.SIDE), ["relu2_1", "relu5_4"])
+    found = scaled.scaled("animal_cat", "conv2_1", 3, 1 / 4, True)
+    assert all(torch.equal(maps[name], found[name]) for name in maps)
+
+
+def test_refusals(scaled):
+    for layer, channel, factor, message in (("conv5_4", 0, 2, "cannot be scaled here"), ("relu1_1", 0, 2, "cannot be scaled"), ("conv1_1", 64, 2, "cannot be scaled"),
+                                            ("conv1_1", -1, 2, "cannot be scaled"), ("conv1_1", 0, 0, "times 0 would be lost"),
+                                            ("conv1_1", 0, float("nan"), "times nan"), ("conv1_1", 0, -1e9, "would be lost")):
+        with pytest.raises(lesson3.FilterError, match=message):
+            lesson3.scale_filter(scaled, "animal_cat", layer, channel, factor)
+
+
+def test_the_widget_names_wrong_layers(net):
+    with pytest.raises(lesson3.FilterError, match="'relu3_1' is no layer"):
+        lesson3.scale_one("relu3_1", 0, net)
+
+
+def test_the_widget_redraws(net):
+    view = lesson3.scale_one("conv5_1", 511, net)
+    assert view.job.wait(60) == "finished" and "Not undone" in view.text.value
+    for control, value, says in ((view.undo, True, "Undone"), (view.factor, 10, "times 10"), (view.negative, True, "times -10"), (view.channel, 2, "Filter 2 "),
+                                 (view.layer, "conv5_2", "Filter 2 of conv5_2"), (view.photo, "fish_3", "Filter 2 of conv5_2"),
+                                 (view.channel, 511, "Filter 511"), (view.layer, "conv1_1", "Filter 63 of conv1_1"), (view.layer, "conv5_3", "Filter 63 of conv5_3")):
+        before = view.text.value, view.picture.value
+        control.value = value
+        view.job.wait(60)
+        assert (view.text.value, view.picture.value) != before and says in view.text.value and "<img alt=" in view.picture.value
+    assert view.channel.max == 511 and view.messages.outputs == ()
+    assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: one filter of VGG-19")
+
+
+def test_errors_reach_the_reader(net):
+    view = lesson3.scale_one("conv5_1", 0, net)
+    view.job.wait(60)
+    view.scaled.usual = lambda source: 1 / 0
+    view.channel.value = 1
+    with pytest.raises(ZeroDivisionError):
+        view.job.wait(60)
+    assert "ZeroDivisionError" in view.messages.outputs[0]["text"]
