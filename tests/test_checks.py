@@ -7,7 +7,7 @@ import torch
 
 from course_utils import checks
 from course_utils.checks import lesson6
-from course_utils.checks.core import Exercise
+from course_utils.checks.core import Exercise, Trial
 
 LESSONS = sorted(path.stem for path in Path(checks.__file__).parent.glob("lesson*.py"))        # each has its bank in answers/
 EXERCISES = [exercise for lesson in LESSONS for exercise in vars(import_module(f"course_utils.checks.{lesson}")).values()
@@ -90,6 +90,34 @@ def test_the_verdict_is_printed_once(capsys):
 
 def test_a_division_by_zero_is_named():
     assert lesson6.descent_step.judge(lambda image, gradient, step: (image - step * gradient).clamp(0, 1) / 0).reason == "not_finite"
+
+
+def refusal(value, right):
+    """What a check says to a function that returns `value`, where `right` is expected."""
+    return Exercise("it", lambda x: right, lambda: [Trial("some x", (torch.zeros(1),))]).judge(lambda x: value).message
+
+
+def test_wrong_values_are_shown_where_they_differ_most():
+    right = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(2, 3, 4)
+    wrong = right.clone()
+    wrong[1, 0, 2], wrong[0, 2, 1] = wrong[1, 0, 2] + 0.1, 0.4
+    assert "the values are not: at [1, 0, 2] yours is 0.709, the right one 0.609 (input: some x)" in refusal(wrong, right)
+    wrong = right.clone()
+    wrong[1, 2, 3] += 1e-5                                  # more digits where three are alike
+    assert "at [1, 2, 3] yours is 1.00001, the right one 1 " in refusal(wrong, right)
+    assert refusal(wrong.flatten()[-6:], right.flatten()[-6:]).count("[") == 2                      # few numbers are all printed
+    assert "at [0, 2] yours is 9, the right one 2 " in refusal(torch.tensor([[0, 1, 9, 3, 4, 5, 6]]), torch.arange(7)[None])
+    assert "at [3] yours is True, the right one False " in refusal(torch.arange(7) == 3, torch.arange(7) < 0)
+
+
+def test_tuples_and_lists_are_told_how_to_become_a_tensor():
+    right = torch.zeros(2, 5)
+    for value, words in ((tuple(right), "returns tuple, a torch.Tensor is expected: put them together with torch.stack(…, dim=0)"),
+                         (list(right.T), "torch.stack(…, dim=1)"), (list(right.split(1)), "torch.cat(…, dim=0)"),
+                         (right.split(2, 1), "torch.cat(…, dim=1)"), ((right, right[0]), "torch.stack or torch.cat, in one of shape (2, 5)")):
+        assert words in refusal(value, right)
+    for value in ((), [0.5, 1.0], (right, None), 0.5):
+        assert refusal(value, right) == f"your function returns {type(value).__name__}, a torch.Tensor is expected (input: some x)."
 
 
 def test_errors_are_described_in_one_line():

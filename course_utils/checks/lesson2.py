@@ -102,7 +102,7 @@ batch_norm = Exercise("batch_norm", _norm(), lambda: random_trials(
         ("cut_up", lambda x: x, CUT_UP), ("not_brought_back", lambda x: x.transpose(0, 1),
          "the channels are still in front when you reshape: go back to (C, N, H, W) first, then transpose(0, 1)."))],
     *[Misconception(name, _norm(moments=lambda x, correction, variance=variance: (variance(x, correction), _over(2, 3)(x, 0)[1])),
-                    "you subtract each picture's own mean: take the mean over (0, 2, 3), as the variance is of the whole batch.")
+                    "you subtract each picture's own mean: mean and variance are both those of the whole batch, (0, 2, 3).")
       for name, variance in (("picture_means", lambda x, correction: _over(0, 2, 3)(x, correction)[0]), ("from_picture_means", _picture_variances))],
     *[Misconception(f"averaged_variances_{less}", _norm(moments=lambda x, correction: (_picture_variances(x, correction), _over(0, 2, 3)(x, 0)[1]),
                     correction=less), PICTURES.format(", correction=0")) for less in (0, 1)],

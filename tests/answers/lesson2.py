@@ -104,6 +104,14 @@ def group_norm_chunks(x, groups, eps):
     return torch.cat(results, dim=1)
 
 
+def group_norm_loop(x, groups, eps):
+    size, pictures = x.shape[1] // groups, []
+    for picture in x:
+        parts = [picture[i * size:(i + 1) * size] for i in range(groups)]
+        pictures.append(torch.cat([(p - p.mean()) * torch.rsqrt(p.var(correction=0) + eps) for p in parts]))
+    return torch.stack(pictures)
+
+
 RIGHT = {
     lesson2.batch_norm: [
         batch_norm_by_hand, batch_norm_loop, batch_norm_rows, batch_norm_channels_last,
@@ -112,7 +120,7 @@ RIGHT = {
     lesson2.update_running: [running_by_module, running_by_hand, running_lerp, running_numpy],
     lesson2.fold: [fold_by_hand, fold_loop, fold_matrix, fold_by_probing],
     lesson2.group_norm: [
-        group_norm_by_hand, group_norm_chunks, lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
+        group_norm_by_hand, group_norm_chunks, group_norm_loop, lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
         lambda x, groups, eps: nnf.layer_norm(y := x.unflatten(1, (groups, -1)), y.shape[2:], eps=eps).flatten(1, 2),
     ],
 }
@@ -168,6 +176,10 @@ def filled_groups(x, groups, eps):
     return x
 
 
+def one_picture_detached(x, groups, eps):
+    return torch.cat([group_norm_by_hand(picture.detach() if n else picture, groups, eps) for n, picture in enumerate(x.split(1))])
+
+
 HIDDEN = [
     (lesson2.batch_norm, in_place_norm, "in_place"), (lesson2.batch_norm, constant_statistics, "gradient"),
     (lesson2.batch_norm, constant_deviation, "gradient"), (lesson2.batch_norm, torch.no_grad()(batch_norm_by_hand), "detached"),
@@ -179,8 +191,7 @@ HIDDEN = [
     (lesson2.fold, lambda weight, *rest: fold_by_hand(weight.detach(), *rest), "gradient"),
     (lesson2.fold, lambda weight, bias, gamma, *rest: fold_by_hand(weight, bias, gamma.detach(), *rest), "gradient"),
     (lesson2.fold, torch.no_grad()(fold_by_hand), "detached"),
-    (lesson2.group_norm, filled_groups, "in_place"),
-    (lesson2.group_norm, lambda x, groups, eps: torch.cat([group_norm_by_hand(part, groups, eps) for part in (x[:1], x[1:].detach())]), "gradient"),
+    (lesson2.group_norm, filled_groups, "in_place"), (lesson2.group_norm, one_picture_detached, "gradient"),
     (lesson2.group_norm, lambda x, groups, eps: group_norm_by_hand(x.data, groups, eps), "detached"),
     (lesson2.group_norm, lambda x, groups, eps: group_norm_by_hand((x + x.detach()) / 2, groups, eps), "gradient"),
 ]
@@ -212,7 +223,7 @@ def running_with(new_variance, new_mean=lambda x: x.mean((0, 2, 3)), old=lambda 
 
 
 def corrects_the_sum(mean, variance, x, momentum):
-    n = len(x) * x.shape[2] * x.shape[3]
+    n = x.numel() // len(mean)
     mean, variance = running_with(lambda x: x.var((0, 2, 3), unbiased=False))(mean, variance, x, momentum)
     return torch.stack((mean, variance * n / (n - 1)))
 
@@ -284,8 +295,8 @@ WRITTEN = [(exercise, *case) for exercise, cases in {
         (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (len(x) - 1)), "over_pictures"),
         (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (x.numel() - 1)), "over_all"),
         (running_with(lambda x: x.var((0, 2, 3), unbiased=False) * len(x) / (len(x) - 1)), "count_of_pictures"),
-        (running_with(lambda x: x.var((0, 2, 3)) * (n := x[:, 0].numel()) / (n - 1)), "corrected_twice"),
-        (running_with(lambda x: x.var((0, 2, 3), correction=0) / (n := x[:, 0].numel()) * (n - 1)), "correction_inverted"),
+        (running_with(lambda x: x.var((0, 2, 3)) * x[:, 0].numel() / (x[:, 0].numel() - 1)), "corrected_twice"),
+        (running_with(lambda x: x.var((0, 2, 3), correction=0) * (x[:, 0].numel() - 1) / x[:, 0].numel()), "correction_inverted"),
         (corrects_the_sum, "old_corrected"), (updates_mean_first, "from_new_mean_0"), (running_with(torch.var, torch.mean), "everything"),
         (lambda mean, variance, x, m: torch.stack(((1 - m) * mean + m * x.mean((0, 2, 3)), x.var((0, 2, 3)))), "variance_replaced_1"),
         (running_with(lambda x: x.var(0), lambda x: x.mean(0)), "per_location_1"), (lambda *a: running_by_hand(*a).flip(0), "variance_first"),

@@ -247,11 +247,6 @@ def rescale_with(weights, biases=torch.div):
     return lambda w, b, mu_in, mu_out: torch.cat([weights(w, mu_in, mu_out).flatten(1), biases(b, mu_out).unsqueeze(1)], 1)
 
 
-def salimans_kingma(weight, bias, mu_in, mu_out):
-    direction = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).sqrt()
-    return torch.cat([direction.flatten(1), bias[:, None]], 1)
-
-
 def loops_over_channels(weight, mu):
     result = weight.clone()
     for c in range(len(mu)):
@@ -285,7 +280,8 @@ WRITTEN = [(exercise, *case) for exercise, cases in {
     ],
     lesson3.rescale: [
         (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b.view(-1, 1)], 1) / mu_out.view(-1, 1), "naive"),
-        (rescale_with(lambda w, mu_in, mu_out: w * mu_in / mu_out), "columns_and_columns"), (salimans_kingma, "norm_alone"),
+        (rescale_with(lambda w, mu_in, mu_out: w * mu_in / mu_out), "columns_and_columns"),
+        (rescale_with(lambda w, *_: w / w.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(), lambda b, _: b), "norm_alone"),    # Salimans & Kingma
         (rescale_with(lambda w, mu_in, mu_out: w * mu_in.view(-1, 1, 1) / mu_out.view(-1, 1, 1)), "mu_out_along_channels"),
         (rescale_with(lambda w, mu_in, mu_out: w.flatten(1) * mu_in.repeat(9) / mu_out[:, None]), "mu_in_repeated"),
         (rescale_with(lambda w, mu_in, mu_out: w * mu_in[:, None, None] / mu_out.view(-1, 1, 1, 1), torch.sub), "bias_less_mu_out"),
