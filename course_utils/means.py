@@ -89,7 +89,7 @@ class MeanActivations:
 
 
 def _whole(number):
-    return type(number) is int and number > 0
+    return type(number) is int and 0 < number < 2**63
 
 
 def mean_activations(net, images, *, batch_size=8, progress=True):

@@ -222,4 +222,5 @@ def _rescale(name, module, incoming, outgoing):
     for key, value in changed.items():
         getattr(module, key).copy_(value)
         if not getattr(module, key).isfinite().all():
-            raise NormalizationError(f"The new {key} of {name} leaves the range of {getattr(module, key).dtype}: convert the network to float32 or float64 first.")
+            raise NormalizationError(f"The new {key} of {name} leaves the range of {getattr(module, key).dtype}: "
+                                     "convert the network to float32 or float64 first.")
