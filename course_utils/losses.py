@@ -2,6 +2,9 @@
 
 Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never mix.
 """
+from dataclasses import dataclass
+from typing import Callable
+
 import torch
 
 from course_utils.vgg import BLOCKS
@@ -84,6 +87,86 @@ def total_cost(features, content_target, style_targets, alpha=1.0, beta=1.0, wei
     style = beta * sum(weights[layer] * style_loss(gram_matrix(features[layer], divide=True), target)
                        for layer, target in style_targets.items())
     return {"content": content, "style": style, "total": content + style}
+
+
+def total_variation(image, power=2.0):
+    """Σ |differences of neighbouring pixels|^power, down and to the right: what makes a picture rough.
+
+    Args:
+        image: (N, C, H, W).
+        power: 2 as in CS231n, 1 as in TensorFlow (d2l: means in place of sums).
+    Returns:
+        (N,), one number for each picture; it grows with the picture.
+    """
+    _check_maps("image", image)
+    if power < 1:
+        raise ValueError(f"power is at least 1, not {power}.")
+    return sum((image.diff(dim=axis).abs() ** power).flatten(1).sum(1) for axis in (2, 3))
+
+
+# --- how others write the style cost of a layer ----------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Convention:
+    """The style cost of one layer as a source writes it: factor · Σ_kk' (G_kk' / divisor − A_kk' / divisor)².
+
+    Attributes:
+        source: where it is from.
+        divisor: (C, M) -> what Gram matrices are divided by, for C channels and M = H·W positions.
+        factor: (C, M) -> what stands before the sum of squares.
+    """
+    source: str
+    divisor: Callable
+    factor: Callable
+
+    def loss(self, features, style):
+        """The cost (N,) between activations (N, C, H, W) and those of the painting, (N, C, H', W') or (1, C, H', W').
+
+        Raises:
+            ValueError: the sizes differ, and this convention does not divide by the number of positions.
+        """
+        (C, M), (_, other) = ((maps.shape[1], maps.shape[2] * maps.shape[3]) for maps in (features, style))
+        if M != other and self.divisor(C, M) == self.divisor(C, other):
+            raise ValueError(f"{self.source} does not divide Gram matrices by the number of positions: it can compare pictures of one size "
+                             f"only, not {M} with {other} positions.")
+        gram, target = gram_matrix(features) / self.divisor(C, M), gram_matrix(style) / self.divisor(C, other)
+        return style_loss(gram, target) * 4 * C**2 * self.factor(C, M)
+
+    def scale(self, C, M):
+        """This cost divided by Σ (G/M − A/M)²: a number, the same for all pictures with C channels and M positions."""
+        return self.factor(C, M) * M**2 / self.divisor(C, M) ** 2
+
+
+CONVENTIONS = {
+    "paper": Convention("Gatys, Ecker & Bethge 2015, equation 4", lambda C, M: 1, lambda C, M: 1 / (4 * C**2 * M**2)),
+    "gatys": Convention("The published code of Gatys et al. (PytorchNeuralStyleTransfer)", lambda C, M: M, lambda C, M: 1 / C**2),
+    "cs231n": Convention("CS231n, assignment 3", lambda C, M: C * M, lambda C, M: 1),
+    "coursera": Convention("Coursera, Convolutional Neural Networks, week 4", lambda C, M: 1, lambda C, M: 1 / (4 * C**2 * M**2)),
+    "d2l": Convention("Dive into Deep Learning, section 14.12", lambda C, M: C * M, lambda C, M: 1 / C**2),
+    "pytorch": Convention("The PyTorch tutorial 'Neural Transfer', for one picture", lambda C, M: C * M, lambda C, M: 1 / C**2),
+    "tensorflow": Convention("The TensorFlow tutorial 'Neural style transfer'", lambda C, M: M, lambda C, M: 1 / C**2),
+}
+
+
+def convention(name):
+    """The `Convention` called 'paper', 'gatys', 'cs231n', 'coursera', 'd2l', 'pytorch' or 'tensorflow'."""
+    if name not in CONVENTIONS:
+        raise ValueError(f"There is no convention {name!r}: choose from {', '.join(CONVENTIONS)}.")
+    return CONVENTIONS[name]
+
+
+def convert_weights(weights, source, target, shapes):
+    """Weights with which another convention gives the same weighted sum of style costs, exactly.
+
+    Args:
+        weights: {layer: weight} for the convention `source`.
+        source, target: names of conventions.
+        shapes: {layer: (C, M)}, channels and positions of the layers.
+    Returns:
+        {layer: weight} for the convention `target`.
+    """
+    source, target = convention(source), convention(target)
+    return {layer: weight * source.scale(*shapes[layer]) / target.scale(*shapes[layer]) for layer, weight in weights.items()}
 
 
 def _check_maps(what, features):

@@ -157,6 +157,28 @@ def test_lesson_3(page, lab):
     assert browser.errors(page) == []
 
 
+def test_lesson_4(page, lab):
+    browser.open_notebook(page, lab, "notebooks/04_content_cost.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, "lesson4")
+    view = cell(page, 'reconstruction("animal_cat"')
+    view.scroll_into_view_if_needed()
+    view.get_by_label("layer", exact=True).select_option("relu3_1")
+    view.get_by_label("photo", exact=True).select_option("koala")
+    view.get_by_label("size, pixels").select_option("64")
+    view.get_by_label("start", exact=True).select_option("grey")
+    view.get_by_label("evaluations").fill("1000")
+    page.keyboard.press("Enter")
+    view.get_by_role("button", name="Reconstruct").click()
+    picture = view.locator(".jp-OutputArea img")
+    expect(picture).to_have_attribute("alt", re.compile("Evaluation ([2-9]|[0-9]{2,}) of 1000, relu3_1, from grey"), timeout=60_000)
+    view.get_by_role("button", name="Stop").click()
+    view.locator(".widget-label", has_text="stopped: Evaluation").wait_for(timeout=10_000)
+    shoot(page, "lesson4_widget")
+    assert browser.errors(page) == []
+
+
 def test_lesson_6_and_its_stop_button(page, lab):
     browser.open_notebook(page, lab, "notebooks/06_style_transfer.ipynb")
     browser.run_all(page)

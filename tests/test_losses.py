@@ -90,3 +90,67 @@ def test_total_cost_is_the_published_one():
 def test_bad_shapes_say_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- total variation, and the conventions of others --------------------------------------------------------------
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("power", [1.0, 2.0, 1.5])
+def test_total_variation(batch, power):
+    image = maps(batch, 3).requires_grad_()
+    value = losses.total_variation(image, power)
+    for n in range(batch):
+        down = sum(abs(image[n, c, y + 1, x] - image[n, c, y, x]) ** power for c in range(3) for y in range(4) for x in range(3))
+        right = sum(abs(image[n, c, y, x + 1] - image[n, c, y, x]) ** power for c in range(3) for y in range(5) for x in range(2))
+        assert torch.isclose(value[n], down + right, rtol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: losses.total_variation(x, power), image)
+    with pytest.raises(ValueError, match="at least 1"):
+        losses.total_variation(image, 0.5)
+
+
+def as_written(name, F, S):
+    """The style cost of a layer for one picture, from each source's own formula, with nothing of ours."""
+    (C, M), f, s = (F.shape[1], F[0, 0].numel()), F[0].reshape(F.shape[1], -1), S[0].reshape(F.shape[1], -1)
+    G, A = f @ f.T, s @ s.T
+    return {"paper": lambda: ((G - A) ** 2).sum() / (4 * C**2 * M**2),
+            "gatys": lambda: torch.nn.functional.mse_loss(G.div(M), A.div(s.shape[1])),
+            "cs231n": lambda: ((G / (C * M) - A / (C * s.shape[1])) ** 2).sum(),
+            "coursera": lambda: (G - A).square().sum() / (4 * C**2 * (F.shape[2] * F.shape[3]) ** 2),
+            "d2l": lambda: torch.square(G / F.numel() - A / S.numel()).mean(),
+            "pytorch": lambda: torch.nn.functional.mse_loss(G.div(F.numel()), A.div(S.numel())),
+            "tensorflow": lambda: torch.mean((torch.einsum("bcij,bdij->bcd", F, F) / M - torch.einsum("bcij,bdij->bcd", S, S) / s.shape[1]) ** 2),
+            }[name]()
+
+
+@pytest.mark.parametrize("name", losses.CONVENTIONS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_conventions_are_what_their_sources_write(name, batch):
+    F, S, small = maps(batch).requires_grad_(), maps(1, seed=1), maps(1, height=3, width=2, seed=2)
+    value = losses.convention(name).loss(F, S)
+    expected = torch.stack([as_written(name, F[n:n + 1], S) for n in range(batch)])
+    assert torch.allclose(value, expected, rtol=1e-12)
+    found, right = (torch.autograd.grad(v.sum(), F, retain_graph=True)[0] for v in (value, expected))
+    assert torch.allclose(found, right, rtol=1e-10, atol=1e-14)
+    if name in ("paper", "coursera"):
+        with pytest.raises(ValueError, match="pictures of one size only, not 15 with 6"):
+            losses.convention(name).loss(F, small)
+    else:
+        assert torch.allclose(losses.convention(name).loss(F[:1], small)[0], as_written(name, F[:1], small), rtol=1e-12)
+
+
+@pytest.mark.parametrize("source", losses.CONVENTIONS)
+@pytest.mark.parametrize("target", losses.CONVENTIONS)
+def test_weights_convert_exactly(source, target):
+    features = {layer: (maps(2, C, H, W, seed=C), maps(1, C, H, W, seed=C + 1)) for layer, C, H, W in (("a", 3, 5, 4), ("b", 6, 3, 2), ("c", 8, 1, 7))}
+    weights, shapes = {"a": 0.2, "b": 30.0, "c": 1e-3}, {layer: (F.shape[1], F[0, 0].numel()) for layer, (F, _) in features.items()}
+    converted = losses.convert_weights(weights, source, target, shapes)
+    before, after = (sum(w[layer] * losses.convention(name).loss(*features[layer]) for layer in weights)
+                     for name, w in ((source, weights), (target, converted)))
+    assert torch.allclose(before, after, rtol=1e-12)
+    alike = next(group for group in (("paper", "coursera"), ("d2l", "pytorch"), ("gatys", "tensorflow", "cs231n")) if source in group)
+    assert all(abs(converted[layer] / weights[layer] - 1) < 1e-12 for layer in weights) == (target in alike)
+
+
+def test_unknown_conventions_are_named():
+    with pytest.raises(ValueError, match="choose from paper, gatys"):
+        losses.convention("keras")

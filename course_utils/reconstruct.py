@@ -1,0 +1,64 @@
+"""Pictures from activations: what a layer still knows of a photo.
+
+A. Mahendran, A. Vedaldi: Understanding deep image representations by inverting them, CVPR 2015, arXiv:1412.0035;
+Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
+"""
+import torch
+
+from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.losses import content_loss
+from course_utils.vgg import check_layers
+
+STARTS = ("noise", "grey", "content")
+
+
+class ContentCost:
+    """J_C of a picture against the activations of a photo in one layer, as a share of ½ ‖P‖², its value for a silent layer, F = 0.
+
+    Args:
+        net: a frozen network from `vgg19()`.
+        photo: (1, 3, H, W) in [0, 1].
+        layer: name of a layer.
+    """
+
+    def __init__(self, net, photo, layer):
+        check_layers([layer])
+        self.net, self.layer = net, layer
+        with torch.no_grad():
+            self.target = net.features(photo, [layer])[layer]
+        self.scale = float(self.target.square().sum()) / 2
+        if not self.scale:
+            raise ValueError(f"The photo excites nothing in {layer}: take another photo, or a layer before it.")
+
+    @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
+    def __call__(self, image):
+        """(share, gradient by the pixels, share)."""
+        image = image.detach().requires_grad_()
+        cost = content_loss(self.net.features(image, [self.layer])[self.layer], self.target).sum() / self.scale
+        gradient, = torch.autograd.grad(cost, image)
+        return cost.item(), gradient, cost.item()
+
+
+def first_picture(start, photo, seed=0):
+    """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
+    if start == "noise":
+        return torch.rand(photo.shape, generator=torch.Generator().manual_seed(seed)).to(photo)
+    if start == "grey":
+        return torch.full_like(photo, 0.5)
+    if start == "content":
+        return photo.clone()
+    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))}, not {start!r}.")
+
+
+def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
+    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the share of `ContentCost`.
+
+    Args:
+        net, photo, layer: as for `ContentCost`.
+        start: one of `STARTS`.
+        evaluations: how often cost and gradient are computed.
+        seed: of the noise.
+    """
+    photo = photo.to(net.mean)
+    yield from projected_lbfgs(ContentCost(net, photo, layer), first_picture(start, photo, seed), evaluations,
+                               precondition=inverse_frequency(photo.shape, photo.device))

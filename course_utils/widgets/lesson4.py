@@ -1,0 +1,79 @@
+"""Lesson 4: a photo comes back from the activations of one layer, with Stop."""
+import ipywidgets as w
+
+from course_utils.images import img_tag, load_square, photos, title
+from course_utils.plots import gallery
+from course_utils.reconstruct import STARTS, reconstruct
+from course_utils.vgg import LAYERS, vgg19
+from course_utils.widgets.core import Job, Messages, View
+
+RELUS = [name for name in LAYERS if name.startswith("relu")]
+SIZES = (64, 96, 112, 160, 224)
+
+
+def states(net, source, layer, size=112, start="noise", evaluations=60):
+    """Iterator of (photo, picture, description): what a layer asks for, as it forms.
+
+    Args:
+        net: a frozen network from `vgg19()`.
+        source: name or path of a photo.
+        layer: name of a layer.
+        size: side of the square in pixels.
+        start: one of `reconstruct.STARTS`.
+        evaluations: how often cost and gradient are computed.
+    """
+    photo = load_square(source, size)
+    for point in reconstruct(net, photo, layer, start, evaluations):
+        yield photo, point.image.cpu(), (f"Evaluation {point.evaluations} of {evaluations}, {layer}, from {start}: "
+                                         f"{point.record:.2%} of the cost of a silent layer is left.")
+
+
+def reconstruction(source="animal_cat", layer="relu4_2", size=112, evaluations=60, net=None):
+    """The widget: choose a photo, a layer, a size and a start, press Reconstruct, and stop whenever you like."""
+    if layer not in RELUS or size not in SIZES:
+        raise ValueError(f"Layers are {RELUS[0]} to {RELUS[-1]}, sizes {', '.join(map(str, SIZES))}; not {layer!r} and {size!r}.")
+    return Reconstruction(source, layer, size, evaluations, net or vgg19())
+
+
+class Reconstruction(View):
+    """Controls, progress and picture; `job` reconstructs."""
+
+    def __init__(self, source, layer, size, evaluations, net):
+        self.net, self.messages = net, Messages()
+        self.photo = w.Dropdown(options=[(title(name), name) for name in photos()], value=source, description="photo")
+        self.layer = w.Dropdown(options=RELUS, value=layer, description="layer")
+        self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
+        self.begin = w.Dropdown(options=STARTS, description="start")
+        self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=1000, step=10, description="evaluations")
+        self.start = w.Button(description="Reconstruct", icon="play", button_style="primary", tooltip="Begin from the start")
+        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
+        self.progress, self.text, self.picture = w.IntProgress(description="progress"), w.Label("Press Reconstruct."), w.HTML()
+        self.job = Job(self._steps, self._show, self._finish)
+        self.start.on_click(self.messages.guard(self._reconstruct))
+        self.stop.on_click(lambda _: self.job.stop())
+        super().__init__([w.HBox([self.photo, self.layer]), w.HBox([self.size, self.begin, self.evaluations]),
+                          w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.messages],
+                         "a photo comes back from the activations of one layer, with a Stop button.")
+
+    def _reconstruct(self, _=None):
+        if self.job.running:
+            return
+        self._states = states(self.net, self.photo.value, self.layer.value, self.size.value, self.begin.value, self.evaluations.value)
+        self.progress.max, self.progress.value, self.text.value = self.evaluations.value, 0, "preparing …"
+        self.start.disabled, self.stop.disabled = True, False
+        self.job.start()
+
+    def _steps(self):
+        for done, state in enumerate(self._states, start=1):
+            yield done, *state
+
+    def _show(self, item):
+        self.progress.value, photo, picture, self.text.value = item
+        self.picture.value = img_tag(gallery({"photo": photo, "reconstruction": picture}, height=3.2),
+                                     f"The photo and its reconstruction. {self.text.value}")
+
+    def _finish(self, state, error):
+        self.start.disabled, self.stop.disabled = False, True
+        self.text.value = f"{state}: {self.text.value}" if self.progress.value else state
+        if error is not None:
+            self.messages.report(error)

@@ -1,0 +1,110 @@
+"""Reconstructions from one layer: the cost against its definition, the descent, the starts; the widget without a browser."""
+import copy
+import time
+
+import pytest
+import torch
+
+from course_utils.images import load_square
+from course_utils.reconstruct import STARTS, ContentCost, first_picture, reconstruct
+from course_utils.widgets import lesson4
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return load_square("animal_cat", 64)
+
+
+@pytest.mark.parametrize("layer", ["relu1_2", "relu3_1", "conv2_1", "pool4"])
+def test_cost_and_gradient(net, photo, layer):
+    double, small = copy.deepcopy(net).double(), photo[:, :, 10:42, 10:44].double()
+    start = load_square("animal_koala", 64)[:, :, :32, :34].double()
+    cost = ContentCost(double, small, layer)
+    value, gradient, record = cost(start)
+    F, P = (double.features(image, [layer])[layer] for image in (start, small))
+    assert value == record and value == pytest.approx(float(((F - P) ** 2).sum() / (P**2).sum()), rel=1e-12)
+    direction = torch.randn(start.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    slope = (cost(start + 1e-7 * direction)[0] - cost(start - 1e-7 * direction)[0]) / 2e-7
+    assert slope == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
+    assert cost(small)[0] == 0 and not cost(small)[1].any()
+
+
+def test_reconstruction_comes_closer(net, photo):
+    for layer, least in (("relu1_2", 0.02), ("relu4_2", 0.4)):
+        points = list(reconstruct(net, photo, layer, evaluations=25))
+        shares = [point.record for point in points]
+        assert [point.evaluations for point in points] == list(range(1, 26))
+        assert all(b <= a for a, b in zip(shares, shares[1:])) and shares[-1] < least < shares[0]
+        assert all(0 <= point.image.min() and point.image.max() <= 1 for point in points)
+        assert shares[-1] == pytest.approx(ContentCost(net, photo, layer)(points[-1].image)[0], rel=1e-3)
+    *_, grey = reconstruct(net, photo, "relu4_2", "grey", evaluations=25)
+    rough = [(image.diff(dim=3) ** 2).mean() for image in (points[-1].image, grey.image)]
+    assert rough[1] < rough[0] / 4                  # the grain comes from the start
+    shallow, deep = (list(reconstruct(net, photo, layer, evaluations=25))[-1].image for layer in ("relu1_2", "relu4_2"))
+    assert (shallow - photo).norm() < (deep - photo).norm()
+
+
+def test_starts(net, photo):
+    assert STARTS == ("noise", "grey", "content")
+    assert torch.equal(first_picture("noise", photo, 3), first_picture("noise", photo, 3))
+    assert not torch.equal(first_picture("noise", photo, 3), first_picture("noise", photo, 4))
+    assert (first_picture("grey", photo) == 0.5).all() and torch.equal(first_picture("content", photo), photo)
+    (only,) = reconstruct(net, photo, "relu4_2", "content", 10)             # a minimum: nothing moves
+    assert only.record == 0 and torch.equal(only.image, photo)
+    with pytest.raises(ValueError, match="start is one of"):
+        first_picture("blue", photo)
+
+
+def test_refusals(net, photo):
+    with pytest.raises(ValueError, match="no layer 'relu9_1'"):
+        next(reconstruct(net, photo, "relu9_1"))
+    with pytest.raises(ValueError, match="too small"):
+        next(reconstruct(net, photo[:, :, :8, :8], "relu5_1"))
+    dark = copy.deepcopy(net)
+    dark.conv1_1.weight.zero_()
+    dark.conv1_1.bias.fill_(-1)
+    with pytest.raises(ValueError, match="excites nothing"):
+        next(reconstruct(dark, photo, "relu1_1"))
+
+
+def test_states_at_the_corners(net):
+    for layer, start in (("relu1_1", "noise"), ("relu5_4", "grey"), ("relu3_1", "content")):
+        drawn = list(lesson4.states(net, "fish_3", layer, 64, start, 3))
+        assert len(drawn) == (1 if start == "content" else 3)
+        photo, picture, says = drawn[-1]
+        assert layer in says and start in says and photo.shape == picture.shape and torch.equal(photo, picture) == (start == "content")
+
+
+def test_the_widget(net):
+    view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 4, net)
+    view.start.click()
+    assert view.job.wait(60) == "finished" and view.text.value.startswith("finished: Evaluation 4 of 4")
+    assert "<img alt=" in view.picture.value and view.stop.disabled and not view.start.disabled and view.progress.value == 4
+    for control, value in ((view.layer, "relu1_1"), (view.begin, "grey"), (view.photo, "fish_3"), (view.size, 96), (view.evaluations, 2)):
+        before, control.value = view.picture.value.split("src=")[1], value
+        view.start.click()
+        view.job.wait(60)
+        assert view.picture.value.split("src=")[1] != before            # the picture itself, not its description
+    for wrong in (dict(layer="conv1_1"), dict(size=128)):
+        with pytest.raises(ValueError, match="Layers are relu1_1 to relu5_4, sizes 64"):
+            lesson4.reconstruction(net=net, **wrong)
+    assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: a photo comes back")
+
+
+def test_stop_keeps_the_picture(net):
+    view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 1000, net)
+    view.start.click()
+    while view.job.running and view.progress.value < 2:
+        time.sleep(0.05)
+    view.stop.click()
+    assert view.job.wait(60) == "stopped" and view.text.value.startswith(f"stopped: Evaluation {view.progress.value} of 1000")
+    assert f"Evaluation {view.progress.value} of 1000" in view.picture.value
+
+
+def test_errors_reach_the_reader(net, monkeypatch):
+    view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 3, net)
+    monkeypatch.setattr(lesson4, "reconstruct", lambda *arguments: iter([1 / 0]))
+    view.start.click()
+    with pytest.raises(ZeroDivisionError):
+        view.job.wait(60)
+    assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and not view.start.disabled
