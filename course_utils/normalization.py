@@ -48,9 +48,14 @@ def group_norm(x, groups, eps=EPS):
 
     One group is layer norm, C groups are instance norm. Raises NormalizationError if `groups` does not divide C.
     """
+    return normalize(split_groups(x, groups), (2, 3, 4), eps).flatten(1, 2)
+
+
+def split_groups(x, groups):
+    """(N, C, H, W) -> (N, groups, C / groups, H, W), neighbouring channels together; NormalizationError if `groups` does not divide C."""
     if groups < 1 or x.shape[1] % groups:
         raise NormalizationError(f"{x.shape[1]} channels cannot be divided into {groups} equal groups.")
-    return normalize(x.unflatten(1, (groups, -1)), (2, 3, 4), eps).flatten(1, 2)
+    return x.unflatten(1, (groups, -1))
 
 
 class BatchNorm(nn.Module):

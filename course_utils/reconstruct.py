@@ -7,6 +7,7 @@ import torch
 
 from course_utils.descent import inverse_frequency, projected_lbfgs
 from course_utils.losses import content_loss
+from course_utils.transfer import starting_image
 from course_utils.vgg import check_layers
 
 STARTS = ("noise", "grey", "content")
@@ -41,13 +42,9 @@ class ContentCost:
 
 def first_picture(start, photo, seed=0):
     """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
-    if start == "noise":
-        return torch.rand(photo.shape, generator=torch.Generator().manual_seed(seed)).to(photo)
-    if start == "grey":
-        return torch.full_like(photo, 0.5)
-    if start == "content":
-        return photo.clone()
-    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))}, not {start!r}.")
+    if start not in STARTS:
+        raise ValueError(f"start is one of {', '.join(map(repr, STARTS))}, not {start!r}.")
+    return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, None, seed)
 
 
 def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):

@@ -47,6 +47,14 @@ def shoot_all(page, name):
         shoot(page, f"{name}_{number:02d}")
 
 
+def run_lesson(page, lab, number, name):
+    """Run a notebook from top to bottom, without errors, and leave screenshots of it."""
+    browser.open_notebook(page, lab, f"notebooks/{name}.ipynb")
+    browser.run_all(page)
+    assert browser.errors(page) == [] and page.script_errors == []
+    shoot_all(page, f"lesson{number}")
+
+
 def changes(picture, action, says="."):
     """The action draws another picture, whose description then matches."""
     before = picture.get_attribute("src")
@@ -75,10 +83,7 @@ def test_lesson_0(page, lab):
 
 
 def test_lesson_1(page, lab, tmp_path):
-    browser.open_notebook(page, lab, "notebooks/01_what_a_layer_sees.ipynb")
-    browser.run_all(page)
-    assert browser.errors(page) == [] and page.script_errors == []
-    shoot_all(page, "lesson1")
+    run_lesson(page, lab, 1, "01_what_a_layer_sees")
     view = cell(page, "264, table, net)")
     view.scroll_into_view_if_needed()
     sheet, place = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(2)
@@ -115,10 +120,7 @@ def test_lesson_1(page, lab, tmp_path):
 
 
 def test_lesson_2(page, lab):
-    browser.open_notebook(page, lab, "notebooks/02_batch_normalization.ipynb")
-    browser.run_all(page)
-    assert browser.errors(page) == [] and page.script_errors == []
-    shoot_all(page, "lesson2")
+    run_lesson(page, lab, 2, "02_batch_normalization")
     view = cell(page, 'explore.axes("conv3_1", net)')
     view.scroll_into_view_if_needed()
     block, live = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(1)
@@ -139,10 +141,7 @@ def test_lesson_2(page, lab):
 
 
 def test_lesson_3(page, lab):
-    browser.open_notebook(page, lab, "notebooks/03_weight_normalization.ipynb")
-    browser.run_all(page)
-    assert browser.errors(page) == [] and page.script_errors == []
-    shoot_all(page, "lesson3")
+    run_lesson(page, lab, 3, "03_weight_normalization")
     view = cell(page, "scale_one(")
     view.scroll_into_view_if_needed()
     picture = view.locator(".jp-OutputArea img").first
@@ -158,10 +157,7 @@ def test_lesson_3(page, lab):
 
 
 def test_lesson_4(page, lab):
-    browser.open_notebook(page, lab, "notebooks/04_content_cost.ipynb")
-    browser.run_all(page)
-    assert browser.errors(page) == [] and page.script_errors == []
-    shoot_all(page, "lesson4")
+    run_lesson(page, lab, 4, "04_content_cost")
     view = cell(page, 'reconstruction("animal_cat"')
     view.scroll_into_view_if_needed()
     view.get_by_label("layer", exact=True).select_option("relu3_1")
@@ -180,10 +176,7 @@ def test_lesson_4(page, lab):
 
 
 def test_lesson_6_and_its_stop_button(page, lab):
-    browser.open_notebook(page, lab, "notebooks/06_style_transfer.ipynb")
-    browser.run_all(page)
-    assert browser.errors(page) == [] and page.script_errors == []
-    shoot_all(page, "lesson6")
+    run_lesson(page, lab, 6, "06_style_transfer")
     view = cell(page, "live_view(net=net)")
     view.scroll_into_view_if_needed()
     view.get_by_label("evaluations").fill("2000")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from course_utils.images import img_tag, load_square, photos
-from course_utils.normalization import AXES, NormalizationError, normalize
+from course_utils.normalization import AXES, NormalizationError, normalize, split_groups
 from course_utils.plots import COLOURS
 from course_utils.vgg import CONVOLUTIONS, vgg19
 from course_utils.widgets.core import Job, Messages, View
@@ -52,9 +52,7 @@ def method(axes, groups=1):
 def together(x, axes, groups=1):
     """The values of x (N, C, H, W) in rows (number of groups, values in each), and {letter: size} of what numbers the groups, in order."""
     axes, groups = choice(axes, groups)
-    if groups < 1 or x.shape[1] % groups:
-        raise NormalizationError(f"{x.shape[1]} channels cannot be divided into {groups} equal groups.")
-    x, names = x.unflatten(1, (groups, -1)), ("n", "group", "c", "i", "j")
+    x, names = split_groups(x, groups), ("n", "group", "c", "i", "j")
     inner = ["N CHW".index(axis) for axis in axes]
     outer = [number for number in range(5) if number not in inner]
     kept = {names[number]: x.shape[number] for number in outer if number != 1 or groups > 1}
