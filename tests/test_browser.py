@@ -175,6 +175,28 @@ def test_lesson_4(page, lab):
     assert browser.errors(page) == []
 
 
+def test_lesson_5(page, lab):
+    run_lesson(page, lab, 5, "05_style_cost")
+    view = page.locator(".jp-Notebook .jp-CodeCell").filter(has=page.locator("button[title^='channels ']")).first
+    view.scroll_into_view_if_needed()
+    picture, entries = view.locator(".jp-OutputArea img").nth(1), view.locator("button[title^='channels ']")
+    expect(entries).to_have_count(144)
+
+    changes(picture, lambda: entries.nth(2).click(), "relu3_1, .*: channels ")
+    changes(picture, lambda: (entries.nth(13).focus(), page.keyboard.press("Enter")), "with itself")
+    changes(picture, lambda: (view.get_by_label("channel k", exact=True).fill("30"), page.keyboard.press("Enter")), "channels 30 and ")
+    changes(picture, lambda: (view.get_by_label("channel k'", exact=True).fill("244"), page.keyboard.press("Enter")), "channels 30 and 244")
+    shoot(page, "lesson5_pair")
+    changes(picture, lambda: view.get_by_label("picture", exact=True).select_option("koala"), "koala.*channels 30 and 244")
+    changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("relu1_1"), "relu1_1")
+    changes(picture, lambda: view.get_by_label("channels", exact=True).select_option("strongest"), "relu1_1")
+    for values in ("correlation", "G / M"):
+        view.get_by_label("values", exact=True).select_option(values)
+        expect(entries.first).to_have_attribute("title", re.compile(f"{values} "), timeout=10_000)
+    shoot(page, "lesson5_widget")
+    assert browser.errors(page) == []
+
+
 def test_lesson_6_and_its_stop_button(page, lab):
     run_lesson(page, lab, 6, "06_style_transfer")
     view = cell(page, "live_view(net=net)")

@@ -120,6 +120,19 @@ def test_tuples_and_lists_are_told_how_to_become_a_tensor():
         assert refusal(value, right) == f"your function returns {type(value).__name__}, a torch.Tensor is expected (input: some x)."
 
 
+def test_one_number_for_all_is_named():
+    assert "one number for all together, the shape (3,) is expected" in refusal(torch.tensor(2.0), torch.zeros(3))
+    assert "your result has the shape (), (3,) is expected" in refusal(torch.tensor(2), torch.arange(3))       # such three are no sums
+
+
+def test_rounding_is_named_where_nothing_else_is_wrong():
+    right = torch.linspace(0, 1, 24, dtype=torch.float64) + 1 / 3
+    assert refusal(right.float().double(), right).startswith("the values are right to some digits only")
+    both = Exercise("it", lambda x: x, lambda: [Trial(str(x), (x * right,)) for x in (1, 10)])
+    assert both.judge(lambda x: x.float().double()).reason == "precision"
+    assert both.judge(lambda x: x.float().double() + (x > 10)).reason == "value"
+
+
 def test_errors_are_described_in_one_line():
     def broken(image, gradient, step):
         raise RuntimeError("first line\nsecond line")

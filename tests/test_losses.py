@@ -20,6 +20,21 @@ def test_gram_matrix(batch):
     assert torch.linalg.eigvalsh(gram_matrix(F)).min() > -1e-10
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gradient_through_the_gram_matrix(batch, layout):
+    F = maps(batch).contiguous(memory_format=layout).requires_grad_()
+    B = torch.rand(batch, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))         # not symmetric
+    ours, = torch.autograd.grad(gram_matrix(F), F, B)
+    expected, = torch.autograd.grad(torch.einsum("nkij,nlij->nkl", F, F), F, B)
+    assert torch.allclose(ours, expected, rtol=1e-12) and ours.is_contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradcheck(gram_matrix, F) and torch.autograd.gradgradcheck(gram_matrix, F)
+    by_func = torch.func.grad(lambda F: (B * gram_matrix(F)).sum())(F.detach())
+    assert torch.allclose(by_func, expected, rtol=1e-12)
+    each = torch.vmap(lambda picture: gram_matrix(picture[None])[0])(F.detach())
+    assert torch.allclose(each, gram_matrix(F), rtol=1e-12)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("target_batch", [1, None])
 def test_content_loss(batch, target_batch):
@@ -79,6 +94,9 @@ def test_total_cost_is_the_published_one():
         assert torch.isclose(terms["style"][n], expected_style, rtol=1e-10)
         assert torch.isclose(terms["content"][n], expected_content, rtol=1e-10)
         assert torch.isclose(terms["total"][n], expected_style + expected_content, rtol=1e-10)
+    doubled = {layer: 2 * weight for layer, weight in losses.STYLE_WEIGHTS.items()}
+    targets = {name: gram_matrix(maps_, divide=True) for name, maps_ in style.items()}
+    assert torch.allclose(total_cost(features, content, targets, 2.0, 3.0, doubled)["style"], 2 * terms["style"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("call, message", [
@@ -86,6 +104,8 @@ def test_total_cost_is_the_published_one():
     (lambda: content_loss(maps(2), maps(3)), "expected"), (lambda: content_loss(maps(1), maps(1, height=4)), "expected"),
     (lambda: content_loss(maps(1), maps(1), "median"), "reduction"), (lambda: style_loss(torch.rand(1, 4, 3), torch.rand(1, 4, 3)), "Gram"),
     (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(1, 3, 3)), "expected"),
+    (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(3, 4, 4)), "expected"), (lambda: content_loss(torch.rand(4, 5), torch.rand(4, 5)), "shape"),
+    (lambda: losses.total_variation(torch.rand(3, 5, 5)), "shape"), (lambda: losses.total_variation(maps(1), 0.6), "power is at least 1"),
 ])
 def test_bad_shapes_say_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):

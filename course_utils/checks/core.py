@@ -38,7 +38,7 @@ class Result:
     """The verdict on an answer; true only when it passed."""
     passed: bool
     message: str
-    reason: str = ""            # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'value' …
+    reason: str = ""            # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'precision', 'value' …
 
     def __bool__(self):
         return self.passed
@@ -88,8 +88,8 @@ class Exercise:
     def _modified(self, function, trials, outcomes):
         for trial, outcome in zip(trials, outcomes):
             if outcome.modified:
-                return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods "
-                                     "that end in an underscore, `+=`, assignments to slices, and on lists pop, reverse and the like.", "in_place")
+                return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods that end in an "
+                                     "underscore, `+=`, assignments to slices, and on lists and dictionaries pop, reverse and the like.", "in_place")
 
     def _wrong(self, function, trials, outcomes):
         expected = [_run(self.reference, trial.arguments) for trial in trials]
@@ -97,16 +97,17 @@ class Exercise:
                     if (problem := _compare(outcome, right))]
         if not problems:
             return None
+        nowhere = all(outcome.error is not None for outcome in outcomes)            # nothing but errors to go by: then their texts count
         for misconception in self.misconceptions:
-            if all(_same(_run(misconception.function, trial.arguments), outcome) for trial, outcome in zip(trials, outcomes)):
+            if all(_same(_run(misconception.function, trial.arguments), outcome, nowhere) for trial, outcome in zip(trials, outcomes)):
                 return Result(False, misconception.hint, misconception.name)
-        trial, (reason, message) = problems[0]
+        trial, (reason, message) = min(problems, key=lambda problem: problem[1][0] == "precision")     # the first of another kind, if any
         return Result(False, f"{message} (input: {trial.label}).", reason)
 
     def _gradients(self, function, trials, outcomes):
         for trial in trials if self.differentiable else ():
             right, answer = (_gradient(f, trial.arguments, self.differentiable) for f in (self.reference, function))
-            if answer is None:
+            if answer is None or isinstance(answer, RuntimeError) and "Can't call numpy()" in str(answer):
                 return Result(False, "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
                                      ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs create_graph=True).", "detached")
             if isinstance(answer, Exception):
@@ -190,6 +191,9 @@ def _compare(outcome, expected):
         kind = type(value).__name__
         return "type", f"your function returns {kind}, a torch.Tensor is expected" + (
             ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else _joined(value, right))
+    if not value.ndim and right.ndim == 1 and right.is_floating_point():
+        return "one_number", (f"your result is one number for all together, the shape {tuple(right.shape)} is expected: each picture has its own, "
+                              "or each channel where these are asked for, so sum over the other axes only")
     if value.shape != right.shape:
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
@@ -199,9 +203,12 @@ def _compare(outcome, expected):
     if not value.isfinite().all():
         return "not_finite", "your result holds NaN or infinity: is something divided by zero?"
     if not _close(value, right):
-        if right.numel() <= 6:
-            return "value", f"the shape is right, the values are not: yours are {value.tolist()}, the right ones {right.tolist()}"
-        return "value", "the shape is right, the values are not: at {} yours is {}, the right one {}".format(*_worst(value, right))
+        numbers = (f"yours are {value.tolist()}, the right ones {right.tolist()}" if right.numel() <= 6 else
+                   "at {} yours is {}, the right one {}".format(*_worst(value, right)))
+        if right.is_floating_point() and _close(value, right, 1e-4):
+            return "precision", ("the values are right to some digits only, so leave out .float(), rounding, and small additions that the formula "
+                                 f"does not have, such as an eps: {numbers}")
+        return "value", f"the shape is right, the values are not: {numbers}"
     return None
 
 
@@ -231,18 +238,18 @@ def _worst(value, right):
     return place, *numbers
 
 
-def _close(value, right):
+def _close(value, right, tolerance=None):
     if not right.is_floating_point():
         return torch.equal(value, right)
-    tolerance = 1e-4 if right.dtype == torch.float32 else 1e-9
+    tolerance = tolerance or (1e-4 if right.dtype == torch.float32 else 1e-9)
     scale = right.abs().max().item() if right.numel() else 0.0
     return torch.allclose(value, right, rtol=tolerance, atol=tolerance * max(scale, 1e-30))
 
 
-def _same(one, other):
-    """Whether two outcomes are alike: the same error, or the same type, shape and values."""
+def _same(one, other, texts=False):
+    """Whether two outcomes are alike: the same kind of error (and the same text), or the same type, shape and values."""
     if one.error is not None or other.error is not None:
-        return type(one.error) is type(other.error)
+        return type(one.error) is type(other.error) and (not texts or str(one.error) == str(other.error))
     a, b = one.value, other.value
     if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
         return type(a) is type(b)

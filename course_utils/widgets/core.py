@@ -1,5 +1,6 @@
 """What all widgets share: a view that reads well where it is not alive, errors that reach the reader, work in the background."""
 import functools
+import math
 import threading
 import time
 import traceback
@@ -45,7 +46,7 @@ class Job:
 
     Args:
         steps: () -> iterator; one item for each step of the work.
-        show: item -> None, called in the thread a few times each second, and with the last item.
+        show: item -> None, called in the thread with the first item, a few times each second and with the last one, once with each.
         finish: (state, error) -> None, called in the thread at the end; state is 'finished', 'stopped' or 'failed'.
         rate: how often `show` is called at most, per second; pictures on their way to the browser cost time.
     """
@@ -109,19 +110,20 @@ class Job:
 
     def _run(self, before, stop, done):
         before.wait()
-        shown, item, state, problem = 0.0, None, "stopped", None
+        shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None         # fresh: not shown yet
         try:
             for item in self.steps() if not stop.is_set() else ():
                 if stop.is_set():
                     break
-                if time.monotonic() - shown > 1 / self.rate:
+                fresh = time.monotonic() - shown <= 1 / self.rate
+                if not fresh:
                     self.show(item)
                     shown = time.monotonic()
             state = "stopped" if stop.is_set() else "finished"
         except BaseException as error:      # a thread would swallow it; wait() raises it and finish() shows it
             state, problem = "failed", error
         try:
-            if item is not None and done is self._done:     # not if a newer one waits to take over
+            if fresh and done is self._done:    # not if a newer one waits to take over
                 self.show(item)             # the last good one, also after an error
         except Exception as error:
             state, problem = "failed", problem or error
