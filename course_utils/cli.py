@@ -40,7 +40,8 @@ def parser():
     paint = commands.add_parser(
         "transfer", help="paint a photo in the style of a painting",
         description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled pictures "
-        "(see data/). Ctrl-C ends early and writes the best picture so far.")
+        "(see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or killed, goes on where it was "
+        "with --resume: now and then it leaves its state in OUT.png.state, which goes when the picture is done.")
     paint.add_argument("content", metavar="CONTENT", help="the photo")
     paint.add_argument("style", metavar="STYLE", help="the painting")
     paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
@@ -51,6 +52,8 @@ def parser():
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
     paint.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
     paint.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    paint.add_argument("--resume", action="store_true", help="go on from OUT.png.state, if it is there, to the picture of an uninterrupted run")
+    paint.add_argument("--checkpoint-every", type=_weight, default=30.0, metavar="SECONDS", help="time between two states (default: %(default)g)")
     paint.add_argument("--quiet", action="store_true", help="show no progress")
     paint.set_defaults(function=run_transfer)
 
@@ -148,6 +151,7 @@ def run_notebooks(options):
 
 
 def run_transfer(options):
+    from course_utils.checkpoint import Checkpoint, StateError
     from course_utils.images import ImageError, check_writable, load_image, save_image
     from course_utils.transfer import SMALLEST, TransferError, pick_device
     from course_utils.vgg import WeightsError
@@ -156,25 +160,29 @@ def run_transfer(options):
         content, style = (load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style))
     except (ImageError, ValueError) as error:
         return _fail(error, 2)
+    checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=_note)
     try:
         try:
-            result = _paint(content, style, device, options)
+            result = _paint(content, style, device, checkpoint, options)
         except TransferError as error:
             if error.state is None:
                 return _fail(error, 1)
             save_image(error.state.image, output)
             return _fail(f"{error} The last good picture is in {output}.", 1)
         save_image(result.image, output)
-    except (ImageError, WeightsError) as error:
+    except (ImageError, StateError, WeightsError) as error:
         return _fail(error, 2)
     except RuntimeError as error:
         if "memory" not in str(error):
             raise
         return _fail(f"The memory is not enough for {options.size} pixels: take a smaller --size.", 2)
+    if not result.stopped:
+        checkpoint.remove()
     if not options.quiet:
         how = "stopped early" if result.stopped else "done"
+        then = "; the same command with --resume goes on" if result.stopped and checkpoint.ours else ""
         print(f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, {result.evaluations} evaluations, "
-              f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g})")
+              f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}")
     return 0
 
 
@@ -274,20 +282,28 @@ def _fail(message, code):
     return code
 
 
-def _paint(content, style, device, options):
+def _note(sentence):
+    from tqdm import tqdm
+    tqdm.write(f"note: {sentence}", file=sys.stderr)        # does not break a progress bar
+
+
+def _paint(content, style, device, checkpoint, options):
     """Run the optimisation with a progress bar; Ctrl-C ends it after the present evaluation, however often it is pressed."""
     from tqdm import tqdm
 
     from course_utils.transfer import transfer
-    usual, stop = signal.getsignal(signal.SIGINT), []
+    usual, stop, first = signal.getsignal(signal.SIGINT), [], True
 
     def press(*_):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         stop.append(True)
 
     def progress(state):
-        if state.evaluations == 1:          # from here on there is a picture to keep
+        nonlocal first
+        if first:                           # from here on there is a picture to keep
             signal.signal(signal.SIGINT, press)
+            bar.initial = bar.n = bar.last_print_n = state.evaluations - 1      # those before --resume took no time of this run
+            first = False
         bar.update(state.evaluations - bar.n)
         bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
         return bool(stop)
@@ -295,7 +311,7 @@ def _paint(content, style, device, options):
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
             return transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
-                            style_weight=options.style_weight, device=device, on_state=progress)
+                            style_weight=options.style_weight, device=device, on_state=progress, checkpoint=checkpoint)
     finally:
         if not stop:
             signal.signal(signal.SIGINT, usual)

@@ -14,10 +14,14 @@ ARMIJO = 1e-4           # least decrease of a step, as a share of what the slope
 
 
 class Point(NamedTuple):
-    """One evaluation's outcome: the best picture so far, the caller's record of its losses, evaluations so far."""
-    image: torch.Tensor
-    record: object
-    evaluations: int
+    """Where the descent stands after an evaluation: all it knows, so that it can go on from here, to the same bits."""
+    image: torch.Tensor         # the best picture so far, in [0, 1]
+    record: object              # the caller's, of the losses of that picture
+    evaluations: int            # so far
+    value: float                # of the function, at that picture
+    gradient: torch.Tensor      # like the picture
+    pairs: tuple                # of (s, y), how picture and gradient changed in the last steps, oldest first; each like the picture
+    step: float                 # share of the next direction that will be tried
 
 
 class NotFinite(ArithmeticError):
@@ -44,14 +48,15 @@ def inverse_frequency(shape, device=None, offset=0.05):
     return lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * gain, s=(height, width))
 
 
-def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *, memory: int = 10,
+def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations: int, *, memory: int = 10,
                     precondition: Callable = None, first_step: float = 4 * GREY_LEVEL) -> Iterator[Point]:
     """Minimise a function of a picture over the box [0, 1], yielding after every evaluation.
 
     Args:
         function: image -> (value as a float, gradient, record); the record comes back with the point.
-        start: the first picture, clamped to [0, 1].
-        evaluations: how many times the function may be called.
+        start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes on
+            as if it had never stopped: the points that follow are the same.
+        evaluations: how many times the function may be called, those before a `Point` included.
         memory: number of curvature pairs (s, y) that are kept.
         precondition: initial inverse Hessian (see `inverse_frequency`); None is the identity.
         first_step: mean change of a value in the first step, when nothing is known about the curvature.
@@ -61,11 +66,15 @@ def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *
         NotFinite: the function returned NaN or infinity; the point yielded last is the last good one.
     """
     precondition = precondition or (lambda x: x)
-    image = start.clamp(0, 1)
-    value, gradient, record = _evaluate(function, image)
-    yield Point(image, record, 1)
-    pairs, step = deque(maxlen=memory), 1.0
-    for used in range(2, evaluations + 1):
+    if not isinstance(start, Point):
+        image = start.clamp(0, 1)
+        value, gradient, record = _evaluate(function, image)
+        start = Point(image, record, 1, value, gradient, (), 1.0)
+        yield start
+    image, record, used, value, gradient, pairs, step = start
+    pairs = deque(pairs, maxlen=memory)
+    del start                                       # its pairs would be held as long as the descent goes on
+    for used in range(used + 1, evaluations + 1):
         while True:
             direction, curvature_known = _direction(image, gradient, pairs, precondition)
             if not curvature_known:                 # then the length has to be set by hand
@@ -85,7 +94,7 @@ def projected_lbfgs(function: Callable, start: torch.Tensor, evaluations: int, *
         else:
             # taken back; the parabola through both values and the slope has its minimum here
             step *= min(0.5, max(0.1, -promised / (2 * (new_value - value - promised))))
-        yield Point(image, record, used)
+        yield Point(image, record, used, value, gradient, tuple(pairs), step)
 
 
 def _evaluate(function, image):

@@ -10,6 +10,7 @@ from typing import Iterator, NamedTuple
 
 import torch
 
+from course_utils.checkpoint import Progress, run_of
 from course_utils.colour import match_colours
 from course_utils.descent import NotFinite, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, to_8bit
@@ -25,7 +26,7 @@ class State(NamedTuple):
     image: torch.Tensor         # (1, 3, H, W) in [0, 1], the best so far
     losses: dict                # {'content', 'style', 'total'} of that image, floats
     evaluations: int            # of loss and gradient, so far
-    seconds: float              # since the beginning, targets included
+    seconds: float              # since the beginning, targets included; of a resumed run, those before its checkpoint too
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Result:
     evaluations: int
     seconds: float
     stopped: bool                                   # True: ended by Ctrl-C or by `on_state` before its time
-    history: list = field(repr=False)               # [(evaluations, losses)], one for each state
+    history: list = field(repr=False)               # [(evaluations, losses)], one for each state, those before a checkpoint included
 
 
 class TransferError(RuntimeError):
@@ -137,7 +138,8 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
     """
     began = time.perf_counter()
     cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
-    yield from _states(cost, first, evaluations, began)
+    for state, _ in _states(cost, first, evaluations, began):
+        yield state
 
 
 def _prepare(content, style, seed, start, content_weight, style_weight, net, device):
@@ -161,40 +163,53 @@ def _checked(what, image):
     return image
 
 
-def _states(cost, first, evaluations, began):
-    """Descend and time it."""
+def _states(cost, first, evaluations, began, point=None):
+    """Descend from the first picture, or go on from a `Point`, and time it: pairs (State, Point)."""
     if evaluations < 1:
         raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
-    state = None
+    state = point and _state(point, began)
     try:
-        for image, losses, done in projected_lbfgs(cost, first, evaluations,
-                                                   precondition=inverse_frequency(first.shape, first.device)):
-            state = State(image, losses, done, time.perf_counter() - began)
-            yield state
+        for point in projected_lbfgs(cost, point or first, evaluations, precondition=inverse_frequency(first.shape, first.device)):
+            state = _state(point, began)
+            yield state, point
     except NotFinite as error:
         done = state.evaluations if state else 0
         raise TransferError(f"After {done} evaluations {error}: lower the weights of content and style, or check that "
                             "the pictures and the network hold finite numbers.", state) from error
 
 
+def _state(point, began):
+    return State(point.image, point.record, point.evaluations, time.perf_counter() - began)
+
+
 def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
-             net=None, device=None, on_state=None) -> Result:
+             net=None, device=None, on_state=None, checkpoint=None) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
 
     Args:
         content, style: whatever `load_image` takes (path, bundled name, bytes, PIL image), or tensors (1, 3, H, W).
         size: longer side of both pictures in pixels; None leaves them as they are. Tensors keep their size.
-        on_state: called with each `State`; returning True ends the run.
+        on_state: called with each new `State`; returning True ends the run.
+        checkpoint: a `Checkpoint`, to keep the run in a file now and then, and at the end where it is stopped; with
+            `resume=True` the run goes on from there. `evaluations` then counts all, and may be another number than before.
+    Raises:
+        StateError: the checkpoint's file is damaged or belongs to another run.
     Other arguments and errors: see `descend`.
     """
     began = time.perf_counter()
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
     cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
-    state, history, stopped = None, [], False
+    point, seconds, history = None, 0.0, []
+    if checkpoint is not None:
+        point, seconds, history = checkpoint.begin(run_of(cost, content, style, first, start, seed), first.device)
+    began, stopped = began - seconds, False
+    state = point and _state(point, began)
     try:
-        for state in _states(cost, first, evaluations, began):
+        for state, point in _states(cost, first, evaluations, began, point):
             history.append((state.evaluations, state.losses))
+            if checkpoint is not None:
+                checkpoint.offer(Progress(point, state.seconds, history))
             if on_state is not None and on_state(state):
                 stopped = True
                 break
@@ -204,7 +219,9 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
         stopped = True
     image = to_8bit(state.image)
     try:
+        if stopped and checkpoint is not None:
+            checkpoint.write(Progress(point, state.seconds, history))
         losses = cost.losses(image)
-    except KeyboardInterrupt:               # impatient: the losses before rounding will do
+    except KeyboardInterrupt:               # impatient: the losses before rounding will do, and the file as it is
         losses = state.losses
     return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history)

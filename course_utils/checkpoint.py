@@ -1,0 +1,192 @@
+"""A run of `transfer` kept in a file, so that it can be stopped, or killed, at any moment and go on later.
+
+The file holds a `Point` of the descent, which is all that the descent knows: the picture, its gradient and ten pairs of
+changes, 22 pictures in float32 (69 MB at 512 × 512 pixels). So on the same device the run ends in the same picture, to
+the bit, as if it had never stopped.
+"""
+import hashlib
+import os
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from course_utils.descent import Point
+
+FORMAT = "style transfer state 1"       # another number where `Point` or `Progress` change
+SHARE = 0.02            # of the time, at most, goes into writing
+
+
+class StateError(ValueError):
+    """A state that cannot be resumed; the message is one sentence that says why, and what to do."""
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+    point: Point                # None at the beginning
+    seconds: float              # of computing, over all its parts
+    history: list               # [(evaluations, losses)]
+
+
+class Checkpoint:
+    """The state file of one run: `transfer` reads and writes it, and who has saved the finished picture removes it.
+
+    Args:
+        path: of the file. Beside it, while it is written, lies one with `.new` added to the name.
+        every: seconds between two states. They are longer where writing would take more than a fiftieth of the time.
+        resume: go on from the file, if there is one. False: what is there stays until the first new state is due.
+        say: called with a sentence, where there is something to tell; prints to standard error unless told otherwise.
+    """
+
+    def __init__(self, path, every=30.0, resume=False, say=None):
+        self.path, self.every, self.resume = Path(path), every, resume
+        self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
+        self.ours = False                       # the file holds this run, not an earlier one
+        self._run, self._due = None, 0.0
+
+    @property
+    def _new(self):
+        return self.path.with_name(self.path.name + ".new")     # one name: what a kill leaves is written over, not gathered
+
+    def begin(self, run, device):
+        """The `Progress` from which the run goes on, its tensors on `device`.
+
+        Args:
+            run: {what: value} that must be the same in both parts of a run, from `run_of`.
+        Raises:
+            StateError: the file cannot be read, is damaged, or belongs to another run.
+        """
+        self._run, self._due = {"run": run, "arithmetic": arithmetic(device)}, time.perf_counter() + self.every
+        if not self.resume:
+            if self.path.exists():
+                self.say(f"'{self.path}' holds an earlier run: stop now and resume it if you want it, for this run begins anew and "
+                         f"replaces it in {self.every:g} s.")
+            return Progress(None, 0.0, [])
+        stored = self._read()
+        if stored is None:
+            self.say(f"There is no '{self.path}' to go on from: this run begins at the beginning.")
+            return Progress(None, 0.0, [])
+        if others := _differences(stored["run"], run):
+            raise StateError(f"'{self.path}' belongs to another run ({others}): give the same pictures and options as "
+                             "then, or delete it to begin anew.")
+        if others := _differences(stored["arithmetic"], self._run["arithmetic"]):
+            self.say(f"'{self.path}' was computed otherwise ({others}): the run goes on, but rounds otherwise, so its picture will not be "
+                     "the same to the last bit.")
+        point = Point(*_moved(stored["point"], device))
+        self.ours = True
+        self.say(f"Going on from '{self.path}', after {point.evaluations} evaluations and {stored['seconds']:.0f} s.")
+        return Progress(point, stored["seconds"], stored["history"])
+
+    def offer(self, progress):
+        """Write the state if one is due."""
+        if time.perf_counter() >= self._due:
+            self.write(progress)
+
+    def write(self, progress):
+        """Write the state, all or nothing: an interrupted or failed attempt leaves the one before. A failure is told and the run goes on."""
+        began = time.perf_counter()
+        try:
+            with open(self._new, "wb") as file:
+                torch.save({"format": FORMAT, **self._run, **progress._asdict(), "point": tuple(progress.point)}, file)
+                file.flush()
+                os.fsync(file.fileno())         # the contents before the name: a power cut leaves a whole file, too
+            os.replace(self._new, self.path)
+            self.ours = True
+        except (OSError, RuntimeError) as error:                # torch reports a full disk as a RuntimeError
+            self._unlink(self._new)
+            reason = getattr(error, "strerror", None) or "the file broke off"
+            self.say(f"The state could not be written to '{self.path}' ({reason}): make room, for the run can only be resumed from an earlier one.")
+        except BaseException:
+            self._unlink(self._new)
+            raise
+        now = time.perf_counter()
+        self._due = now + max(self.every, (now - began) / SHARE)
+
+    def remove(self):
+        """Remove the state of this run, after its picture has been saved; one of an earlier run stays."""
+        self._unlink(self._new)
+        if self.ours:
+            self._unlink(self.path)
+
+    def _unlink(self, path):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            self.say(f"'{path}' could not be removed ({error.strerror}): delete it yourself.")
+
+    def _read(self):
+        """What `write` stored, on the CPU; None where there is no file."""
+        try:
+            with open(self.path, "rb") as file:
+                with zipfile.ZipFile(file) as parts:            # torch's format; torch itself does not look at the checksums
+                    if damaged := parts.testzip():
+                        raise StateError(f"'{self.path}' is damaged (in {damaged}): delete it and begin anew.")
+                file.seek(0)
+                stored = torch.load(file, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            return None
+        except StateError:
+            raise
+        except OSError as error:
+            raise StateError(f"'{self.path}' cannot be read ({error.strerror}): see to that, or begin anew without it.") from error
+        except Exception as error:              # neither zipfile nor torch.load says what damaged files raise
+            raise StateError(f"'{self.path}' is damaged or no state of a run ({_first_line(error)}): delete it and begin anew.") from error
+        if not isinstance(stored, dict) or stored.get("format") != FORMAT or not {"run", "arithmetic", *Progress._fields} <= set(stored):
+            raise StateError(f"'{self.path}' is no state of this version of the course ({FORMAT!r}): delete it and begin anew.")
+        return stored
+
+
+def run_of(cost, content, style, first, start, seed):
+    """{what: value}: everything that decides about the descent of a `transfer.Cost`, but for the arithmetic of the device."""
+    if isinstance(start, torch.Tensor):
+        start = _picture(first)
+    return {"photo": _picture(content), "painting": _picture(style), "start": f"noise of seed {seed}" if start == "noise" else start,
+            "content weight": float(cost.alpha), "style weight": float(cost.beta),
+            "network": fingerprint(repr(cost.net), *cost.net.state_dict().values())}
+
+
+def arithmetic(device):
+    """{what: value} that may change the last bits of a convolution: PyTorch's version, the device and, of a CPU, its threads."""
+    if device.type == "cuda":
+        kind = {"device": f"cuda, {torch.cuda.get_device_name(device)}"}
+    elif device.type == "cpu":
+        kind = {"device": f"cpu, {torch.backends.cpu.get_cpu_capability()}", "threads": torch.get_num_threads()}
+    else:
+        kind = {"device": device.type}
+    return {"PyTorch": str(torch.__version__), **kind}
+
+
+def fingerprint(*parts):
+    """Sixteen digits that differ where texts or tensors (bits, type or shape) differ; where a tensor lies does not count."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, torch.Tensor):
+            digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            digest.update(part.detach().cpu().flatten().view(torch.uint8).numpy())
+        else:
+            digest.update(str(part).encode())
+    return digest.hexdigest()[:16]
+
+
+def _picture(image):
+    return f"{image.shape[3]} × {image.shape[2]} pixels #{fingerprint(image)}"
+
+
+def _differences(there, here):
+    """'seed: 3 there, 4 here, …': where two dictionaries differ; empty where they do not."""
+    return ", ".join(f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
+                     for what in {**there, **here} if there.get(what) != here.get(what))
+
+
+def _moved(value, device):
+    """The tensors inside nested tuples, on a device."""
+    if isinstance(value, tuple):
+        return tuple(_moved(part, device) for part in value)
+    return value.to(device) if isinstance(value, torch.Tensor) else value
+
+
+def _first_line(error):
+    return str(error).partition("\n")[0] or type(error).__name__
