@@ -113,10 +113,11 @@ class Job:
         shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None         # fresh: not shown yet
         try:
             for item in self.steps() if not stop.is_set() else ():
+                fresh = True
                 if stop.is_set():
                     break
-                fresh = time.monotonic() - shown <= 1 / self.rate
-                if not fresh:
+                if time.monotonic() - shown > 1 / self.rate:
+                    fresh = False
                     self.show(item)
                     shown = time.monotonic()
             state = "stopped" if stop.is_set() else "finished"
