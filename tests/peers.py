@@ -205,3 +205,6 @@ class Pastiche:
         for _ in range(evaluations):
             self.artist.draw()
             seen(lambda: ((self.artist.pastiche.detach() + self.mean) / 255).clamp(0, 1).flip(1))
+
+
+PEERS = {"tutorial": Tutorial, "trainable": lambda *given: Tutorial(*given, trainable=True), "gatys": Gatys, "pastiche": Pastiche}

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from test_widgets_lesson5 import activations
 
+from course_utils.images import load_image
 from course_utils.widgets import lesson5
 from course_utils.widgets.core import Job
 
@@ -33,7 +33,8 @@ def heads(view):
 
 
 def test_the_buttons_show_the_grid(view, net):
-    maps, (columns, rows) = activations(net, CAFE, "relu3_1", 96), heads(view)
+    maps = net.features(load_image(CAFE, 96), ["relu3_1"])["relu3_1"][0].flatten(1).double().numpy()
+    columns, rows = heads(view)
     assert columns == rows and marked(view) == [1] and (view.fields[0].value, view.fields[1].value) == tuple(rows[:2])
     for number, button in enumerate(view.buttons):
         k, other = (maps[channel] for channel in (rows[number // 12], columns[number % 12]))

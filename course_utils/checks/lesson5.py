@@ -118,7 +118,6 @@ COST_PARTS = [          # what goes wrong between the difference of two Gram mat
         ("_repeated", lambda cost, N, place=place: cost[place].expand(N), "all pictures get the cost of the {} one."))]]
 
 
-
 def _published(grams, power, exponent):
     """The formula with 1/(2·C·H·W) of the picture, the factor to some power."""
     return lambda F, S: _sum(power(grams(F) - grams(S))) / (2 * F[0].numel()) ** exponent

