@@ -145,6 +145,7 @@ def run_of(cost, content, style, first, start, seed):
         start = _picture(first)
     return {"photo": _picture(content), "painting": _picture(style), "start": f"noise of seed {seed}" if start == "noise" else start,
             "content weight": float(cost.alpha), "style weight": float(cost.beta),
+            "layer weights": ", ".join(f"{layer} {weight:g}" for layer, weight in cost.layer_weights.items()),
             "network": fingerprint(repr(cost.net), *cost.net.state_dict().values())}
 
 

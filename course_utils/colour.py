@@ -17,9 +17,9 @@ def match_colours(image, reference):
     """
     mean, covariance = _moments(image)
     target_mean, target_covariance = _moments(reference)
-    root = _square_root(covariance)
+    root = square_root(covariance)
     inverse = torch.linalg.inv(root)
-    matrix = inverse @ _square_root(root @ target_covariance @ root) @ inverse
+    matrix = inverse @ square_root(root @ target_covariance @ root) @ inverse
     colours = image.cpu().double().flatten(2)[0]
     mapped = matrix @ (colours - mean) + target_mean
     return mapped.reshape(image.shape).to(image).clamp(0, 1)
@@ -33,7 +33,7 @@ def _moments(image, smallest=1e-6):
     return mean, centred @ centred.T / colours.shape[1] + smallest * torch.eye(3, dtype=torch.float64)
 
 
-def _square_root(matrix):
+def square_root(matrix):
     """Symmetric square root of a positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

@@ -80,7 +80,7 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
             if not curvature_known:                 # then the length has to be set by hand
                 direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
             candidate = (image + step * direction).clamp(0, 1)
-            promised = float((gradient * (candidate - image)).sum())
+            promised = float(_dot(gradient, candidate - image))
             if promised < 0 and step > 1e-4:
                 break
             if not pairs:
@@ -107,19 +107,30 @@ def _evaluate(function, image):
 def _direction(image, gradient, pairs, precondition):
     """−Q g on the free pixels, Q the L-BFGS inverse Hessian restricted to them (two-loop recursion), and whether a pair was used."""
     # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
-    free = ~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))
-    result, used = -gradient * free, []
-    for s, y in reversed(pairs):
-        s, y = s * free, y * free
-        sy = float((s * y).sum())
-        if sy > 1e-10 * float(s.norm() * y.norm()):         # only positive curvature keeps Q positive definite
-            share = float((s * result).sum()) / sy
-            result = result - share * y
-            used.append((s, y, sy, share))
+    free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
+    pairs = _bent_upward(pairs, free)
+    result, shares = -gradient * free, []
+    for s, y, sy in reversed(pairs):
+        shares.append(_dot(s, result) / sy)         # stays on the device, as all numbers of this function but one
+        result = result - shares[-1] * (y * free)
     result = precondition(result) * free
-    if used:
-        _, y, sy, _ = used[0]                       # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
-        result = result * (sy / float((y * precondition(y) * free).sum()))
-    for s, y, sy, share in reversed(used):
-        result = result + (share - float((y * result).sum()) / sy) * s
-    return result, bool(used)
+    if pairs:
+        _, y, sy = pairs[-1]                        # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
+        result = result * (sy / _dot(y, precondition(y * free) * free))
+    for (s, y, sy), share in zip(pairs, reversed(shares)):
+        result = result + (share - _dot(y, result) / sy) * (s * free)
+    return result, bool(pairs)
+
+
+def _bent_upward(pairs, free):
+    """(s, y, ⟨s, y⟩ on the free pixels) where that is positive: only then does a pair keep Q positive definite."""
+    if not pairs:
+        return []
+    products = torch.stack([_dot(s * free, y) for s, y in pairs])
+    lengths = torch.stack([(s * free).norm() * (y * free).norm() for s, y in pairs])
+    good = (products > 1e-10 * lengths).tolist()    # the only place that waits for the device
+    return [(s, y, product) for (s, y), product, keep in zip(pairs, products, good) if keep]
+
+
+def _dot(one, other):
+    return torch.dot(one.flatten(), other.flatten())

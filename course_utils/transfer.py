@@ -4,6 +4,8 @@
 The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
 """
 import copy
+import functools
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Iterator, NamedTuple
@@ -12,13 +14,15 @@ import torch
 
 from course_utils.checkpoint import Progress, run_of
 from course_utils.colour import match_colours
-from course_utils.descent import NotFinite, inverse_frequency, projected_lbfgs
+from course_utils.descent import NotFinite, Point, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, to_8bit
-from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, gram_matrix, total_cost
+from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, gram_matrix, total_cost
+from course_utils.transport import Transport
 from course_utils.vgg import vgg19
 
 SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
 STARTS = ("colour", "content", "noise")
+GUIDED = 8              # evaluations at the beginning that follow `Transport`
 
 
 class State(NamedTuple):
@@ -55,33 +59,42 @@ class Cost:
         net: a frozen network from `vgg19()`.
         content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], on the network's device.
         content_weight, style_weight: α and β.
+        layer_weights: {layer: λ^l}, the style layers and their weights.
     """
 
-    def __init__(self, net, content, style, content_weight=1.0, style_weight=1.0):
-        self.net, self.alpha, self.beta = net, content_weight, style_weight
+    def __init__(self, net, content, style, content_weight=1.0, style_weight=1.0, layer_weights=STYLE_WEIGHTS):
+        self.net, self.alpha, self.beta, self.layer_weights = net, content_weight, style_weight, dict(layer_weights)
         with torch.no_grad():
             self.content_target = net.features(content, [CONTENT_LAYER])[CONTENT_LAYER]
             self.style_targets = {layer: gram_matrix(maps, divide=True)
-                                  for layer, maps in net.features(style, STYLE_LAYERS).items()}
+                                  for layer, maps in net.features(style, self.layer_weights).items()}
 
-    def terms(self, image):
-        """{'content', 'style', 'total'} as tensors that can be differentiated by the image."""
-        features = self.net.features(image, [*STYLE_LAYERS, CONTENT_LAYER])
-        return total_cost(features, self.content_target, self.style_targets, self.alpha, self.beta)
+    def features(self, image):
+        """{layer: activations} of all that J looks at."""
+        return self.net.features(image, dict.fromkeys([*self.layer_weights, CONTENT_LAYER]))
+
+    def terms(self, features):
+        """{'content', 'style', 'total'} as tensors that can be differentiated."""
+        return total_cost(features, self.content_target, self.style_targets, self.alpha, self.beta, self.layer_weights)
 
     @torch.no_grad()
     def losses(self, image):
         """{'content', 'style', 'total'} of a picture, as floats."""
-        return {name: term.item() for name, term in self.terms(image).items()}
+        return {name: term.item() for name, term in self.terms(self.features(image)).items()}
 
     @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
-    def __call__(self, image):
-        """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the terms as floats."""
+    def __call__(self, image, objective=None):
+        """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the terms of J as floats.
+
+        With `objective`, features -> a tensor, value and gradient are those of the objective; the losses are still those of J.
+        """
         image = image.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
-        terms = self.terms(image)
-        gradient, = torch.autograd.grad(terms["total"].sum(), image)
-        losses = {name: term.item() for name, term in terms.items()}
-        return losses["total"], gradient.contiguous(), losses
+        features = self.features(image)
+        with torch.set_grad_enabled(objective is None):
+            terms = self.terms(features)
+        value = (terms["total"] if objective is None else objective(features)).sum()
+        gradient, = torch.autograd.grad(value, image)
+        return value.item(), gradient.contiguous(), {name: term.item() for name, term in terms.items()}
 
 
 def pick_device(name=None):
@@ -121,7 +134,7 @@ def starting_image(start, content, style, seed=0):
 
 
 def descend(content, style, *, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
-            net=None, device=None) -> Iterator[State]:
+            layer_weights=STYLE_WEIGHTS, net=None, device=None) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
     Args:
@@ -130,6 +143,7 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         seed: of the noise start.
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
         content_weight, style_weight: α and β of J = α J_C + β J_S.
+        layer_weights: {layer: λ^l}, the style layers and their weights in J_S.
         net: a network from `vgg19()`, copied where it is on another device; None loads the original one.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
     Raises (at the first `next`):
@@ -137,12 +151,12 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
     began = time.perf_counter()
-    cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
+    cost, first = _prepare(content, style, seed, start, net, device, (content_weight, style_weight, layer_weights))
     for state, _ in _states(cost, first, evaluations, began):
         yield state
 
 
-def _prepare(content, style, seed, start, content_weight, style_weight, net, device):
+def _prepare(content, style, seed, start, net, device, weights):
     """The cost with its targets, and the first picture, both on the device."""
     device = pick_device(device)
     net = net or vgg19()
@@ -151,7 +165,7 @@ def _prepare(content, style, seed, start, content_weight, style_weight, net, dev
         net = copy.deepcopy(net)                    # the caller's network stays where it is
     net = net.to(device, memory_format=torch.channels_last)
     content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
-    return Cost(net, content, style, content_weight, style_weight), starting_image(start, content, style, seed)
+    return Cost(net, content, style, *weights), starting_image(start, content, style, seed)
 
 
 def _checked(what, image):
@@ -169,7 +183,7 @@ def _states(cost, first, evaluations, began, point=None):
         raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
     state = point and _state(point, began)
     try:
-        for point in projected_lbfgs(cost, point or first, evaluations, precondition=inverse_frequency(first.shape, first.device)):
+        for point in _points(cost, point or first, evaluations):
             state = _state(point, began)
             yield state, point
     except NotFinite as error:
@@ -178,12 +192,51 @@ def _states(cost, first, evaluations, began, point=None):
                             "the pictures and the network hold finite numbers.", state) from error
 
 
+def _points(cost, start, evaluations):
+    """The whole descent: first along the transport distance, as long as that lowers J as well, then along J."""
+    image, used = (start.image, start.evaluations) if isinstance(start, Point) else (start, 0)
+    precondition = inverse_frequency(image.shape, image.device)
+    if used == 0 or "guide" in start.record:
+        guide = functools.partial(_guided, cost, Transport(cost))
+        for point in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
+            first, used = used == 0, point.evaluations
+            if not first and point.record["total"] > start.record["total"]:
+                break
+            start = point
+            yield point
+        if used >= evaluations:
+            return
+        start = _handed_over(cost, start, used)
+        yield start
+    yield from projected_lbfgs(cost, start, evaluations, precondition=precondition)
+
+
+def _guided(cost, transport, image):
+    """As `cost(image)`, with the value and gradient of the transport; the record says so."""
+    value, gradient, losses = cost(image, transport)
+    return value, gradient, {**losses, "guide": value}
+
+
+def _handed_over(cost, point, used):
+    """The same picture seen by J, after one more evaluation.
+
+    What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same changes, but
+    count them in different units.
+    """
+    value, gradient, losses = cost(point.image)
+    if not math.isfinite(value):
+        raise NotFinite("the loss is not a finite number")
+    unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
+    return Point(point.image, losses, used + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
+
+
 def _state(point, began):
-    return State(point.image, point.record, point.evaluations, time.perf_counter() - began)
+    losses = {name: point.record[name] for name in ("content", "style", "total")}
+    return State(point.image, losses, point.evaluations, time.perf_counter() - began)
 
 
 def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
-             net=None, device=None, on_state=None, checkpoint=None) -> Result:
+             layer_weights=STYLE_WEIGHTS, net=None, device=None, on_state=None, checkpoint=None) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
 
     Args:
@@ -199,7 +252,7 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
     began = time.perf_counter()
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
-    cost, first = _prepare(content, style, seed, start, content_weight, style_weight, net, device)
+    cost, first = _prepare(content, style, seed, start, net, device, (content_weight, style_weight, layer_weights))
     point, seconds, history = None, 0.0, []
     if checkpoint is not None:
         point, seconds, history = checkpoint.begin(run_of(cost, content, style, first, start, seed), first.device)

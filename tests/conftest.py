@@ -26,9 +26,9 @@ def break_cost(monkeypatch):
     original, calls = Cost.__call__, []
 
     def apply(call, broken):
-        def breaks(self, image):
-            calls.append(image)
-            value, gradient, losses = original(self, image)
+        def breaks(*arguments):
+            calls.append(arguments)
+            value, gradient, losses = original(*arguments)
             return (broken if len(calls) == call else value), gradient, losses
         monkeypatch.setattr(Cost, "__call__", breaks)
     return apply

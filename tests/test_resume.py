@@ -239,11 +239,11 @@ def paint(folder, *options):
 def test_ctrl_c_and_resume(tmp_path, path, capsys, monkeypatch):
     usual, original, calls = signal.getsignal(signal.SIGINT), Cost.__call__, []
 
-    def third(self, image):
-        calls.append(image)
+    def third(*arguments):
+        calls.append(arguments)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        return original(self, image)
+        return original(*arguments)
 
     assert paint(tmp_path) == 0 and os.listdir(tmp_path) == ["out.png"]
     whole = (tmp_path / "out.png").read_bytes()

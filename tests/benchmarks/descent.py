@@ -236,10 +236,10 @@ def watch_progress(options):
             yield state
             spent["progress"] += bench.work() - began
 
-    def timed_cost(self, image):
+    def timed_cost(*arguments):
         began = bench.work()
         try:
-            return evaluate(self, image)
+            return evaluate(*arguments)
         finally:
             spent["evaluations"] += bench.work() - began
 
