@@ -139,13 +139,13 @@ class Checkpoint:
         return stored
 
 
-def run_of(cost, content, style, first, start, seed):
+def run_of(cost, content, style, first, start, seed, colours):
     """{what: value}: everything that decides about the descent of a `transfer.Cost`, but for the arithmetic of the device."""
     if isinstance(start, torch.Tensor):
         start = _picture(first)
     return {"photo": _picture(content), "painting": _picture(style), "start": f"noise of seed {seed}" if start == "noise" else start,
-            "content weight": float(cost.alpha), "style weight": float(cost.beta),
-            "layer weights": ", ".join(f"{layer} {weight:g}" for layer, weight in cost.layer_weights.items()),
+            "colours": colours, "content weight": float(cost.alpha), "style weight": float(cost.beta),
+            "layer weights": ", ".join(f"{layer} {float(weight)}" for layer, weight in cost.layer_weights.items()),
             "network": fingerprint(repr(cost.net), *cost.net.state_dict().values())}
 
 

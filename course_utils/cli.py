@@ -50,6 +50,8 @@ def parser():
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
+    paint.add_argument("--colours", choices=["painting", "photo"], default="painting", help="whose colours to paint with (default: %(default)s)")
+    paint.add_argument("--pooling", choices=["max", "average"], default="max", help="of the network; average is smoother (default: %(default)s)")
     paint.add_argument("--seed", type=_whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
     paint.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
     paint.add_argument("--resume", action="store_true", help="go on from OUT.png.state, if it is there, to the picture of an uninterrupted run")
@@ -292,6 +294,7 @@ def _paint(content, style, device, checkpoint, options):
     from tqdm import tqdm
 
     from course_utils.transfer import transfer
+    from course_utils.vgg import vgg19
     usual, stop, first = signal.getsignal(signal.SIGINT), [], True
 
     def press(*_):
@@ -311,7 +314,8 @@ def _paint(content, style, device, checkpoint, options):
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
             return transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
-                            style_weight=options.style_weight, device=device, on_state=progress, checkpoint=checkpoint)
+                            style_weight=options.style_weight, colours=options.colours, net=vgg19(pooling=options.pooling), device=device,
+                            on_state=progress, checkpoint=checkpoint)
     finally:
         if not stop:
             signal.signal(signal.SIGINT, usual)

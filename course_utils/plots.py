@@ -45,17 +45,18 @@ def loss_curves(runs, terms=None, title=None, top=None):
         top: upper end of the scale; None shows every value.
     """
     terms = terms or (("total", "style", "content") if len(runs) == 1 else ("total",))
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    axis = figure.subplots()
     curves = [(label, term) for label in runs for term in terms]
-    for colour, (label, term) in zip(itertools.cycle(COLOURS), curves):
+    crowded = len(curves) > 4               # then the legend stands beside the curves
+    figure = Figure(figsize=(9 if crowded else 7, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for number, (label, term) in enumerate(curves):
         evaluations = [done for done, _ in runs[label]]
-        axis.semilogy(evaluations, [losses[term] for _, losses in runs[label]], color=colour, lw=2,
-                      label=term if len(runs) == 1 else label)
+        axis.semilogy(evaluations, [losses[term] for _, losses in runs[label]], color=COLOURS[number % len(COLOURS)], lw=2,
+                      ls="-" if number < len(COLOURS) else "--", label=term if len(runs) == 1 else label)
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
     axis.set_ylim(top=top)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if crowded else {}))
     return figure
 
 

@@ -22,6 +22,7 @@ from course_utils.vgg import vgg19
 
 SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
 STARTS = ("colour", "content", "noise")
+COLOURS = ("painting", "photo")
 GUIDED = 8              # evaluations at the beginning that follow `Transport`
 
 
@@ -134,7 +135,7 @@ def starting_image(start, content, style, seed=0):
 
 
 def descend(content, style, *, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
-            layer_weights=STYLE_WEIGHTS, net=None, device=None) -> Iterator[State]:
+            layer_weights=STYLE_WEIGHTS, colours="painting", net=None, device=None) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
     Args:
@@ -144,19 +145,21 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
         content_weight, style_weight: α and β of J = α J_C + β J_S.
         layer_weights: {layer: λ^l}, the style layers and their weights in J_S.
+        colours: 'painting', or 'photo': the painting is first given the photo's colours, so that only its brushwork is taken
+            (Gatys et al. 2016, arXiv:1606.05897, section 3.1).
         net: a network from `vgg19()`, copied where it is on another device; None loads the original one.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
     Raises (at the first `next`):
-        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device or start.
+        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, start or choice of colours.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
     began = time.perf_counter()
-    cost, first = _prepare(content, style, seed, start, net, device, (content_weight, style_weight, layer_weights))
+    cost, first = _prepare(content, style, seed, start, colours, net, device, (content_weight, style_weight, layer_weights))
     for state, _ in _states(cost, first, evaluations, began):
         yield state
 
 
-def _prepare(content, style, seed, start, net, device, weights):
+def _prepare(content, style, seed, start, colours, net, device, weights):
     """The cost with its targets, and the first picture, both on the device."""
     device = pick_device(device)
     net = net or vgg19()
@@ -165,6 +168,10 @@ def _prepare(content, style, seed, start, net, device, weights):
         net = copy.deepcopy(net)                    # the caller's network stays where it is
     net = net.to(device, memory_format=torch.channels_last)
     content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
+    if colours not in COLOURS:
+        raise ValueError(f"colours is 'painting' or 'photo', not {colours!r}.")
+    if colours == "photo":
+        style = match_colours(style, content)
     return Cost(net, content, style, *weights), starting_image(start, content, style, seed)
 
 
@@ -236,7 +243,7 @@ def _state(point, began):
 
 
 def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
-             layer_weights=STYLE_WEIGHTS, net=None, device=None, on_state=None, checkpoint=None) -> Result:
+             layer_weights=STYLE_WEIGHTS, colours="painting", net=None, device=None, on_state=None, checkpoint=None) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
 
     Args:
@@ -252,10 +259,10 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
     began = time.perf_counter()
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
-    cost, first = _prepare(content, style, seed, start, net, device, (content_weight, style_weight, layer_weights))
+    cost, first = _prepare(content, style, seed, start, colours, net, device, (content_weight, style_weight, layer_weights))
     point, seconds, history = None, 0.0, []
     if checkpoint is not None:
-        point, seconds, history = checkpoint.begin(run_of(cost, content, style, first, start, seed), first.device)
+        point, seconds, history = checkpoint.begin(run_of(cost, content, style, first, start, seed, colours), first.device)
     began, stopped = began - seconds, False
     state = point and _state(point, began)
     try:

@@ -37,13 +37,27 @@ class Transport:
     def __call__(self, features):
         def gram(layer):
             return gram_matrix(features[layer], divide=True)
-        style = self.strength * _Distance.apply(gram(self.leading)[0], self.root)
+        style = self.strength * transport_distance(gram(self.leading)[0], self.root)
         style = style + sum(self.cost.layer_weights[layer] * style_loss(gram(layer), self.cost.style_targets[layer]).sum() for layer in self.others)
         return self.cost.alpha * content_loss(features[CONTENT_LAYER], self.cost.content_target, "mean").sum() + self.cost.beta * style
 
 
+def transport_distance(gram, root):
+    """tr G + tr A − 2 tr (A^½ G A^½)^½, the squared Bures–Wasserstein distance.
+
+    Its gradient by G is 1 − T, where T = A^½ (A^½ G A^½)^(−½) A^½ is the map with T G T = A. Where G has hardly anything yet, T is kept
+    bounded; where G is not finite, neither is the distance.
+
+    Args:
+        gram: G, positive semi-definite, (C, C).
+        root: A^½, (C, C), from `colour.square_root`.
+    Returns:
+        (), a number that can be differentiated by `gram`.
+    """
+    return _Distance.apply(gram, root)
+
+
 class _Distance(torch.autograd.Function):
-    """tr G + tr A − 2 tr (A^½ G A^½)^½ with A^½ given; its gradient by G is 1 − T, with the map T = A^½ (A^½ G A^½)^(−½) A^½."""
 
     @staticmethod
     def forward(ctx, gram, root):

@@ -205,6 +205,8 @@ def test_lesson_6_and_its_stop_button(page, lab):
     page.keyboard.press("Enter")
     view.get_by_label("painting", exact=True).select_option("Langlois Bridge at Arles, 1888")
     view.get_by_label("style weight").select_option("0.01")
+    view.get_by_label("colours").select_option("the photo's")
+    view.get_by_label("pooling").select_option("average")
     view.locator("button.mod-primary").click()
     text = view.locator(".widget-label", has_text=re.compile("evaluation [3-9]"))
     text.wait_for(timeout=60_000)

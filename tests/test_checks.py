@@ -44,7 +44,10 @@ def test_general_refusals(exercise):
     def broken(*arguments):
         return arguments[0].no_such_thing
 
-    for answer, reason in ((unwritten, "unwritten"), (broken, "error"), (lambda *_: None, "nothing"), (lambda *_: 3.0, "type"),
+    def not_for_integers(*arguments):           # torch raises NotImplementedError itself, with a message
+        return torch.hypot(torch.tensor([1]), torch.tensor([2]))
+
+    for answer, reason in ((unwritten, "unwritten"), (broken, "error"), (not_for_integers, "error"), (lambda *_: None, "nothing"), (lambda *_: 3.0, "type"),
                            (lambda *_: torch.zeros(1, 2), "shape"), (lambda *a: exercise.reference(*a).to(torch.complex64), "dtype"),
                            (lambda *a: exercise.reference(*a) * 0 + 1, "value"), (lambda *_: quit(), "error"),   # noqa: PLR1722
                            (lambda *a: exercise.reference(*a).to("meta"), "device")):

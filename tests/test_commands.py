@@ -42,10 +42,11 @@ def paint(tmp_path, *options, content=PAIR[0], style=PAIR[1], output="out.png"):
 def test_options_change_the_picture(tmp_path):
     pictures = set()
     for name, options in {"plain": [], "weight": ["--style-weight", "0.001"], "size": ["--size", "40"], "evaluations": ["--evaluations", "2"],
-                          "start": ["--start", "content"], "seed": ["--start", "noise"], "seed 1": ["--start", "noise", "--seed", "1"]}.items():
+                          "start": ["--start", "content"], "seed": ["--start", "noise"], "seed 1": ["--start", "noise", "--seed", "1"],
+                          "colours": ["--colours", "photo"], "pooling": ["--pooling", "average"]}.items():
         assert paint(tmp_path, *options, output=f"{name}.png") == 0
         pictures.add((tmp_path / f"{name}.png").read_bytes())
-    assert len(pictures) == 7
+    assert len(pictures) == 9
 
 
 def test_paths_work_as_well(tmp_path):

@@ -172,13 +172,14 @@ def test_what_a_kill_leaves_is_written_over_and_removed(path):
     ({"seed": 4}, "start: noise of seed 3 there, noise of seed 4 here"),
     ({"start": "colour"}, "start: noise of seed 3 there, colour here"), ({"start": torch.zeros(1)}, "start: .* #"),
     ({"style_weight": 0.1}, "style weight: 1.0 there, 0.1 here"), ({"content_weight": 2}, "content weight: 1.0 there, 2.0 here"),
+    ({"layer_weights": {"relu1_1": 2.0}}, "layer weights: relu1_1 0.97.*there, relu1_1 2.0 here"), ({"colours": "photo"}, "colours: painting there, photo here"),
     ("network", "network: ")], ids=str)
 def test_another_run_is_refused(net, small, stopped, change, message):
     content, style = small
     options, before = {**OPTIONS, "net": net}, stopped.read_bytes()
     if isinstance(change, dict):
         options.update(change)
-        if isinstance(options["start"], torch.Tensor):
+        if isinstance(options.get("start"), torch.Tensor):
             options["start"] = torch.full_like(content, 0.5)
     elif change == "network":
         options["net"] = vgg19(pooling="average")

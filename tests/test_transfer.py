@@ -80,6 +80,16 @@ def test_starts(small):
             starting_image(bad, content, style)
 
 
+def test_colours_of_the_photo(net, small):
+    content, style = small
+    whose = {colours: transfer(content, style, evaluations=12, style_weight=0.01, colours=colours, net=net).image for colours in ("painting", "photo")}
+    nearer = {colours: {name: (image.mean((2, 3)) - other.mean((2, 3))).abs().sum().item() for name, other in (("photo", content), ("painting", style))}
+              for colours, image in whose.items()}
+    assert nearer["photo"]["photo"] < nearer["photo"]["painting"] and nearer["painting"]["painting"] < nearer["painting"]["photo"]
+    with pytest.raises(ValueError, match="'painting' or 'photo'"):
+        transfer(content, style, net=net, colours="blue")
+
+
 def test_on_state_stops(net, small):
     result = transfer(*small, evaluations=50, net=net, on_state=lambda state: state.evaluations == 3)
     assert result.stopped and result.evaluations == 3

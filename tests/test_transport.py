@@ -8,7 +8,7 @@ from course_utils.colour import square_root
 from course_utils.images import load_image
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS
 from course_utils.transfer import Cost, descend, transfer
-from course_utils.transport import SMALLEST_ROOT, Transport, _Distance
+from course_utils.transport import SMALLEST_ROOT, Transport, transport_distance
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def covariance(size, seed, rank=None):
 def distance(gram, target):
     """Value and gradient of the package."""
     gram = gram.clone().requires_grad_()
-    value = _Distance.apply(gram, square_root(target))
+    value = transport_distance(gram, square_root(target))
     return value.item(), torch.autograd.grad(value, gram)[0]
 
 

@@ -121,6 +121,17 @@ def test_live_view_paints(net):
     assert "<img alt=" in view.picture.value and "<img alt=" in view.curve.value and not view.start.disabled and view.stop.disabled
 
 
+def test_live_view_pooling_and_colours(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2, net=net)
+    pictures = []
+    for control, value in ((view.pooling, "max"), (view.pooling, "average"), (view.colours, "photo")):
+        control.value = value
+        view.start.click()
+        view.job.wait(120)
+        pictures.append(view.picture.value.split("src=")[1])
+    assert len(set(pictures)) == 3 and set(view.nets) == {"max", "average"} and view.nets["max"] is net
+
+
 def test_live_view_stops(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
     view.start.click()
@@ -156,9 +167,10 @@ def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
 
 
 def test_painting_at_the_corners_of_its_settings(net):
-    for size, evaluations, weight, start in ((64, 1, 0.1, "noise"), (80, 2, 10.0, "content"), (64, 3, 1.0, "colour")):
+    for size, evaluations, weight, start, colours in ((64, 1, 0.1, "noise", "photo"), (80, 2, 10.0, "content", "painting"),
+                                                      (64, 3, 1.0, "colour", "photo")):
         states = list(lesson6.painting("animal_cat", "van_gogh_langlois_bridge", size=size, evaluations=evaluations,
-                                       style_weight=weight, start=start, net=net))
+                                       style_weight=weight, start=start, colours=colours, net=net))
         assert len(states) == evaluations and max(states[-1].image.shape[2:]) == size
         assert f"evaluation {evaluations} of {evaluations}" in lesson6.report(states[-1], evaluations)
 

@@ -5,24 +5,24 @@ import ipywidgets as w
 
 from course_utils.images import img_tag, load_image, paintings, photos, title
 from course_utils.plots import loss_curves
-from course_utils.transfer import SMALLEST, STARTS, descend
+from course_utils.transfer import COLOURS, SMALLEST, STARTS, descend
 from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 
-def painting(content, style, *, size=256, evaluations=60, style_weight=1.0, start="colour", net=None):
+def painting(content, style, *, size=256, evaluations=60, **settings):
     """The states that the widget shows: a function of its settings alone.
 
     Args:
         content, style: whatever `load_image` takes.
-        Others as in `course_utils.transfer.descend`.
+        settings: others, as in `course_utils.transfer.descend`.
     Returns:
         Iterator of `State`.
     """
     content, style = (load_image(source, size, smallest=SMALLEST) for source in (content, style))
-    return descend(content, style, evaluations=evaluations, style_weight=style_weight, start=start, net=net)
+    return descend(content, style, evaluations=evaluations, **settings)
 
 
 def report(state, evaluations):
@@ -41,7 +41,7 @@ class LiveView(View):
     """Controls, progress and picture; `job` is the `Job` that paints."""
 
     def __init__(self, content, style, size, evaluations, net=None):
-        self.net, self.history = net, []
+        self.nets, self.history = {"max": net} if net else {}, []
         self._controls(content, style, size, evaluations)
         for bundled, own in ((self.content, self.own_content), (self.style, self.own_style)):
             bundled.observe(self.messages.guard(functools.partial(self._forget, own)), "value")     # the last choice counts
@@ -53,6 +53,7 @@ class LiveView(View):
         super().__init__([
             w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
             self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
+            w.HBox([self.colours, self.pooling]),
             w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
         ], "paint a photo live in the style of a painting, with a Stop button.")
 
@@ -65,6 +66,8 @@ class LiveView(View):
         self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=2000, step=10, description="evaluations")
         self.weight = w.Dropdown(options=STYLE_WEIGHT_CHOICES, value=1.0, description="style weight")
         self.begin = w.Dropdown(options=STARTS, description="start")
+        self.colours = w.Dropdown(options=[(f"the {whose}'s", whose) for whose in COLOURS], description="colours")
+        self.pooling = w.Dropdown(options=["max", "average"], description="pooling")
         self.start = w.Button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
         self.progress = w.IntProgress(description="progress")
@@ -91,9 +94,10 @@ class LiveView(View):
         if self.job.running:
             return
         content, style = self._sources()
-        self.net = self.net or vgg19()
-        states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value,
-                          style_weight=self.weight.value, start=self.begin.value, net=self.net)
+        if self.pooling.value not in self.nets:
+            self.nets[self.pooling.value] = vgg19(pooling=self.pooling.value)
+        states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
+                          start=self.begin.value, colours=self.colours.value, net=self.nets[self.pooling.value])
         self._states, self.history = states, []
         self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
         self.text.value = "preparing …"
