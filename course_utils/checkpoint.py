@@ -16,7 +16,7 @@ import torch
 
 from course_utils.descent import Point
 
-FORMAT = "style transfer state 1"       # another number where `Point` or `Progress` change
+FORMAT = "style transfer state 2"       # another number where `Point`, its record, `Progress`, `run_of` or the descent itself change
 SHARE = 0.02            # of the time, at most, goes into writing
 
 

@@ -68,7 +68,7 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
     precondition = precondition or (lambda x: x)
     if not isinstance(start, Point):
         image = start.clamp(0, 1)
-        value, gradient, record = _evaluate(function, image)
+        value, gradient, record = evaluate(function, image)
         start = Point(image, record, 1, value, gradient, (), 1.0)
         yield start
     image, record, used, value, gradient, pairs, step = start
@@ -87,7 +87,7 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
                 return                              # not even a tiny step along the gradient goes down
             pairs.clear()                           # a wrong idea of the curvature: forget it
             step = 1.0
-        new_value, new_gradient, new_record = _evaluate(function, candidate)
+        new_value, new_gradient, new_record = evaluate(function, candidate)
         pairs.append((candidate - image, new_gradient - gradient))
         if new_value <= value + ARMIJO * promised:
             image, value, gradient, record, step = candidate, new_value, new_gradient, new_record, 1.0
@@ -97,7 +97,8 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
         yield Point(image, record, used, value, gradient, tuple(pairs), step)
 
 
-def _evaluate(function, image):
+def evaluate(function, image):
+    """(value, gradient, record) of a function; raises `NotFinite` where value or gradient are not finite."""
     value, gradient, record = function(image)
     if not math.isfinite(value) or not bool(gradient.isfinite().all()):
         raise NotFinite("the loss or its gradient is not a finite number")
@@ -111,7 +112,7 @@ def _direction(image, gradient, pairs, precondition):
     pairs = _bent_upward(pairs, free)
     result, shares = -gradient * free, []
     for s, y, sy in reversed(pairs):
-        shares.append(_dot(s, result) / sy)         # stays on the device, as all numbers of this function but one
+        shares.append(_dot(s, result) / sy)         # a number that stays on the device
         result = result - shares[-1] * (y * free)
     result = precondition(result) * free
     if pairs:
@@ -128,7 +129,7 @@ def _bent_upward(pairs, free):
         return []
     products = torch.stack([_dot(s * free, y) for s, y in pairs])
     lengths = torch.stack([(s * free).norm() * (y * free).norm() for s, y in pairs])
-    good = (products > 1e-10 * lengths).tolist()    # the only place that waits for the device
+    good = (products > 1e-10 * lengths).tolist()    # here alone a direction waits for the device
     return [(s, y, product) for (s, y), product, keep in zip(pairs, products, good) if keep]
 
 

@@ -4,7 +4,6 @@
 The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
 """
 import copy
-import functools
 import math
 import time
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import torch
 
 from course_utils.checkpoint import Progress, run_of
 from course_utils.colour import match_colours
-from course_utils.descent import NotFinite, Point, inverse_frequency, projected_lbfgs
+from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, to_8bit
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, gram_matrix, total_cost
 from course_utils.transport import Transport
@@ -64,6 +63,8 @@ class Cost:
     """
 
     def __init__(self, net, content, style, content_weight=1.0, style_weight=1.0, layer_weights=STYLE_WEIGHTS):
+        if not layer_weights or not all(0 <= weight < math.inf for weight in layer_weights.values()):
+            raise ValueError(f"layer_weights must give each of one or more style layers a weight of at least 0, not {layer_weights}.")
         self.net, self.alpha, self.beta, self.layer_weights = net, content_weight, style_weight, dict(layer_weights)
         with torch.no_grad():
             self.content_target = net.features(content, [CONTENT_LAYER])[CONTENT_LAYER]
@@ -95,7 +96,8 @@ class Cost:
             terms = self.terms(features)
         value = (terms["total"] if objective is None else objective(features)).sum()
         gradient, = torch.autograd.grad(value, image)
-        return value.item(), gradient.contiguous(), {name: term.item() for name, term in terms.items()}
+        value, *losses = torch.stack([value, *(term.sum() for term in terms.values())]).tolist()
+        return value, gradient.contiguous(), dict(zip(terms, losses))
 
 
 def pick_device(name=None):
@@ -200,28 +202,49 @@ def _states(cost, first, evaluations, began, point=None):
 
 
 def _points(cost, start, evaluations):
-    """The whole descent: first along the transport distance, as long as that lowers J as well, then along J."""
-    image, used = (start.image, start.evaluations) if isinstance(start, Point) else (start, 0)
+    """The whole descent, from a picture or a `Point`: first along the transport distance, then along J."""
+    image = start.image if isinstance(start, Point) else start
     precondition = inverse_frequency(image.shape, image.device)
-    if used == 0 or "guide" in start.record:
-        guide = functools.partial(_guided, cost, Transport(cost))
-        for point in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
-            first, used = used == 0, point.evaluations
-            if not first and point.record["total"] > start.record["total"]:
-                break
-            start = point
-            yield point
-        if used >= evaluations:
-            return
-        start = _handed_over(cost, start, used)
-        yield start
-    yield from projected_lbfgs(cost, start, evaluations, precondition=precondition)
+    if not isinstance(start, Point) or _is_guided(start):
+        start = yield from _guided(cost, start, evaluations, precondition)
+    if start is not None:
+        start = [start]                     # the last to hold the point lets go of it: its pairs are twenty pictures
+        yield from projected_lbfgs(cost, start.pop(), evaluations, precondition=precondition)
 
 
-def _guided(cost, transport, image):
-    """As `cost(image)`, with the value and gradient of the transport; the record says so."""
-    value, gradient, losses = cost(image, transport)
-    return value, gradient, {**losses, "guide": value}
+def _guided(cost, start, evaluations, precondition):
+    """Follow `Transport` for `GUIDED` evaluations, as long as that lowers J too; one more hands over to J.
+
+    Returns:
+        Where J goes on: a `Point`, or the first picture where the transport has nothing to offer; None where the evaluations are used up.
+    """
+    transport = Transport(cost)
+    if not transport.worthwhile:
+        return start
+
+    def guide(image):
+        value, gradient, losses = cost(image, transport)
+        if not math.isfinite(losses["total"]):
+            raise NotFinite("the loss is not a finite number")
+        return value, gradient, {**losses, "guide": value}
+
+    best, used = (start, start.evaluations) if isinstance(start, Point) else (None, 0)
+    for point in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
+        used = point.evaluations
+        if best and point.record["total"] > best.record["total"]:
+            break
+        best = point
+        yield best
+    if used >= evaluations:
+        return None
+    best = _handed_over(cost, best, used)
+    yield best
+    return best
+
+
+def _is_guided(point):
+    """Whether the value and gradient of a `Point` are those of the transport."""
+    return "guide" in point.record
 
 
 def _handed_over(cost, point, used):
@@ -230,9 +253,7 @@ def _handed_over(cost, point, used):
     What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same changes, but
     count them in different units.
     """
-    value, gradient, losses = cost(point.image)
-    if not math.isfinite(value):
-        raise NotFinite("the loss is not a finite number")
+    value, gradient, losses = evaluate(cost, point.image)
     unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
     return Point(point.image, losses, used + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
 
