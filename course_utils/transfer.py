@@ -213,12 +213,12 @@ def _points(cost, start, evaluations):
 
 
 def _guided(cost, start, evaluations, precondition):
-    """Follow `Transport` for `GUIDED` evaluations, as long as that lowers J too; one more hands over to J.
+    """Follow `Transport` for `GUIDED` evaluations; one more hands over to J.
 
     Returns:
         Where J goes on: a `Point`, or the first picture where the transport has nothing to offer; None where the evaluations are used up.
     """
-    transport = Transport(cost)
+    transport, best = Transport(cost), start if isinstance(start, Point) else None
     if not transport.worthwhile:
         return start
 
@@ -226,18 +226,15 @@ def _guided(cost, start, evaluations, precondition):
         value, gradient, losses = cost(image, transport)
         if not math.isfinite(losses["total"]):
             raise NotFinite("the loss is not a finite number")
-        return value, gradient, {**losses, "guide": value}
+        if best and losses["total"] > best.record["total"]:         # a rise of J counts as one of the guide: the step is taken back
+            value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
+        return value, gradient, {**losses, "guide": True}
 
-    best, used = (start, start.evaluations) if isinstance(start, Point) else (None, 0)
-    for point in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
-        used = point.evaluations
-        if best and point.record["total"] > best.record["total"]:
-            break
-        best = point
+    for best in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
         yield best
-    if used >= evaluations:
+    if best.evaluations >= evaluations:
         return None
-    best = _handed_over(cost, best, used)
+    best = _handed_over(cost, best)
     yield best
     return best
 
@@ -247,7 +244,7 @@ def _is_guided(point):
     return "guide" in point.record
 
 
-def _handed_over(cost, point, used):
+def _handed_over(cost, point):
     """The same picture seen by J, after one more evaluation.
 
     What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same changes, but
@@ -255,7 +252,7 @@ def _handed_over(cost, point, used):
     """
     value, gradient, losses = evaluate(cost, point.image)
     unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
-    return Point(point.image, losses, used + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
+    return Point(point.image, losses, point.evaluations + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
 
 
 def _state(point, began):

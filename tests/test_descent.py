@@ -5,7 +5,7 @@ import scipy.optimize
 import torch
 
 from course_utils.colour import match_colours
-from course_utils.descent import NotFinite, inverse_frequency, projected_lbfgs
+from course_utils.descent import NotFinite, _bent_upward, _direction, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
 
 
@@ -144,3 +144,17 @@ def test_match_colours_of_a_flat_picture():
     grey = torch.full((1, 3, 8, 8), 0.5)
     result = match_colours(grey, load_image("van_gogh_night_cafe", 32))
     assert result.isfinite().all() and 0 <= result.min() and result.max() <= 1
+
+
+def test_only_pairs_that_bend_upward_are_used():
+    """⟨s, y⟩ on the free pixels decides; the newest usable pair sets the scale."""
+    s, y = torch.rand(2, 1, 3, 4, 4)
+    free = (torch.arange(48) % 2).view(1, 3, 4, 4).float()
+    down_where_free = y * (1 - 2 * free)                # upward only on pixels that are held
+    kept = _bent_upward(((s, y), (s, -y), (s, down_where_free)), free)
+    assert len(kept) == 1 and kept[0][2].item() == pytest.approx((s * y * free).sum().item(), rel=1e-5)
+    assert _bent_upward((), free) == []
+    image, gradient = torch.full_like(s, 0.5), torch.rand_like(s)
+    direction, used = _direction(image, gradient, ((s, 4 * s),), lambda x: x)
+    assert used and torch.allclose(direction, -gradient / 4, rtol=1e-4)             # the Hessian is 4 where the pair saw it
+    assert not _direction(image, gradient, ((s, -s),), lambda x: x)[1]

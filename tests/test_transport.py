@@ -1,14 +1,19 @@
 """The transport distance of the first steps: value, gradient and map against closed forms, and its hand-over to J."""
+import gc
+import math
+
 import pytest
 import torch
 
 from course_utils import transfer as module
 from course_utils.checkpoint import Checkpoint
 from course_utils.colour import square_root
+from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
-from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS
-from course_utils.transfer import Cost, descend, transfer
-from course_utils.transport import SMALLEST_ROOT, Transport, transport_distance
+from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
+from course_utils.transfer import Cost, TransferError, descend, transfer
+from course_utils.transport import STRENGTH, Distance, Transport
+from course_utils.vgg import vgg19
 
 
 @pytest.fixture(scope="module")
@@ -21,19 +26,20 @@ def covariance(size, seed, rank=None):
     return rows @ rows.T / rows.shape[1]
 
 
-def distance(gram, target):
+def distance(gram, target, softness=0.0):
     """Value and gradient of the package."""
     gram = gram.clone().requires_grad_()
-    value = transport_distance(gram, square_root(target))
+    value = Distance(target, softness)(gram)
     return value.item(), torch.autograd.grad(value, gram)[0]
 
+
+# --- the distance --------------------------------------------------------------------------------------------------
 
 def test_one_channel():
     """(f − a)², and its derivative by f² is 1 − a/f."""
     for f, a in ((0.5, 2.0), (3.0, 2.0), (2.0, 2.0)):
         value, gradient = distance(torch.tensor([[f * f]], dtype=torch.float64), torch.tensor([[a * a]], dtype=torch.float64))
-        assert value == pytest.approx((f - a) ** 2, abs=1e-12)
-        assert gradient.item() == pytest.approx(1 - a / (f * (1 + SMALLEST_ROOT)), abs=1e-12)
+        assert value == pytest.approx((f - a) ** 2, abs=1e-12) and gradient.item() == pytest.approx(1 - a / f, abs=1e-12)
 
 
 def test_channels_of_their_own():
@@ -50,33 +56,91 @@ def test_value_against_the_nuclear_norm():
     assert distance(A, A)[0] == pytest.approx(0, abs=1e-10) and expected > 0.1
 
 
-def test_gradient_against_small_steps_and_the_map(monkeypatch):
-    from course_utils import transport
-    monkeypatch.setattr(transport, "SMALLEST_ROOT", 0)
+@pytest.mark.parametrize("softness", [0.0, 1e-3, 0.3])
+def test_gradient_against_small_steps(softness):
     G, A, direction = covariance(7, 2), covariance(7, 3), covariance(7, 4) - covariance(7, 5)
-    gradient, h = distance(G, A)[1], 1e-5
-    slope = (distance(G + h * direction, A)[0] - distance(G - h * direction, A)[0]) / (2 * h)
+    gradient, h = distance(G, A, softness)[1], 1e-5
+    slope = (distance(G + h * direction, A, softness)[0] - distance(G - h * direction, A, softness)[0]) / (2 * h)
     assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-7)
-    T = torch.eye(7) - gradient                 # moves a Gaussian with covariance G onto one with A
-    assert torch.allclose(T @ G @ T, A, atol=1e-10) and torch.allclose(T, T.T, atol=1e-12)
+    if not softness:
+        T = torch.eye(7) - gradient             # moves a Gaussian with covariance G onto one with A
+        assert torch.allclose(T @ G @ T, A, atol=1e-10) and torch.allclose(T, T.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("rank", [None, 3], ids=["full", "rank 3"])
+def test_softened_it_is_smallest_at_the_target_and_convex(rank):
+    A = covariance(7, 3, rank)
+    value, gradient = distance(A, A, 1e-3)
+    assert value == pytest.approx(0, abs=1e-9) and gradient.abs().max() < 1e-6
+    for seed in range(4, 14):
+        G, H = covariance(7, seed, 2 + seed % 4), covariance(7, seed + 20)
+        there, middle, here = (distance(matrix, A, 1e-3)[0] for matrix in (G, (G + H) / 2, H))
+        assert there > 0 and here > 0 and middle < (there + here) / 2
+
+
+def test_on_a_real_layer_along_the_pixels(net, small):
+    """Gram matrices of low rank, as small pictures have them, in float64: value and gradient still belong together."""
+    double = vgg19().double()
+    photo, painting = (picture.double() for picture in small)
+    target = Distance(gram_matrix(double.features(painting, ["relu4_1"])["relu4_1"], divide=True)[0])
+
+    def value(image):
+        return target(gram_matrix(double.features(image, ["relu4_1"])["relu4_1"], divide=True)[0])
+
+    gradient, = torch.autograd.grad(value(photo.requires_grad_()), photo)
+    with torch.no_grad():
+        for direction in (gradient, torch.randn(photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)):
+            h = 1e-5 / direction.abs().max()
+            slope = (value(photo + h * direction) - value(photo - h * direction)) / (2 * h)
+            assert (gradient * direction).sum().item() == pytest.approx(slope.item(), rel=1e-3)
 
 
 def test_a_picture_with_nothing_in_it_yet():
     """Empty, of low rank, not finite: bounded, or honestly not finite."""
     A = covariance(7, 3)
     for G in (torch.zeros(7, 7, dtype=torch.float64), covariance(7, 2, rank=2)):
-        value, gradient = distance(G, A)
+        value, gradient = distance(G, A, 1e-3)
         assert gradient.isfinite().all() and value > 0
     value, gradient = distance(torch.full((7, 7), float("nan"), dtype=torch.float64), A)
     assert value != value and gradient.isnan().any()
+    assert distance(A, torch.zeros_like(A), 1e-3)[0] == pytest.approx(A.trace().item(), rel=1e-6)        # a painting without anything
+
+
+# --- the objective -------------------------------------------------------------------------------------------------
+
+def test_the_objective_written_out(net, small):
+    weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 1.0, "relu4_1": 2.0}
+    cost = Cost(net, *small, content_weight=3.0, style_weight=0.7, layer_weights=weights)
+    transport = Transport(cost)
+    assert transport.leading == "relu4_1" and "relu3_1" in transport.others
+    features = cost.features(small[0].flip(2))
+    trace = cost.style_targets["relu4_1"][0].trace().item()
+    strength = STRENGTH * 2.0 * trace / (4 * 512**2)
+    content = max(3.0, 0.02 * 0.7 * strength * trace / cost.content_target.square().mean().item())
+    style = strength * Distance(cost.style_targets["relu4_1"][0])(gram_matrix(features["relu4_1"], divide=True)[0])
+    for layer in transport.others:
+        style = style + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.style_targets[layer])[0]
+    expected = content * content_loss(features[CONTENT_LAYER], cost.content_target, "mean")[0] + 0.7 * style
+    assert transport(features).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_layer_that_costs_most_leads(net, small):
     transport = Transport(Cost(net, *small))
-    assert transport.leading == "relu4_1" and "relu5_1" not in transport.others
+    assert transport.leading == "relu4_1" and "relu5_1" not in transport.others and transport.worthwhile
     deep = Transport(Cost(net, *small, layer_weights={"relu2_1": 1e-9, "relu5_1": 1.0}))
     assert deep.leading == "relu5_1" and deep.others == []
 
+
+def test_it_steps_aside_where_content_decides(net, small):
+    assert not Transport(Cost(net, *small, style_weight=1e-4)).worthwhile
+    one, other = (list(descend(*small, net=net, evaluations=3, style_weight=1e-4, start="content"))[-1] for _ in range(2))
+    cost = Cost(net, *small, style_weight=1e-4)
+    *_, plain = projected_lbfgs(cost, small[0], 3, precondition=inverse_frequency(small[0].shape))
+    assert torch.equal(one.image, plain.image) and torch.equal(one.image, other.image)
+    assert Transport(Cost(net, *small, content_weight=0.0)).alpha == 0
+
+
+# --- the descent ---------------------------------------------------------------------------------------------------
 
 def test_objective_and_losses_go_their_own_ways(net, small):
     """The gradient is that of the objective, the losses are those of J."""
@@ -92,22 +156,67 @@ def test_objective_and_losses_go_their_own_ways(net, small):
 def test_the_guide_is_worth_it(net, small, monkeypatch):
     """Lower after the same evaluations, with the same cost, than without."""
     guided = list(descend(*small, net=net, evaluations=24))[-1].losses["total"]
-    monkeypatch.setattr(module, "GUIDED", 0)
+    monkeypatch.setattr(Transport, "worthwhile", property(lambda self: False, lambda self, value: None), raising=False)
     assert guided < list(descend(*small, net=net, evaluations=24))[-1].losses["total"]
 
 
-def test_a_bad_guide_is_dropped(net, small, monkeypatch):
-    """It leads uphill: J goes on from the last good picture, and every evaluation is counted."""
+def test_the_hand_over(net, small):
+    """The same picture, the gradient of J, the pairs in its units, one evaluation more."""
+    cost = Cost(net, *small)
+    value, gradient, losses = cost(small[0])
+    s, y = torch.rand(2, *small[0].shape)
+    point = Point(small[0], {**losses, "guide": True}, 8, 1.0, gradient / 50, ((s, y),), 0.25)
+    new = module._handed_over(cost, point)
+    assert torch.equal(new.image, small[0]) and torch.equal(new.gradient, gradient) and new.value == value and new.record == losses
+    assert new.evaluations == 9 and new.step == 1.0 and torch.equal(new.pairs[0][0], s)
+    assert torch.allclose(new.pairs[0][1], 50 * y, rtol=1e-4)
+
+
+def test_no_more_pictures_are_held_than_needed(net, small):
+    """After the hand-over as many tensors of the picture's size are alive as without a guide."""
+    def alive(**options):
+        states = descend(*small, net=net, evaluations=26, **options)
+        last = [state for state in states if state.evaluations < 26] and None
+        states = descend(*small, net=net, evaluations=40, **options)
+        for _ in range(26):
+            last = next(states)
+        gc.collect()
+        count = sum(isinstance(thing, torch.Tensor) and thing.shape == last.image.shape for thing in gc.get_objects())
+        states.close()
+        return count
+    assert alive() <= alive(style_weight=1e-4, start="content") + 1
+
+
+@pytest.mark.parametrize("last", [0, 4, 8])
+def test_not_finite_beside_the_guide(small, last):
+    """NaN in a layer that only J looks at, from the beginning, in between and at the hand-over: no such picture counts as good."""
+    broken, calls = vgg19(), []
+
+    class Broken(Cost):
+        def terms(self, features):
+            calls.append(1)
+            terms = super().terms(features)
+            return {name: term * math.nan for name, term in terms.items()} if len(calls) > last else terms
+    net = broken
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "Cost", Broken)
+        states = []
+        with pytest.raises(TransferError, match=f"After {last} evaluations") as caught:
+            states.extend(iter(descend(*small, net=net, evaluations=12)))
+    assert (caught.value.state is None) == (last == 0)
+    assert last == 0 or math.isfinite(caught.value.state.losses["total"])
+
+def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
+    """It leads uphill: every such step is taken back, and J goes on from the last good picture."""
     usual = Transport.__call__
 
     def misleads(self, features):
-        return -usual(self, features)
+        return 1e12 - usual(self, features)
     monkeypatch.setattr(Transport, "__call__", misleads)
-    states = list(descend(*small, net=net, evaluations=12))
+    states = list(descend(*small, net=net, evaluations=16))
     totals = [state.losses["total"] for state in states]
-    assert totals == sorted(totals, reverse=True) and totals[-1] < totals[0] / 2
-    counts = [state.evaluations for state in states]
-    assert counts == sorted(set(counts)) and counts[-1] == 12 and len(counts) == 11         # the one uphill is not shown
+    assert totals == sorted(totals, reverse=True) and totals[7] == totals[0] and totals[-1] < totals[0] / 2
+    assert [state.evaluations for state in states] == list(range(1, 17))
 
 
 @pytest.mark.parametrize("options", [{"start": "noise"}, {"style_weight": 0.0}, {"content_weight": 0.0}, {"style_weight": 1e-3}, {"start": "content"},
