@@ -140,6 +140,8 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
             layer_weights=STYLE_WEIGHTS, colours="painting", net=None, device=None) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
+    The first `GUIDED` evaluations follow `Transport`, and the next one sees the same picture again to hand over to J.
+
     Args:
         content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], taken to the network's type; their sizes may differ.
         evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
@@ -148,7 +150,7 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         content_weight, style_weight: α and β of J = α J_C + β J_S.
         layer_weights: {layer: λ^l}, the style layers and their weights in J_S.
         colours: 'painting', or 'photo': the painting is first given the photo's colours, so that only its brushwork is taken
-            (Gatys et al. 2016, arXiv:1606.05897, section 3.1).
+            (after Gatys, Bethge, Hertzmann & Shechtman 2016, arXiv:1606.05897).
         net: a network from `vgg19()`, copied where it is on another device; None loads the original one.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
     Raises (at the first `next`):

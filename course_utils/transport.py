@@ -8,7 +8,6 @@ transport cost between two Gaussians of mean zero with these covariances (Dowson
 import torch
 from torch.autograd.function import once_differentiable
 
-from course_utils.colour import square_root
 from course_utils.losses import CONTENT_LAYER, content_loss, gram_matrix, style_loss
 
 STRENGTH = 0.3          # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
@@ -63,12 +62,11 @@ class Distance:
     """
 
     def __init__(self, target, softness=SOFTNESS):
-        exact = target.cpu().double()
-        values, vectors = torch.linalg.eigh(exact)
+        values, vectors = torch.linalg.eigh(target.cpu().double())
         values = values.clamp(min=0)
         self.epsilon = softness * values.max().item()
         share = values / (values + self.epsilon) if self.epsilon else torch.ones_like(values)
-        self.root, self.at_target = square_root(exact).to(target), ((vectors * share) @ vectors.T).to(target)
+        self.root, self.at_target = (((vectors * diagonal) @ vectors.T).to(target) for diagonal in (values.sqrt(), share))
         self.constant = (2 * _soft(values, self.epsilon).sum() - (share * values).sum()).item()
 
     def __call__(self, gram):

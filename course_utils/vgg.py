@@ -40,7 +40,7 @@ class VGG19(nn.Module):
         if pooling not in pools:
             raise ValueError(f"pooling is 'max' or 'average', not {pooling!r}.")
         super().__init__()
-        channels = 3
+        self.pooling, channels = pooling, 3
         for block, (convolutions, width) in BLOCKS.items():
             for i in range(1, convolutions + 1):
                 self.add_module(f"conv{block}_{i}", nn.Conv2d(channels, width, 3, padding=1))

@@ -109,7 +109,7 @@ def test_a_picture_with_nothing_in_it_yet():
 # --- the objective -------------------------------------------------------------------------------------------------
 
 def test_the_objective_written_out(net, small):
-    weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 1.0, "relu4_1": 2.0}
+    weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 30.0, "relu4_1": 2.0}
     cost = Cost(net, *small, content_weight=3.0, style_weight=0.7, layer_weights=weights)
     transport = Transport(cost)
     assert transport.leading == "relu4_1" and "relu3_1" in transport.others
@@ -153,11 +153,12 @@ def test_objective_and_losses_go_their_own_ways(net, small):
     assert losses == pytest.approx(cost.losses(small[0]), rel=1e-5, abs=1e-3)
 
 
-def test_the_guide_is_worth_it(net, small, monkeypatch):
+def test_the_guide_is_worth_it(net, monkeypatch):
     """Lower after the same evaluations, with the same cost, than without."""
-    guided = list(descend(*small, net=net, evaluations=24))[-1].losses["total"]
+    pair = load_image("animal_koala", 96), load_image("van_gogh_night_cafe", 96)
+    guided = list(descend(*pair, net=net, evaluations=24))[-1].losses["total"]
     monkeypatch.setattr(Transport, "worthwhile", property(lambda self: False, lambda self, value: None), raising=False)
-    assert guided < list(descend(*small, net=net, evaluations=24))[-1].losses["total"]
+    assert guided < list(descend(*pair, net=net, evaluations=24))[-1].losses["total"]
 
 
 def test_the_hand_over(net, small):
@@ -175,13 +176,11 @@ def test_the_hand_over(net, small):
 def test_no_more_pictures_are_held_than_needed(net, small):
     """After the hand-over as many tensors of the picture's size are alive as without a guide."""
     def alive(**options):
-        states = descend(*small, net=net, evaluations=26, **options)
-        last = [state for state in states if state.evaluations < 26] and None
         states = descend(*small, net=net, evaluations=40, **options)
         for _ in range(26):
             last = next(states)
         gc.collect()
-        count = sum(isinstance(thing, torch.Tensor) and thing.shape == last.image.shape for thing in gc.get_objects())
+        count = sum(type(thing) is torch.Tensor and thing.shape == last.image.shape for thing in gc.get_objects())
         states.close()
         return count
     assert alive() <= alive(style_weight=1e-4, start="content") + 1

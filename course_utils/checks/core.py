@@ -201,12 +201,12 @@ def _compare(outcome, expected):
     if value.device != right.device:
         return "device", f"your result is on {value.device}, the inputs are on {right.device}"
     if not value.isfinite().all():
-        return "not_finite", "your result holds NaN or infinity: is something divided by zero?"
+        return "not_finite", "your result holds NaN or infinity: is something divided by zero, or a bracket missing in a denominator?"
     if not _close(value, right):
         numbers = (f"yours are {value.tolist()}, the right ones {right.tolist()}" if right.numel() <= 6 else
                    "at {} yours is {}, the right one {}".format(*_worst(value, right)))
         if right.is_floating_point() and _close(value, right, 1e-4):
-            return "precision", ("the values are right to some digits only, so leave out .float(), rounding, and small additions that the formula "
+            return "precision", ("the values are right to some digits only, so leave out .float(), new tensors without dtype=, rounding, and additions that the formula "
                                  f"does not have, such as an eps: {numbers}")
         return "value", f"the shape is right, the values are not: {numbers}"
     return None

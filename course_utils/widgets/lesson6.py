@@ -6,7 +6,7 @@ import ipywidgets as w
 from course_utils.images import img_tag, load_image, paintings, photos, title
 from course_utils.plots import loss_curves
 from course_utils.transfer import COLOURS, SMALLEST, STARTS, descend
-from course_utils.vgg import vgg19
+from course_utils.vgg import VGG19, vgg19
 from course_utils.widgets.core import Job, Messages, View
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -41,7 +41,7 @@ class LiveView(View):
     """Controls, progress and picture; `job` is the `Job` that paints."""
 
     def __init__(self, content, style, size, evaluations, net=None):
-        self.nets, self.history = {"max": net} if net else {}, []
+        self.net, self.history = net, []
         self._controls(content, style, size, evaluations)
         for bundled, own in ((self.content, self.own_content), (self.style, self.own_style)):
             bundled.observe(self.messages.guard(functools.partial(self._forget, own)), "value")     # the last choice counts
@@ -94,15 +94,23 @@ class LiveView(View):
         if self.job.running:
             return
         content, style = self._sources()
-        if self.pooling.value not in self.nets:
-            self.nets[self.pooling.value] = vgg19(pooling=self.pooling.value)
-        states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
-                          start=self.begin.value, colours=self.colours.value, net=self.nets[self.pooling.value])
-        self._states, self.history = states, []
+        self._settings = dict(size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
+                              start=self.begin.value, colours=self.colours.value)
+        self._states, self.history = painting(content, style, **self._settings, net=self._network()), []
         self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
         self.text.value = "preparing …"
         self.start.disabled, self.stop.disabled = True, False
         self.job.start()
+
+    def _network(self):
+        """With the chosen pooling: that of before, or another one with the same weights."""
+        if self.net is None:
+            self.net = vgg19()
+        if self.net.pooling != self.pooling.value:
+            state, self.net = self.net.state_dict(), VGG19(self.pooling.value)
+            self.net.load_state_dict(state, assign=True)
+            self.net.requires_grad_(False).eval()
+        return self.net
 
     def _steps(self):
         for state in self._states:
