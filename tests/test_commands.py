@@ -132,7 +132,7 @@ def test_ctrl_c_writes_the_best_picture(tmp_path, presses):
     assert process.returncode == 0 and "stopped early" in out and Image.open(tmp_path / "out.png").size[0] > 0
 
 
-@pytest.mark.parametrize("moment", ["course_utils.images.load_image", "course_utils.transfer.vgg19"])
+@pytest.mark.parametrize("moment", ["course_utils.images.load_image", "course_utils.vgg.vgg19"])
 def test_ctrl_c_before_there_is_a_picture(tmp_path, capsys, monkeypatch, moment):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
