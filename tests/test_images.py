@@ -276,3 +276,11 @@ def test_img_tag_describes():
     assert 'alt="a &quot;black&quot; square"' in tag and 'width="10"' in tag
     with pytest.raises(ValueError, match="alt"):
         images.img_tag(torch.zeros(1, 3, 4, 4), " ")
+
+
+def test_the_build_folder_is_made_when_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "BUILD", tmp_path / "build")
+    images.save_image(torch.rand(1, 3, 4, 4), tmp_path / "build" / "a.png")
+    assert (tmp_path / "build" / "a.png").is_file()
+    with pytest.raises(images.ImageError, match="does not exist"):
+        images.save_image(torch.rand(1, 3, 4, 4), tmp_path / "other" / "a.png")
