@@ -276,7 +276,8 @@ def save_image(image, path):
         ImageError: the place cannot be written or the ending is unknown.
     """
     if Path(path).parent == BUILD:          # a folder of the course itself; not there on a fresh clone
-        BUILD.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # check_writable says what is wrong
+            BUILD.mkdir(exist_ok=True)
     path, picture, buffer = check_writable(path), to_pil(image), io.BytesIO()
     try:
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])

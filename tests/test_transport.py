@@ -187,23 +187,23 @@ def test_no_more_pictures_are_held_than_needed(net, small):
 
 
 @pytest.mark.parametrize("last", [0, 4, 8])
-def test_not_finite_beside_the_guide(small, last):
-    """NaN in a layer that only J looks at, from the beginning, in between and at the hand-over: no such picture counts as good."""
-    broken, calls = vgg19(), []
+def test_not_finite_beside_the_guide(net, small, last):
+    """J alone is NaN, from the beginning, in between or at the hand-over: no such picture counts as good."""
+    calls = []
 
     class Broken(Cost):
         def terms(self, features):
             calls.append(1)
             terms = super().terms(features)
             return {name: term * math.nan for name, term in terms.items()} if len(calls) > last else terms
-    net = broken
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "Cost", Broken)
-        states = []
         with pytest.raises(TransferError, match=f"After {last} evaluations") as caught:
-            states.extend(iter(descend(*small, net=net, evaluations=12)))
+            list(descend(*small, net=net, evaluations=12))
     assert (caught.value.state is None) == (last == 0)
     assert last == 0 or math.isfinite(caught.value.state.losses["total"])
+
 
 def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
     """It leads uphill: every such step is taken back, and J goes on from the last good picture."""

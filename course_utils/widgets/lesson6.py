@@ -94,9 +94,9 @@ class LiveView(View):
         if self.job.running:
             return
         content, style = self._sources()
-        self._settings = dict(size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
-                              start=self.begin.value, colours=self.colours.value)
-        self._states, self.history = painting(content, style, **self._settings, net=self._network()), []
+        self._states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
+                                start=self.begin.value, colours=self.colours.value, net=self._network())
+        self.history = []
         self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
         self.text.value = "preparing …"
         self.start.disabled, self.stop.disabled = True, False
