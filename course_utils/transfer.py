@@ -18,6 +18,7 @@ from course_utils.images import load_image, to_8bit
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, gram_matrix, total_cost
 from course_utils.transport import Transport
 from course_utils.vgg import vgg19
+from course_utils.winograd import fewer_multiplications
 
 SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
 STARTS = ("colour", "content", "noise")
@@ -157,26 +158,30 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, start or choice of colours.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
-    began = time.perf_counter()
-    cost, first = _prepare(content, style, seed, start, colours, net, device, (content_weight, style_weight, layer_weights))
+    began, net = time.perf_counter(), net or vgg19()
+    cost, first = _prepare(content, style, net, device, seed=seed, start=start, content_weight=content_weight,
+                           style_weight=style_weight, layer_weights=layer_weights, colours=colours)
+    del net                                 # a network that nobody else wants need not wait here: the cost has its own
     for state, _ in _states(cost, first, evaluations, began):
         yield state
 
 
-def _prepare(content, style, seed, start, colours, net, device, weights):
+def _prepare(content, style, net, device, *, seed, start, content_weight, style_weight, layer_weights, colours):
     """The cost with its targets, and the first picture, both on the device."""
     device = pick_device(device)
-    net = net or vgg19()
     weight = next(net.parameters())
     if weight.device != device:
         net = copy.deepcopy(net)                    # the caller's network stays where it is
     net = net.to(device, memory_format=torch.channels_last)
+    if device.type == "cpu" and torch.finfo(weight.dtype).bits >= 32:       # 16 bits are too few for the sums
+        net = fewer_multiplications(net)
     content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
     if colours not in COLOURS:
         raise ValueError(f"colours is 'painting' or 'photo', not {colours!r}.")
     if colours == "photo":
         style = match_colours(style, content)
-    return Cost(net, content, style, *weights), starting_image(start, content, style, seed)
+    cost = Cost(net, content, style, content_weight, style_weight, layer_weights)
+    return cost, starting_image(start, content, style, seed)
 
 
 def _checked(what, image):
@@ -276,13 +281,16 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
         StateError: the checkpoint's file is damaged or belongs to another run.
     Other arguments and errors: see `descend`.
     """
-    began = time.perf_counter()
+    began, net = time.perf_counter(), net or vgg19()
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
-    cost, first = _prepare(content, style, seed, start, colours, net, device, (content_weight, style_weight, layer_weights))
+    settings = dict(seed=seed, start=start, content_weight=content_weight, style_weight=style_weight,
+                    layer_weights=layer_weights, colours=colours)
+    cost, first = _prepare(content, style, net, device, **settings)
     point, seconds, history = None, 0.0, []
     if checkpoint is not None:
-        point, seconds, history = checkpoint.begin(run_of(cost, content, style, first, start, seed, colours), first.device)
+        point, seconds, history = checkpoint.begin(run_of(content, style, net, **settings), first.device)
+    del net
     began, stopped = began - seconds, False
     state = point and _state(point, began)
     try:

@@ -200,7 +200,9 @@ def peak_memory(options):
     before = 0 if on_cuda else resident("VmRSS")
     net = vgg19(options.weights).to(options.device)
     if options.memory == "ours":
-        for _ in descend(*pair, evaluations=options.burst, net=net, device=options.device):
+        states = descend(*pair, evaluations=options.burst, net=net, device=options.device)
+        del net
+        for _ in states:
             pass
     else:
         peer = PEERS[options.memory](net, *pair)
