@@ -16,7 +16,7 @@ import torch
 
 from course_utils.descent import Point
 
-FORMAT = "style transfer state 3"       # another number where `Point`, its record, `Progress`, `run_of` or the descent itself change
+FORMAT = "style transfer state 3"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 SHARE = 0.02            # of the time, at most, goes into writing
 
 
@@ -139,10 +139,10 @@ class Checkpoint:
         return stored
 
 
-def run_of(content, style, net, *, seed, start, content_weight, style_weight, layer_weights, colours):
+def run_of(content, style, first, net, *, seed, start, content_weight, style_weight, layer_weights, colours):
     """{what: value}: everything that decides about a run of `transfer`, but for the arithmetic of the device."""
     if isinstance(start, torch.Tensor):
-        start = _picture(start)
+        start = _picture(first)
     return {"photo": _picture(content), "painting": _picture(style), "start": f"noise of seed {seed}" if start == "noise" else start,
             "colours": colours, "content weight": float(content_weight), "style weight": float(style_weight),
             "layer weights": ", ".join(f"{layer} {float(weight)}" for layer, weight in layer_weights.items()),

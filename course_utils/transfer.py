@@ -17,8 +17,8 @@ from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, 
 from course_utils.images import load_image, to_8bit
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, gram_matrix, total_cost
 from course_utils.transport import Transport
-from course_utils.vgg import vgg19
-from course_utils.winograd import fewer_multiplications
+from course_utils.vgg import LAYERS, check_layers, vgg19
+from course_utils.winograd import fewer_multiplications, pays
 
 SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
 STARTS = ("colour", "content", "noise")
@@ -173,15 +173,16 @@ def _prepare(content, style, net, device, *, seed, start, content_weight, style_
     if weight.device != device:
         net = copy.deepcopy(net)                    # the caller's network stays where it is
     net = net.to(device, memory_format=torch.channels_last)
-    if device.type == "cpu" and torch.finfo(weight.dtype).bits >= 32:       # 16 bits are too few for the sums
-        net = fewer_multiplications(net)
     content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
     if colours not in COLOURS:
         raise ValueError(f"colours is 'painting' or 'photo', not {colours!r}.")
     if colours == "photo":
         style = match_colours(style, content)
-    cost = Cost(net, content, style, content_weight, style_weight, layer_weights)
-    return cost, starting_image(start, content, style, seed)
+    first, layers = starting_image(start, content, style, seed), [*layer_weights, CONTENT_LAYER]
+    check_layers(layers)
+    if pays(content, weight):
+        net = fewer_multiplications(net, last=max(layers, key=LAYERS.index))
+    return Cost(net, content, style, content_weight, style_weight, layer_weights), first
 
 
 def _checked(what, image):
@@ -289,7 +290,7 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
     cost, first = _prepare(content, style, net, device, **settings)
     point, seconds, history = None, 0.0, []
     if checkpoint is not None:
-        point, seconds, history = checkpoint.begin(run_of(content, style, net, **settings), first.device)
+        point, seconds, history = checkpoint.begin(run_of(content, style, first, net, **settings), first.device)
     del net
     began, stopped = began - seconds, False
     state = point and _state(point, began)
