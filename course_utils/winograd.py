@@ -1,13 +1,14 @@
-"""Convolution with fewer multiplications, for networks whose filters stand still.
+"""Convolution with fewer multiplications, for networks whose filters are frozen.
 
-A filter of three weights g over m + 2 inputs d gives m outputs y. Computed one by one they take 3m multiplications; but
+A filter of three weights g over m + 2 inputs d in a row gives m outputs y. One by one they take 3m multiplications; but
 
-    y = Aᵀ [(G g) ⊙ (Bᵀ d)]
+    y = Aᵀ [(G g) ⊙ (Bᵀ d)]        ⊙: entry by entry
 
-takes m + 2 and a few sums (Winograd 1980, Arithmetic Complexity of Computations, on FIR filters; the matrices and their names:
-Lavin & Gray 2016, arXiv:1509.09308, section 4). Along rows and columns, m × n outputs take (m + 2)(n + 2) multiplications in place of 9mn:
-4 × 4 outputs 36 in place of 144. G g is computed once. With many channels the sums hardly count, for the products
-become one matrix product over the channels at each place of a tile.
+takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR filters; the matrices and
+their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1, for m = 4 also ±2, and ∞).
+Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4 outputs take 36 in place of 144, 2 × 4 take
+24 in place of 72. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at each place of a
+tile the products are one matrix product over the channels.
 """
 import copy
 
@@ -31,7 +32,7 @@ SMALLEST = 64 * 64      # pixels of a picture from which it pays
 
 
 def pays(picture, weight):
-    """Whether a picture (1, 3, H, W) and a weight of the network let `fewer_multiplications` save time and keep the precision.
+    """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and weights of this type.
 
     On a graphics card cuDNN chooses among such methods by itself; with 16 bits the sums would round too much.
     """
