@@ -6,8 +6,8 @@ A filter of three weights g over m + 2 inputs d in a row gives m outputs y. One 
 
 takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR filters; the matrices and
 their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1, for m = 4 also ±2, and ∞).
-Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4 outputs take 36 in place of 144, 2 × 4 take
-24 in place of 72. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at each place of a
+Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4 outputs take 36 in place of 144, 2 × 2 take
+16 in place of 36. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at each place of a
 tile the products are one matrix product over the channels.
 """
 import copy
@@ -26,7 +26,7 @@ TRANSFORMS = {          # m: (Bᵀ, G, Aᵀ)
         ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))),
 }
 WIDE = 128              # input channels from which the products outweigh the sums (measured on VGG-19)
-HEAVY = 512             # input channels from which lower tiles are taken: their filters need a third less memory
+HEAVY = 512             # input channels from which smaller tiles are taken: their filters need less than half the memory
 STRIP = 128             # tiles at a time: few enough to stay in the cache
 SMALLEST = 64 * 64      # pixels of a picture from which it pays
 
@@ -44,15 +44,14 @@ def fewer_multiplications(net, last=None):
     """A copy of a frozen network whose own wide 3 × 3 convolutions are `WinogradConv2d`; everything else is shared with `net`.
 
     Args:
-        last: name of the last layer that will be asked for; those behind it stay as they are. None: all are transformed.
+        last: name of the last layer that will be asked for; the copy ends there. None: it has all.
     """
-    fast = copy.copy(net)
-    fast._modules = dict(net._modules)          # another register of the same layers; a deep copy would copy what is shared
-    for name, layer in net.named_children():
+    names = list(net._modules)
+    fast = copy.copy(net)                       # a deep copy would copy what is shared
+    fast._modules = {name: net._modules[name] for name in (names[:names.index(last) + 1] if last else names)}
+    for name, layer in fast._modules.items():
         if is_wide(layer):
-            setattr(fast, name, WinogradConv2d(layer, tile=(2, 4) if layer.in_channels >= HEAVY else (4, 4)))
-        if name == last:
-            break
+            fast._modules[name] = WinogradConv2d(layer, tile=(2, 2) if layer.in_channels >= HEAVY else (4, 4))
     return fast
 
 
