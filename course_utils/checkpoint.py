@@ -16,7 +16,7 @@ import torch
 
 from course_utils.descent import Point
 
-FORMAT = "style transfer state 3"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
+FORMAT = "style transfer state 4"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 SHARE = 0.02            # of the time, at most, goes into writing
 
 

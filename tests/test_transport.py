@@ -11,7 +11,7 @@ from course_utils.colour import square_root
 from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
-from course_utils.transfer import Cost, TransferError, descend, transfer
+from course_utils.transfer import GUIDED, Cost, TransferError, descend, transfer
 from course_utils.transport import STRENGTH, Distance, Transport
 from course_utils.vgg import vgg19
 
@@ -186,7 +186,7 @@ def test_no_more_pictures_are_held_than_needed(net, small):
     assert alive() <= alive(style_weight=1e-4, start="content") + 1
 
 
-@pytest.mark.parametrize("last", [0, 4, 8])
+@pytest.mark.parametrize("last", [0, 4, GUIDED])
 def test_not_finite_beside_the_guide(net, small, last):
     """J alone is NaN, from the beginning, in between or at the hand-over: no such picture counts as good."""
     calls = []
@@ -200,7 +200,7 @@ def test_not_finite_beside_the_guide(net, small, last):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "Cost", Broken)
         with pytest.raises(TransferError, match=f"After {last} evaluations") as caught:
-            list(descend(*small, net=net, evaluations=12))
+            list(descend(*small, net=net, evaluations=GUIDED + 4))
     assert (caught.value.state is None) == (last == 0)
     assert last == 0 or math.isfinite(caught.value.state.losses["total"])
 
@@ -212,24 +212,24 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
     def misleads(self, features):
         return 1e12 - usual(self, features)
     monkeypatch.setattr(Transport, "__call__", misleads)
-    states = list(descend(*small, net=net, evaluations=16))
+    states = list(descend(*small, net=net, evaluations=GUIDED + 8))
     totals = [state.losses["total"] for state in states]
-    assert totals == sorted(totals, reverse=True) and totals[7] == totals[0] and totals[-1] < totals[0] / 2
-    assert [state.evaluations for state in states] == list(range(1, 17))
+    assert totals == sorted(totals, reverse=True) and totals[GUIDED - 1] == totals[0] and totals[-1] < totals[0] / 2
+    assert [state.evaluations for state in states] == list(range(1, GUIDED + 9))
 
 
 @pytest.mark.parametrize("options", [{"start": "noise"}, {"style_weight": 0.0}, {"content_weight": 0.0}, {"style_weight": 1e-3}, {"start": "content"},
                                      {"layer_weights": {"relu1_1": 2.0}}, {"layer_weights": dict.fromkeys(STYLE_WEIGHTS, 1.0)}], ids=str)
 def test_every_setting_goes_down(net, small, options):
-    totals = [state.losses["total"] for state in descend(*small, net=net, evaluations=14, **options)]
+    totals = [state.losses["total"] for state in descend(*small, net=net, evaluations=GUIDED + 6, **options)]
     assert totals == sorted(totals, reverse=True)
     assert totals[-1] < totals[0] or options == {"style_weight": 0.0}
 
 
-@pytest.mark.parametrize("last", [3, 7, 8, 9, 10])
+@pytest.mark.parametrize("last", [3, GUIDED - 1, GUIDED, GUIDED + 1, GUIDED + 2])
 def test_resumed_beside_the_hand_over(net, small, tmp_path, last):
     """Before, at and after the last guided evaluation: the same picture to the bit."""
-    options = {"evaluations": 11, "net": net}
+    options = {"evaluations": GUIDED + 3, "net": net}
     whole, path = transfer(*small, **options), tmp_path / "state"
     transfer(*small, **options, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == last)
     rest = transfer(*small, **options, checkpoint=Checkpoint(path, resume=True))
