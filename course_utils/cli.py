@@ -27,6 +27,7 @@ def parser():
 
     test = commands.add_parser("test", help="run all the tests", description="Run all the tests: the package, every notebook "
                                "and, where a Chromium, Chrome or Edge is installed, the course in a real browser.")
+    test.add_argument("--quick", action="store_true", help="only the tests that need no browser, kernel, other process or long descent")
     test.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="handed to pytest, after a `--`: -- -k transfer -x")
     test.set_defaults(function=run_tests)
 
@@ -137,7 +138,8 @@ def run_tests(options):
     os.chdir(ROOT)
     # the repairs of nbval are named here, so that they hold for a single notebook too
     path = os.pathsep.join([str(ROOT / "tests"), environment()["PYTHONPATH"]])
-    return go_on_as([sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "nbval_repairs", *options.pytest], PYTHONPATH=path)
+    return go_on_as([sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "nbval_repairs",
+                      *["--quick"] * options.quick, *options.pytest], PYTHONPATH=path)
 
 
 def run_notebooks(options):

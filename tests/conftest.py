@@ -1,5 +1,7 @@
-"""Fixtures, nbval's repairs, and the rule for machines without a browser."""
+"""Fixtures, nbval's repairs, the rings of tests, and the rule for machines without a browser."""
+import collections
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,9 +10,11 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import browser
+import nbval.plugin
 import nbval_repairs  # noqa: F401  (changes nbval where it is imported)
 
-LEFT_OUT = pytest.StashKey()
+LEFT_OUT, TALLY = pytest.StashKey(), pytest.StashKey()
+NO_BROWSER = "tests in a browser"
 
 
 @pytest.fixture(scope="session")
@@ -34,18 +38,55 @@ def break_cost(monkeypatch):
     return apply
 
 
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="only what needs no browser, no kernel, no other process and no long descent")
+
+
 @pytest.hookimpl(trylast=True)             # after -k and -m have chosen
 def pytest_collection_modifyitems(config, items):
-    """Where no browser is installed, leave its tests out and say so at the end; on CI they run, and fail."""
-    needs = [item for item in items if item.get_closest_marker("browser")]
-    if needs and browser.find() is None and os.environ.get("CI", "").lower() not in ("1", "true"):
-        config.hook.pytest_deselected(items=needs)
-        items[:] = [item for item in items if item not in needs]
-        config.stash[LEFT_OUT] = len(needs)
+    """Leave out what the quick ring leaves out and, where no browser is installed, the tests in one: on CI these run, and fail."""
+    rings = {}
+    if config.getoption("quick"):
+        rings = {"cells of notebooks": lambda item: isinstance(item, nbval.plugin.IPyNbCell),
+                 **{words: lambda item, mark=mark: item.get_closest_marker(mark) for mark, words in
+                    (("browser", "tests in a browser"), ("process", "tests with other processes"), ("long", "long tests"))}}
+    elif browser.find() is None and os.environ.get("CI", "").lower() not in ("1", "true"):
+        rings = {NO_BROWSER: lambda item: item.get_closest_marker("browser")}
+    for words, belongs in rings.items():
+        if gone := [item for item in items if belongs(item)]:
+            config.hook.pytest_deselected(items=gone)
+            items[:] = [item for item in items if not belongs(item)]
+            config.stash.setdefault(LEFT_OUT, {})[words] = len(gone)
+
+
+@pytest.fixture(autouse=True)
+def quick_stays_quick(request, monkeypatch):
+    """In the quick ring a test that starts a process has forgotten its mark."""
+    if request.config.getoption("quick"):
+        def refuse(*arguments, **options):
+            pytest.fail("This test starts another process: mark it with pytest.mark.process.")
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr(os, "fork", refuse, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tally(request):
+    """tally("damaged pictures", 300): counts what a test has tried, by kind; the end of the run prints the table."""
+    counts = request.config.stash.setdefault(TALLY, collections.Counter())
+    return lambda kind, number=1: counts.update({kind: number})
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if counts := config.stash.get(TALLY, None):
+        terminalreporter.section("tried by kind")
+        for kind, number in sorted(counts.items()):
+            terminalreporter.line(f"{number:7,}  {kind}")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config):
-    if count := config.stash.get(LEFT_OUT, 0):
-        print(f"Left out: {count} tests in a browser. Install Chromium, Chrome or Edge (Debian, Ubuntu: apt install chromium) "
-              "and run the tests again.")
+    """The last line says what was left out."""
+    if counts := config.stash.get(LEFT_OUT, None):
+        left_out = ", ".join(f"{number} {words}" for words, number in counts.items())
+        print(f"Left out: {left_out}. " + ("Run all of them with `python3 -m course_utils test`." if config.getoption("quick") else
+              "Install Chromium, Chrome or Edge (Debian, Ubuntu: apt install chromium) and run the tests again."))
