@@ -4,6 +4,7 @@ An `Exercise` knows the right answer and a bank of misconceptions, each a wrong 
 hint that helps. A function that fails is compared with the whole bank; where it does the same as one of them on all
 inputs, the hint of that one is shown.
 """
+import functools
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
@@ -71,42 +72,60 @@ class Exercise:
 
     def judge(self, function):
         """The verdict without printing it."""
-        trials = self.trials()
-        outcomes = [_run(function, trial.arguments) for trial in trials]
+        outcomes = [_run(function, trial.arguments) for trial in self._inputs]
         for verdict in (self._unwritten, self._modified, self._wrong, self._gradients):
-            result = verdict(function, trials, outcomes)
+            result = verdict(function, outcomes)
             if result is not None:
                 return result
-        return Result(True, f"right, on all {len(trials)} inputs" + (", gradients included." if self.differentiable else "."))
+        return Result(True, f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."))
 
-    def _unwritten(self, function, trials, outcomes):
+    # What the exercise itself makes of its trials is computed once, when it is first needed.
+
+    @functools.cached_property
+    def _inputs(self):
+        return self.trials()
+
+    @functools.cached_property
+    def _bank(self):
+        """{(function, number of the trial): outcome}, of the reference and the misconceptions; filled as it is asked for."""
+        return {}
+
+    @functools.cached_property
+    def _right_gradients(self):
+        return [_gradient(self.reference, trial.arguments, self.differentiable) for trial in self._inputs]
+
+    def _known(self, function, number):
+        if (function, number) not in self._bank:
+            self._bank[function, number] = _run(function, self._inputs[number].arguments)
+        return self._bank[function, number]
+
+    def _unwritten(self, function, outcomes):
         if isinstance(outcomes[0].error, NotImplementedError) and not outcomes[0].error.args:       # torch raises it with a message
             return Result(False, "not written yet: put your code in place of the line that raises NotImplementedError.", "unwritten")
         if outcomes[0].error is None and outcomes[0].value is None:
             return Result(False, "your function returns nothing: end it with `return` and the result.", "nothing")
 
-    def _modified(self, function, trials, outcomes):
-        for trial, outcome in zip(trials, outcomes):
+    def _modified(self, function, outcomes):
+        for trial, outcome in zip(self._inputs, outcomes):
             if outcome.modified:
                 return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods that end in an "
                                      "underscore, `+=`, assignments to slices, and on lists and dictionaries pop, reverse and the like.", "in_place")
 
-    def _wrong(self, function, trials, outcomes):
-        expected = [_run(self.reference, trial.arguments) for trial in trials]
-        problems = [(trial, problem) for trial, outcome, right in zip(trials, outcomes, expected)
-                    if (problem := _compare(outcome, right))]
+    def _wrong(self, function, outcomes):
+        problems = [(trial, problem) for number, (trial, outcome) in enumerate(zip(self._inputs, outcomes))
+                    if (problem := _compare(outcome, self._known(self.reference, number)))]
         if not problems:
             return None
         nowhere = all(outcome.error is not None for outcome in outcomes)            # nothing but errors to go by: then their texts count
         for misconception in self.misconceptions:
-            if all(_same(_run(misconception.function, trial.arguments), outcome, nowhere) for trial, outcome in zip(trials, outcomes)):
+            if all(_same(self._known(misconception.function, number), outcome, nowhere) for number, outcome in enumerate(outcomes)):
                 return Result(False, misconception.hint, misconception.name)
         trial, (reason, message) = min(problems, key=lambda problem: problem[1][0] == "precision")     # the first of another kind, if any
         return Result(False, f"{message} (input: {trial.label}).", reason)
 
-    def _gradients(self, function, trials, outcomes):
-        for trial in trials if self.differentiable else ():
-            right, answer = (_gradient(f, trial.arguments, self.differentiable) for f in (self.reference, function))
+    def _gradients(self, function, outcomes):
+        for number, trial in enumerate(self._inputs if self.differentiable else ()):
+            right, answer = self._right_gradients[number], _gradient(function, trial.arguments, self.differentiable)
             if answer is None or isinstance(answer, RuntimeError) and "Can't call numpy()" in str(answer):
                 return Result(False, "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
                                      ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs create_graph=True).", "detached")
@@ -157,7 +176,7 @@ def _run(function, arguments):
     try:
         value = function(*copies)
     except (Exception, SystemExit) as raised:       # whatever a student's code raises is part of the answer
-        error = raised
+        error = raised.with_traceback(None)         # its frames would keep the tensors of the call
     return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
 
 
