@@ -2,14 +2,13 @@
 
 - An unknown magic has an error reply but no error message, and passes: look at the reply.
 - A cell tagged raises-exception passes when it raises nothing: demand the exception.
-- A dead kernel is noticed after the cell timeout only: poll.
+- A slow or busy machine fails after so many seconds: wait as long as the kernel lives, and ask every second whether it does.
 - IPython ignores a trailing `;` unless the history is stored: store it.
 And of ours: the kernels run offline, and a cell that tries to connect fails.
 """
 import os
 import queue
 import tempfile
-import time
 from pathlib import Path
 
 import nbval.kernel
@@ -22,22 +21,34 @@ def execute_cell_input(self, cell_input, allow_stdin=None):
     return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
 
 
+def wait(original):
+    def get_message(self, stream, timeout=None):
+        """The next message of the stream, whatever `timeout` says."""
+        while True:
+            try:
+                return original(self, stream, timeout=1)
+            except queue.Empty:
+                if not self.is_alive():
+                    raise RuntimeError("The kernel died.") from None
+    return get_message
+
+
 def await_reply(self, msg_id, timeout=None):
-    end = time.monotonic() + (3600 if timeout is None else timeout)
+    while (message := self.get_message("shell"))["parent_header"].get("msg_id") != msg_id:
+        pass
+    self.last_reply = message["content"]
+    if self.last_reply["status"] == "aborted":
+        raise RuntimeError("The kernel aborted the cell.")
+
+
+def ensure_iopub_up(self):
+    """What a kernel publishes before we are connected is lost: ask until something comes."""
     while True:
+        self.await_reply(self.kc.kernel_info())
         try:
-            message = self.get_message(stream="shell", timeout=max(0, min(1, end - time.monotonic())))
+            return self.kc.get_iopub_msg(timeout=1)
         except queue.Empty:
-            if not self.is_alive():
-                raise RuntimeError("The kernel died.") from None
-            if time.monotonic() >= end:
-                raise
-            continue
-        if message["parent_header"].get("msg_id") == msg_id:
-            self.last_reply = message["content"]
-            if self.last_reply["status"] == "aborted":
-                raise RuntimeError("The kernel aborted the cell.")
-            return
+            pass
 
 
 def start_offline(original):
@@ -48,7 +59,7 @@ def start_offline(original):
         path = os.environ.get("PYTHONPATH", "")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), str(OFFLINE.parent.parent), *filter(None, [path])])
         try:
-            original(self, *arguments, **options)
+            original(self, *arguments, **{**options, "startup_timeout": None})     # its start, too: as long as it lives
         finally:
             os.environ["PYTHONPATH"] = path
             del os.environ["OFFLINE_LOG"]
@@ -71,6 +82,7 @@ def runtest(original):
 
 
 KERNEL, CELL = nbval.kernel.RunningKernel, nbval.plugin.IPyNbCell
-KERNEL.execute_cell_input, KERNEL.await_reply = execute_cell_input, await_reply
+KERNEL.execute_cell_input, KERNEL.await_reply, KERNEL._ensure_iopub_up = execute_cell_input, await_reply, ensure_iopub_up
+KERNEL.get_message = wait(KERNEL.get_message)
 KERNEL.__init__ = start_offline(KERNEL.__init__)
 CELL.runtest = runtest(CELL.runtest)
