@@ -1,7 +1,8 @@
-"""The command line: python3 -m course_utils lab | test | run | transfer | top.
+"""The command line: python3 -m course_utils lab | test | run | transfer | top | means.
 
 Until the set-up is done only the standard library is imported.
 """
+import signal
 import sys
 
 if sys.version_info < (3, 10):
@@ -9,33 +10,57 @@ if sys.version_info < (3, 10):
 
 import os
 
-from course_utils import setup
-from course_utils.cli import go_on_as, parser
-
 INSIDE = "COURSE_UTILS_SET_UP"      # set for the process that goes on after the set-up
+PRESSED = []                        # Ctrl-C has been pressed
 
 
 def main(arguments=None):
-    options = parser().parse_args(arguments)
+    """Do what the command line says. Returns the exit code: 0, 1 for a failure, 2 for bad input, 130 after Ctrl-C."""
     try:
+        from course_utils import setup
+        from course_utils.cli import go_on_as, parser
+        options = parser().parse_args(arguments)
         if os.environ.pop(INSIDE, None):
             return options.function(options)
-        python = setup.ensure("test" if options.command == "test" else "run", say=_say)
-        if str(python) == sys.executable:
+        try:
+            python = setup.ensure("test" if options.command == "test" else "run", say=_say)
+        except setup.SetupError as error:
+            _say(f"error: {error}")
+            return 1
+        if python is None:
             return options.function(options)
-    except setup.SetupError as error:
-        _say(f"error: {error}")
-        return 1
+        arguments = sys.argv[1:] if arguments is None else arguments
+        return go_on_as([python, "-m", "course_utils", *arguments], {**setup.own_variables(), "PYTHONPATH": str(setup.ROOT), INSIDE: "1"})
     except KeyboardInterrupt:
-        _say("\nInterrupted: repeat the command to go on.")
-        return 130
-    arguments = sys.argv[1:] if arguments is None else arguments
-    return go_on_as([python, "-m", "course_utils", *arguments], **{INSIDE: "1"})
+        return _interrupted()
+    except Exception:
+        if not PRESSED:
+            raise
+        return _interrupted()       # NumPy and others make errors of their own of a Ctrl-C while they are imported
+
+
+def _interrupted():
+    _say("\nInterrupted: repeat the command to go on.")
+    return 130
 
 
 def _say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def _press(*_):
+    PRESSED.append(True)
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # otherwise it is ignored, as by nohup
+        signal.signal(signal.SIGINT, _press)
+    try:
+        from course_utils.terminal import forgive
+        forgive()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # all is done; what is left would print a traceback
+    sys.exit(code)

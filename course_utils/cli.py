@@ -1,28 +1,52 @@
 """The commands themselves. The imports of each stand inside it: building the parser needs the standard library only."""
 import argparse
+import contextlib
+import difflib
 import functools
 import operator
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from course_utils.lock import alone
 from course_utils.setup import ROOT
 
+STATE_ENDINGS = (".state", ".state.new", ".state.lock")     # what a run keeps beside its picture; the lock's name is the longest
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
+JUPYTER = Path(__file__).with_name("jupyter")       # settings of the server, and a kernel that is always this Python
+
+
+class Refused(ValueError):
+    """A command that cannot be done; the message is one sentence that says what to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Names the option that was meant where there is no such option."""
+
+    def parse_args(self, args=None, namespace=None):
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command = self.commands.choices[options.command]
+            known = sorted(set(re.findall(r"--[a-z-]+", command.format_help())))
+            close = [match for word in unknown if word.startswith("--")
+                     for match in difflib.get_close_matches(word.partition("=")[0].lower(), known, n=1)]
+            command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f" (did you mean {' and '.join(close)}?)" if close else ""))
+        return options
 
 
 def parser():
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="python3 -m course_utils", description="The course on neural style transfer. Each command first sets up what "
         "is missing (once, into .venv), then does its work.", epilog="`python3 -m course_utils COMMAND --help` tells more.")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the first lesson",
                               description="Open JupyterLab on the first lesson. Stop it with Ctrl-C.")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
-    lab.add_argument("--port", type=int, default=8888, help="port of the server; the next free one is taken (default: 8888)")
+    lab.add_argument("--port", type=_whole(1, 65_000), default=8888, help="port of the server; the next free one is taken (default: 8888)")
     lab.set_defaults(function=run_lab)
 
     test = commands.add_parser("test", help="run all the tests", description="Run all the tests: the package, every notebook "
@@ -85,7 +109,7 @@ def parser():
 def _whole(least, most):
     """Type of an argument: a whole number in a range."""
     def convert(text):
-        if not text.isdecimal() or not least <= int(text) <= most:
+        if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
         return int(text)
     return convert
@@ -93,7 +117,7 @@ def _whole(least, most):
 
 def _weight(text):
     try:
-        value = float(text)
+        value = float(text if text.isascii() else "none")
     except ValueError:
         value = -1.0
     if not 0 <= value < float("inf"):
@@ -102,14 +126,21 @@ def _weight(text):
 
 
 def environment():
-    """Environment for the processes that the commands start: kernels find the package without its being installed."""
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    """Environment for the processes that the commands start: they find the package without its being installed, and kernels are this Python.
+
+    Without the latter "python3" may be a Python that the user once installed a kernel for, without our packages or gone since.
+    """
+    return {**os.environ, **{name: _first(path, name) for name, path in (("PYTHONPATH", ROOT), ("JUPYTER_PATH", JUPYTER))}}
 
 
-def go_on_as(command, **extra):
+def _first(path, name):
+    """The value of a variable that lists paths, with this one before the others."""
+    others = [other for other in os.environ.get(name, "").split(os.pathsep) if other and other != str(path)]
+    return os.pathsep.join([str(path), *others])
+
+
+def go_on_as(command, variables):
     """Become another program, where the system can do that; else run it. Its exit code, if it comes back."""
-    variables = {**environment(), **extra}
     command = [str(part) for part in command]
     if os.name == "posix":                  # signals then reach the program itself
         sys.stdout.flush()
@@ -123,15 +154,17 @@ def go_on_as(command, **extra):
 
 
 def run_lab(options):
+    # the command line wins over whatever other settings say: for this machine alone, and with a token
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
+               "--ServerApp.ip=127.0.0.1", "--ServerApp.sock=", "--ServerApp.identity_provider_class=course_utils.server.OwnToken",
                f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     if options.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")          # containers; the server answers this machine alone
-    # the course runs offline: this folder switches off JupyterLab's question about news and its look for updates
-    config = [str(Path(__file__).with_name("jupyter")), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    return go_on_as(command, JUPYTER_CONFIG_PATH=os.pathsep.join(config))
+    # this folder lets photos of 64 MiB through to a widget; and, as the course runs offline, it switches off JupyterLab's question
+    # about news and its look for updates
+    return go_on_as(command, {**environment(), "JUPYTER_CONFIG_PATH": _first(JUPYTER, "JUPYTER_CONFIG_PATH")})
 
 
 def run_tests(options):
@@ -139,7 +172,7 @@ def run_tests(options):
     # the repairs of nbval are named here, so that they hold for a single notebook too
     path = os.pathsep.join([str(ROOT / "tests"), environment()["PYTHONPATH"]])
     return go_on_as([sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "nbval_repairs",
-                      *["--quick"] * options.quick, *options.pytest], PYTHONPATH=path)
+                      *["--quick"] * options.quick, *options.pytest], {**environment(), "PYTHONPATH": path})
 
 
 def run_notebooks(options):
@@ -161,33 +194,72 @@ def run_transfer(options):
     from course_utils.vgg import WeightsError
     try:
         output, device = check_writable(options.output), pick_device(options.device)
-        content, style = (load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style))
-    except (ImageError, ValueError) as error:
+        for ending in ("", *STATE_ENDINGS):
+            _check_apart(f"{output}{ending}", [options.content, options.style])
+    except ValueError as error:
         return _fail(error, 2)
-    checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=_note)
     try:
-        try:
-            result = _paint(content, style, device, checkpoint, options)
-        except TransferError as error:
-            if error.state is None:
-                return _fail(error, 1)
-            save_image(error.state.image, output)
-            return _fail(f"{error} The last good picture is in {output}.", 1)
-        save_image(result.image, output)
-    except (ImageError, StateError, WeightsError) as error:
+        with _only_run(output), _memory_for(options.size):
+            content, style = (load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style))
+            checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=_note)
+            try:
+                result = _paint(content, style, device, checkpoint, options)
+            except TransferError as error:
+                if error.state is None:
+                    return _fail(error, 1)
+                save_image(error.state.image, output)
+                return _fail(f"{error} The last good picture is in {output}.", 1)
+            save_image(result.image, output)
+            if not result.stopped:
+                checkpoint.remove()
+    except (ImageError, StateError, WeightsError, Refused) as error:
         return _fail(error, 2)
-    except RuntimeError as error:
-        if "memory" not in str(error):
-            raise
-        return _fail(f"The memory is not enough for {options.size} pixels: take a smaller --size.", 2)
-    if not result.stopped:
-        checkpoint.remove()
     if not options.quiet:
         how = "stopped early" if result.stopped else "done"
         then = "; the same command with --resume goes on" if result.stopped and checkpoint.ours else ""
         print(f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, {result.evaluations} evaluations, "
               f"{result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}")
     return 0
+
+
+def _check_apart(output, sources):
+    """Raise Refused where the file to write is one of the pictures to read, by whatever name or link."""
+    from course_utils.images import DATA, catalogue
+    for source in sources if os.path.exists(output) else ():
+        same = False
+        with contextlib.suppress(OSError, RuntimeError, ValueError):        # `load_image` will say what is wrong with the source
+            path = Path(source).expanduser()
+            if not path.exists() and source in catalogue():
+                path = DATA / catalogue()[source]["file"]
+            same = os.path.samefile(output, path)
+        if same:
+            raise Refused(f"'{output}' is the picture '{source}' itself, which would be lost: let the output have another name.")
+
+
+@contextlib.contextmanager
+def _only_run(output):
+    """Hold the picture to paint: a second run with the same name would replace the state of the first, or take it away."""
+    def refuse():
+        raise Refused(f"Another run is painting '{output}': wait for its end, or let -o name another file.")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone(f"{output}{STATE_ENDINGS[-1]}", refuse, _note))
+        except OSError as error:
+            raise Refused(f"The state of the run cannot be kept beside '{output}' ({error.strerror}): give a shorter name, or another "
+                          "place.") from error
+        yield
+
+
+@contextlib.contextmanager
+def _memory_for(size):
+    """Say what to do where the memory does not suffice: PyTorch has no error of its own for that."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        raise Refused(f"The memory is not enough for {size} pixels: take a smaller --size.") from error
 
 
 def run_top(options):
@@ -221,27 +293,29 @@ def _go_through(folders, output, ending, size, says, search):
     Under torchrun each process takes its share, and the first one merges and saves.
     """
     from course_utils.images import ImageError, check_writable, photos
-    from course_utils.streams import StatisticsError, last_step, pictures, pictures_in
+    from course_utils.streams import StatisticsError, last_step, left_below, pictures, pictures_in
     from course_utils.vgg import WeightsError
-    rank, workers, skipped = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)), []
+    shared = "TORCHELASTIC_RUN_ID" in os.environ            # torchrun's; RANK alone may come from a cluster's settings
+    rank, workers = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE")) if shared else (0, 1)
+    skipped = []
     try:
         output = check_writable(output, (ending,))
         sources = list(dict.fromkeys(source for folder in folders for source in pictures_in(folder))) if folders else photos()
+        _check_apart(output, sources)
+        if rank == 0 and (below := left_below(folders)):
+            _note(f"{below:,} picture{'s' * (below > 1)} in subfolders will be left out: name each folder that you mean.")
         share = range(len(sources))[rank::workers]
         images = ((share[n], picture) for n, picture in pictures([sources[n] for n in share], size, skipped))
-        steps = search(_network(), images, sources)
-        if workers > 1:
-            done, found, skipped = _share(steps, len(share), skipped)
-        else:
-            done, found = last_step(steps, len(share), keep=True)
+        with _memory_for(size):
+            steps = search(_network(), images, sources)
+            if workers > 1:
+                done, found, skipped = _share(steps, len(share), skipped)
+            else:
+                done, found = last_step(steps, len(share), keep=True)
         if rank == 0:
             found.save(output)
-    except (ImageError, StatisticsError, WeightsError, OSError) as error:
+    except (ImageError, StatisticsError, WeightsError, Refused, OSError) as error:
         return _fail(error, 2)
-    except RuntimeError as error:
-        if "memory" not in str(error):
-            raise
-        return _fail(f"The memory is not enough for pictures of {size} pixels: take a smaller --size.", 2)
     finally:
         for _, reason in skipped if rank == 0 else ():
             print(f"left out: {reason}", file=sys.stderr)

@@ -3,11 +3,12 @@ import copy
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
-from course_utils.images import BUILD
+from course_utils.images import BUILD, replace_file
 from course_utils.setup import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -29,13 +30,16 @@ def select(names=()):
     every = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not names:
         return every
-    chosen = []
+    chosen = {}
     for name in names:
-        found = [Path(name)] if Path(name).is_file() else [path for path in every if path.name.startswith(Path(name).name)]
+        try:
+            found = [Path(name)] if Path(name).is_file() else [path for path in every if name and path.name.startswith(name)]
+        except (OSError, ValueError):       # too long a name, a null byte
+            found = []
         if not found:
             raise NotANotebook(f"There is no notebook '{name}': choose from {', '.join(path.stem for path in every)}.")
-        chosen += found
-    return chosen
+        chosen.update(dict.fromkeys(found))
+    return list(chosen)
 
 
 def execute(path, in_place=False):
@@ -45,7 +49,8 @@ def execute(path, in_place=False):
         Path of the executed notebook.
     Raises:
         NotANotebook: the file cannot be read.
-        NotebookError: a cell failed or the kernel died; the notebook as far as it came is in build/notebooks/.
+        NotebookError: a cell failed, or the kernel died or did not start; the notebook as far as it came is in build/notebooks/.
+            Or the result cannot be written.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -56,7 +61,6 @@ def execute(path, in_place=False):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     target = BUILD / "notebooks" / Path(path).name
-    target.parent.mkdir(parents=True, exist_ok=True)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
         client = NotebookClient(notebook, timeout=None, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
@@ -66,14 +70,27 @@ def execute(path, in_place=False):
         try:
             client.execute()
         except (CellExecutionError, DeadKernelError) as error:
-            nbformat.write(notebook, target)
+            _write(notebook, target)
             done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
+        except (RuntimeError, OSError, NoSuchKernel) as error:
+            raise NotebookError(f"{Path(path).name}: the kernel did not start ({str(error).partition(chr(10))[0]}): see what it says above, and "
+                                "look for a mistake in the startup files of IPython (~/.ipython/profile_default/startup).") from error
     if in_place:
         target = Path(path)
-    nbformat.write(reproducible(notebook), target)
+    _write(reproducible(notebook), target)
     return target
+
+
+def _write(notebook, target):
+    """Write a notebook, all or nothing; build/ is made where it is not there."""
+    try:
+        if target.parent == BUILD / "notebooks":
+            target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, (nbformat.writes(notebook) + "\n").encode(errors="replace"))
+    except OSError as error:
+        raise NotebookError(f"'{target}' cannot be written ({error.strerror or error}): make room, or make its folder writable.") from error
 
 
 def reproducible(notebook):

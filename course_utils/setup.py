@@ -1,11 +1,12 @@
 """Set up what is missing. Standard library only: this runs on a bare Python, before torch is there.
 
-`ensure(group)` returns a Python that has everything: the running one if it does, else that of `.venv`, which is made
+`ensure(group)` finds a Python that has everything: the running one if it does, else that of `.venv`, which is made
 beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils` from its first moment, `complete` once the
-installation has come to its end. One without `complete` is made anew, one without either is somebody else's and left alone.
+installation has come to its end. One without `complete`, or of no use any more, is made anew; one without either is somebody
+else's and left alone.
 """
 import ast
-import contextlib
+import errno
 import importlib.metadata
 import importlib.util
 import os
@@ -13,12 +14,18 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
+from course_utils.lock import alone
+
 ROOT = Path(__file__).resolve().parent.parent
+OLDEST = (3, 10)        # Python
 NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"
+READY, LACKS, ABSENT, UNFINISHED = "has everything", "lacks ", "is not there", "was not finished last time"
+# what shows a Python the packages of others, or lets pip install elsewhere or less than it is told to
+FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_NO_DEPS",
+           "PIP_NO_BUILD_ISOLATION", "PIP_REQUIRE_VIRTUALENV"}
 
 
 class SetupError(RuntimeError):
@@ -43,7 +50,7 @@ def satisfied(requirement):
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    if version is None:                     # a folder without metadata, left by an interrupted pip
+    if not re.match(r"\d", version or ""):      # a folder without metadata, left by an interrupted pip
         return False
     version = _numbers(version)
     for sign, limit in re.findall(r"([<>]=?)([\d.]+)", limits):
@@ -58,34 +65,58 @@ def missing(group="run", root=ROOT):
     return [requirement for requirement in requirements(group, root) if not satisfied(requirement)]
 
 
+def own_variables():
+    """The environment variables, without those that would mix another Python's packages into `.venv`, or send its own elsewhere."""
+    return {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "PIP_USER": "0"}
+
+
 def ensure(group="run", root=ROOT, say=print):
-    """Path of a Python that has everything the group needs; installs it into `.venv` where necessary.
+    """Path of the Python that has everything the group needs, None for the running one; installs it into `.venv` where necessary.
 
     Raises:
-        SetupError: no pip, a failed installation, a strange `.venv`; the message says what to do.
+        SetupError: no pip, a failed installation, a strange `.venv`, a folder that cannot be written; the message says what to do.
     """
-    if sys.version_info < (3, 10):
-        raise SetupError(f"The course needs Python 3.10 or newer; this is {sys.version.split()[0]}: install a newer one.")
+    if sys.version_info < OLDEST:
+        raise SetupError(f"The course needs Python {_dotted(OLDEST)} or newer; this is {sys.version.split()[0]}: install a newer one.")
     if not missing(group, root):
-        return Path(sys.executable)
+        return None
     home = root / ".venv"
     python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if _usable(home, python, group, root):
-        return python
-    with _one_at_a_time(root / ".venv.lock", say):
-        if _usable(home, python, group, root):          # another set-up has finished meanwhile
+    try:
+        if _state(home, python, group, root) == READY:
             return python
-        whole = (home / COMPLETE).exists()
-        if whole:
-            say("Setting up: the environment in .venv lacks something; completing it.")
-        elif home.exists() and not (home / OURS).exists():
-            raise SetupError(f"The folder {home} was not made by the course and lacks packages: remove or rename it, or run "
-                             f"`{python} -m pip install -e \"{root}[test]\"`, then repeat the command.")
-        else:
-            _create(home, python, say)
-        _install(python, root, whole, say)
+        with alone(root / ".venv.lock", lambda: say("Another set-up of this course is running; waiting for it …"), say) as lock:
+            state = _state(home, python, group, root)
+            if state == READY:                              # another set-up has finished meanwhile
+                return python
+            if state != ABSENT and not (home / OURS).exists():
+                install = f", or run `{python} -m pip install -e \"{root}[test]\"`" if state.startswith(LACKS) else ""
+                raise SetupError(f"The folder {home} was not made by the course and {state}: remove or rename it{install}, then repeat the command.")
+            whole = state.startswith(LACKS)
+            if whole:
+                say("Setting up: the environment in .venv lacks something; completing it.")
+            else:
+                if state != ABSENT:
+                    say(f"Setting up: .venv {state}; making it anew.")
+                _create(home, lock, say)
+            _install(home, python, root, whole, lock, say)
+    except OSError as error:
+        raise SetupError(f"The set-up cannot write to the folder {root} ({error.strerror or error}): make room there, or copy the course to a "
+                         "folder that you may write to, then repeat the command there.") from error
     say("Set-up complete.")
     return python
+
+
+def report(group, root):
+    """What the running interpreter is good for: READY, LACKS with the names, or what is wrong with it. `_state` asks another interpreter."""
+    lacking = missing(group, Path(root))
+    if not lacking:
+        return READY
+    try:
+        import pip._internal.cli.main  # noqa: F401  (some damaged ones fail here only)
+    except ImportError:
+        return f"has no pip for its Python {sys.version.split()[0]}"
+    return LACKS + ", ".join(lacking)
 
 
 def _numbers(version):
@@ -93,41 +124,38 @@ def _numbers(version):
     return tuple(int(part) for part in re.sub(r"(\.0+)+$", "", re.match(r"\d+(?:\.\d+)*", version)[0]).split("."))
 
 
-@contextlib.contextmanager
-def _one_at_a_time(path, say):
-    """Hold a lock that the system frees even when the process is killed."""
-    with open(path, "w", encoding="utf-8") as file:
-        if os.name == "posix":
-            import fcntl
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("Another set-up of this course is running; waiting for it …")
-                fcntl.flock(file, fcntl.LOCK_EX)
-        else:
-            import msvcrt
-            while True:
-                try:
-                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)        # gives up after 10 seconds
-                    break
-                except OSError:
-                    say("Another set-up of this course is running; waiting for it …")
-        yield
+def _dotted(version):
+    return ".".join(map(str, version))
 
 
-def _usable(home, python, group, root):
-    """Whether the environment is whole, or somebody else's, and its interpreter lacks nothing: it is asked the same question."""
-    if not python.exists() or ((home / OURS).exists() and not (home / COMPLETE).exists()):
-        return False
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path; " \
-           f"from course_utils.setup import missing; sys.exit(bool(missing({group!r}, Path({str(root)!r}))))"
-    return subprocess.run([python, "-c", code]).returncode == 0
+def _state(home, python, group, root):
+    """ABSENT, UNFINISHED, or what `_ask` says of the environment."""
+    if not os.path.lexists(home) or home.is_dir() and not any(home.iterdir()) or home.is_symlink() and not home.exists():
+        return ABSENT                   # or we were stopped before its first file
+    if (home / OURS).exists() and not (home / COMPLETE).exists():
+        return UNFINISHED
+    return _ask(python, group, root)
 
 
-def _create(home, python, say):
-    """A new, empty environment with pip."""
-    if home.exists():
-        say("Setting up: .venv was not finished last time; making it anew.")
+def _ask(python, group, root):
+    """READY, LACKS with the names, or what is wrong with the environment of this interpreter: words that may follow '.venv'."""
+    code = f"import sys; sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', sys.version.split()[0])); " \
+           f"sys.path.insert(0, {str(ROOT)!r}); from course_utils.setup import report; print(report({group!r}, {str(root)!r}))"
+    try:
+        asked = subprocess.run([python, "-c", code], env=own_variables(), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):     # nothing is wrong with it
+            raise SetupError(f"No process can be started now ({error.strerror}): close other programs, then repeat the command.") from error
+        return f"has a Python that cannot be started ({error.strerror})"
+    if asked.returncode in (-2, -9, -15):               # SIGINT, SIGKILL, SIGTERM
+        raise SetupError(f"{python} was stopped from outside: repeat the command.")
+    if asked.returncode or not asked.stdout.strip():
+        return f"has a Python that cannot be started ({asked.stderr.strip().rpartition(chr(10))[2] or f'exit code {asked.returncode}'})"
+    return asked.stdout.strip().rpartition("\n")[2]
+
+
+def _create(home, lock, say):
+    """A new environment with pip. What was there goes first, its mark last: a half emptied one is still ours."""
     free = shutil.disk_usage(home.parent).free / 1e9
     if free < NEEDED_GB:
         say(f"Note: only {free:.1f} GB are free here, and up to {NEEDED_GB} GB may be needed.")
@@ -135,36 +163,52 @@ def _create(home, python, say):
     with_pip = importlib.util.find_spec("ensurepip") is not None
     if not with_pip and importlib.util.find_spec("pip") is None:
         raise SetupError("This Python has neither ensurepip nor pip: install pip first (Debian, Ubuntu: apt install python3-venv).")
-    try:
-        if home.exists():
-            shutil.rmtree(home)
-        home.mkdir()
-        (home / OURS).touch()
-        venv.create(home, with_pip=with_pip)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(f"The environment {home} could not be made ({error}): check that the folder can be written, "
-                         "and on Debian or Ubuntu that python3-venv is installed.") from error
+    place = home.resolve()              # a link to another disk stays one
+    place.mkdir(exist_ok=True)
+    (place / COMPLETE).unlink(missing_ok=True)
+    for entry in place.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != OURS:
+            entry.unlink()
+    (place / OURS).touch()
+    # the command itself, so that it links or copies the interpreter as it does for everybody
+    if _run([sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), place], lock) != 0:
+        raise SetupError(f"The environment {home} could not be made, see above: check that the folder can be written, and on Debian "
+                         "or Ubuntu that python3-venv is installed.")
     if not with_pip:        # Debian without python3-venv: this interpreter's pip puts one there
-        packages = home / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-        _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"])
+        packages = place / "lib" / f"python{_dotted(sys.version_info[:2])}" / "site-packages"
+        _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"], lock)
 
 
-def _install(python, root, whole, say):
+def _install(home, python, root, whole, lock, say):
     """Install everything, the tests' packages too: beside PyTorch they are small."""
     say("Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and takes "
         "minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command later.")
-    complete = root / ".venv" / COMPLETE
-    complete.unlink(missing_ok=True)
+    (home / COMPLETE).unlink(missing_ok=True)
     try:
-        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location", "-e", f"{root}[test]"])
+        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location", "-e", f"{root}[test]"], lock)
+        if (state := _ask(python, "test", root)) != READY:
+            raise SetupError(f"pip has ended well, but .venv {state}: look with `{python} -m pip config list` for settings that send packages "
+                             "elsewhere or hold them back, then repeat the command.")
     except SetupError:
         if whole:               # pip has given up in good order: what was whole before still is
-            complete.touch()
+            (home / COMPLETE).touch()
         raise
-    complete.touch()
+    (home / COMPLETE).touch()
 
 
-def _pip(command):
-    if subprocess.run([str(part) for part in command]).returncode != 0:
+def _pip(command, lock=None):
+    if _run(command, lock) != 0:
         raise SetupError("The installation failed, see above: check the network and the free disk space, and whether PyTorch "
                          "exists for this Python and system, then repeat the command.")
+
+
+def _run(command, lock=None):
+    """Exit code of a command that holds our lock as well: where we are killed and it goes on, the next set-up waits for it."""
+    command = [str(part) for part in command]
+    try:
+        return subprocess.run(command, env=own_variables(), pass_fds=[lock] if lock and os.name == "posix" else ()).returncode
+    except OSError as error:
+        raise SetupError(f"'{command[0]}' cannot be started ({error.strerror}): copy the course to a folder whose programs may run, then "
+                         "repeat the command there.") from error

@@ -1,4 +1,5 @@
 """Data sets of pictures as streams: loaded one after the other, in batches, broken files left out by name."""
+import os
 from pathlib import Path
 
 import torch
@@ -23,11 +24,27 @@ def pictures_in(folder):
         files = sorted(path.iterdir())
     except (OSError, RuntimeError, TypeError) as error:
         raise StatisticsError(f"The folder '{folder}' cannot be read ({error}): give the path of a folder with pictures.") from error
-    known = {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
+    known = _endings()
     found = [str(file) for file in files if file.suffix.lower() in known]
     if not found:
-        raise StatisticsError(f"There is no picture in the folder '{folder}': it needs .jpg, .png or .webp files.")
+        below = left_below([folder])
+        instead = f"its subfolders, with {below:,} of them, do not count, so name one of these." if below else "it needs .jpg, .png or .webp files."
+        raise StatisticsError(f"There is no picture in the folder '{folder}': {instead}")
     return found
+
+
+def left_below(folders):
+    """How many picture files lie in subfolders of these folders, and so are not among their `pictures_in`."""
+    known, named, below = _endings(), {str(Path(folder).expanduser().resolve()) for folder in folders}, {}
+    for folder in named:
+        for place, _, names in os.walk(folder):
+            if place not in named and place not in below:
+                below[place] = sum(os.path.splitext(name)[1].lower() in known for name in names)
+    return sum(below.values())
+
+
+def _endings():
+    return {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
 
 
 def pictures(sources, size=SIZE, skipped=None):

@@ -1,0 +1,61 @@
+"""One process at a time: a lock file whose lock the system frees, however its holder ends. Standard library only."""
+import contextlib
+import os
+import time
+
+
+@contextlib.contextmanager
+def alone(path, busy, note):
+    """Hold the lock file `path`, which is made for this and goes in the end; what a kill leaves of it holds nobody up.
+
+    Args:
+        path: of the file.
+        busy: called without arguments where another process holds it; it raises, or returns and we wait.
+        note: called with a sentence where the file system has no locks; then nothing is held.
+    Yields:
+        The file's descriptor: a child process that inherits it holds the lock too, and goes on holding it if we are killed.
+    Raises:
+        OSError: the file cannot be made.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if not _hold(handle, note):
+                busy()
+                while not _hold(handle, note):
+                    time.sleep(0.2)
+            if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
+                break
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)                # the one before us removed the file when we had opened it: ours would be another one
+    try:
+        yield handle
+    finally:
+        if os.name == "posix":          # first the name, while nobody else can hold it
+            _remove(path)
+        os.close(handle)
+        if os.name != "posix":          # Windows does not remove an open file
+            _remove(path)
+
+
+def _hold(handle, note):
+    """Whether the lock is ours now."""
+    try:
+        if os.name == "posix":
+            import fcntl
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:            # some network file systems
+        note(f"This file system has no locks ({error.strerror}): see to it that this command does not run twice at once.")
+    return True
+
+
+def _remove(path):
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,45 @@
+"""What the commands print: what a terminal cannot show is replaced, and a print that fails is no failed run. Standard library only."""
+import io
+import os
+import sys
+
+
+def forgive():
+    """Make the standard streams of this process forgiving, for everything that prints: us, progress bars, warnings."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:      # closed ones: the next file would get their number, and what is meant for them
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    sys.stdout, sys.stderr = (_forgiving(stream, number) for number, stream in ((1, sys.stdout), (2, sys.stderr)))
+
+
+def _forgiving(stream, number):
+    if stream is None:                                          # it was closed
+        return open(number, "w", encoding="utf-8", errors="replace", closefd=False)
+    if not hasattr(stream, "buffer"):
+        return stream
+    raw = getattr(stream.buffer, "raw", stream.buffer)          # `python -u` has no buffer between
+    return io.TextIOWrapper(io.BufferedWriter(_Forgiving(raw)), encoding=stream.encoding, line_buffering=stream.line_buffering or raw is stream.buffer,
+                            errors="backslashreplace" if stream.errors == "backslashreplace" else "replace")
+
+
+class _Forgiving(io.RawIOBase):
+    """Writes to a raw stream. What a closed pipe or a full disk does not take is lost."""
+
+    def __init__(self, raw):
+        self._raw = raw
+
+    def write(self, data):
+        try:
+            written = self._raw.write(data)
+        except OSError:
+            written = None
+        return len(data) if written is None else written
+
+    def writable(self):
+        return True
+
+    def isatty(self):
+        return self._raw.isatty()
+
+    def fileno(self):
+        return self._raw.fileno()
