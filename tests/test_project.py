@@ -31,7 +31,7 @@ def test_conda_environment_agrees_with_pyproject():
     found = {}
     for line in lines:
         name, limits = re.match(r"([\w-]+)(.*)", line).groups()
-        found[CONDA_NAMES.get(name, name)] = limits
+        found[CONDA_NAMES.get(name, name).replace("_", "-")] = limits
     wanted = {Requirement(line).name: line.removeprefix(Requirement(line).name) for line in requirements("test")}
     assert found.pop("python") == ">=3.10" and found == wanted
     assert any("-e ." in entry for entry in pip)
@@ -42,10 +42,11 @@ def test_modules_are_short_enough_to_read():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= LIMITS["module lines"], path
 
 
+@pytest.mark.process
 def test_only_what_belongs_at_the_top():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     top = {name.split("/")[0] for name in listed if name}
-    assert top <= {"README.md", "LICENSE", "environment.yml", "pyproject.toml", "notebooks", "course_utils", "data", "tests", ".ci", ".gitignore"}
+    assert top <= {"README.md", "LICENSE", "environment.yml", "pyproject.toml", "noxfile.py", "notebooks", "course_utils", "data", "tests", ".ci", ".gitignore"}
     large = [name for name in listed if name and not name.startswith("data/") and (ROOT / name).exists() and (ROOT / name).stat().st_size > 2e6]
     assert large == []
 
