@@ -1,6 +1,8 @@
 """The colours of one picture given to another: the closed-form linear map between two colour distributions."""
 import torch
 
+from course_utils.inputs import check_tensor
+
 
 def match_colours(image, reference):
     """Give `image` the mean colour and the colour covariance of `reference`, and change nothing else.
@@ -15,6 +17,8 @@ def match_colours(image, reference):
     Returns:
         (1, 3, H, W), clamped to [0, 1].
     """
+    for what, picture in (("The picture", image), ("The reference", reference)):
+        check_tensor(what, picture, "1, 3, H, W", values="picture")
     mean, covariance = _moments(image)
     target_mean, target_covariance = _moments(reference)
     root = square_root(covariance)
@@ -35,5 +39,6 @@ def _moments(image, smallest=1e-6):
 
 def square_root(matrix):
     """Symmetric square root of a positive semi-definite matrix."""
+    check_tensor("The matrix", matrix, "n, n", values="finite")
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

@@ -9,6 +9,8 @@ from typing import Callable, Iterator, NamedTuple
 
 import torch
 
+from course_utils.inputs import check_number, check_tensor, short
+
 GREY_LEVEL = 1 / 255
 ARMIJO = 1e-4           # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
 
@@ -40,7 +42,12 @@ def inverse_frequency(shape, device=None, offset=0.05):
     Returns:
         A function that maps a tensor of that shape to one of the same shape; linear, symmetric, positive definite.
     """
+    if not isinstance(shape, (tuple, list)) or len(shape) < 2:
+        raise ValueError(f"shape must end in the height and width of a picture, not be {short(shape)}.")
     height, width = shape[-2:]
+    for side in (height, width):
+        check_number("A side of the picture", side, 1, whole=True)
+    check_number("offset", offset, 1e-6)
     rows = torch.fft.fftfreq(height, device=device).unsqueeze(1)
     columns = torch.fft.rfftfreq(width, device=device).unsqueeze(0)
     gain = 1 / (torch.hypot(rows, columns) + offset)
@@ -56,18 +63,23 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
         function: image -> (value as a float, gradient, record); the record comes back with the point.
         start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes on
             as if it had never stopped: the points that follow are the same.
-        evaluations: how many times the function may be called, those before a `Point` included.
+        evaluations: how many times the function may be called, at least 1, those before a `Point` included.
         memory: number of curvature pairs (s, y) that are kept.
         precondition: initial inverse Hessian (see `inverse_frequency`); None is the identity.
         first_step: mean change of a value in the first step, when nothing is known about the curvature.
     Yields:
         `Point` with the best picture so far; its value never rises. Ends early where no step decreases the value.
     Raises:
+        ValueError: no picture to start from, or a number that makes no sense.
         NotFinite: the function returned NaN or infinity; the point yielded last is the last good one.
     """
+    check_number("evaluations", evaluations, 1, whole=True)
+    check_number("memory", memory, 1, whole=True)
+    check_number("first_step", first_step, 1e-30)
     precondition = precondition or (lambda x: x)
     if not isinstance(start, Point):
-        image = start.clamp(0, 1)
+        check_tensor("The start", start, values="finite")
+        image = start.detach().clamp(0, 1)
         value, gradient, record = evaluate(function, image)
         start = Point(image, record, 1, value, gradient, (), 1.0)
         yield start
@@ -98,9 +110,21 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
 
 
 def evaluate(function, image):
-    """(value, gradient, record) of a function; raises `NotFinite` where value or gradient are not finite."""
-    value, gradient, record = function(image)
-    if not math.isfinite(value) or not bool(gradient.isfinite().all()):
+    """(value as a float, gradient, record) of a function, neither of the first two with a graph.
+
+    Raises:
+        NotFinite: the value is not finite, or the gradient is not or is too large to be squared.
+        ValueError: the function does not return a number, a gradient like the picture and a record.
+    """
+    found = function(image)
+    try:
+        value, gradient, record = found
+        value, gradient = float(value), gradient.detach()
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise ValueError(f"The function must return (number, gradient, record), not {short(found)}.") from error
+    if gradient.shape != image.shape:
+        raise ValueError(f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}.")
+    if not math.isfinite(value) or not bool(gradient.norm().isfinite()):
         raise NotFinite("the loss or its gradient is not a finite number")
     return value, gradient, record
 

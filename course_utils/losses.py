@@ -7,6 +7,7 @@ from typing import Callable
 
 import torch
 
+from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.vgg import BLOCKS
 
 CONTENT_LAYER = "relu4_2"
@@ -26,15 +27,10 @@ def content_loss(features, target, reduction="sum"):
     Returns:
         (N,), one loss for each picture.
     """
-    _check_maps("features", features)
-    if target.ndim != 4 or target.shape[1:] != features.shape[1:] or target.shape[0] not in (1, features.shape[0]):
-        raise ValueError(f"The target has the shape {tuple(target.shape)}; {tuple(features.shape)} was expected.")
+    check_choice("reduction", reduction, ("sum", "mean"))
+    _check_pair(features, target, "N, C, H, W")
     squares = (features - target).square().flatten(1)
-    if reduction == "sum":
-        return squares.sum(1) / 2
-    if reduction == "mean":
-        return squares.mean(1)
-    raise ValueError(f"reduction is 'sum' or 'mean', not {reduction!r}.")
+    return squares.sum(1) / 2 if reduction == "sum" else squares.mean(1)
 
 
 def gram_matrix(features, divide=False):
@@ -47,7 +43,7 @@ def gram_matrix(features, divide=False):
     Returns:
         (N, C, C), symmetric and positive semi-definite.
     """
-    _check_maps("features", features)
+    check_tensor("features", features, "N, C, H, W")
     rows = features.flatten(2).transpose(1, 2)      # (N, M, C): in the layout channels_last a view that is contiguous
     gram = _Gram.apply(rows)
     return gram / rows.shape[1] if divide else gram
@@ -82,10 +78,7 @@ def style_loss(gram, target):
     Returns:
         (N,), one loss for each picture.
     """
-    if gram.ndim != 3 or gram.shape[1] != gram.shape[2]:
-        raise ValueError(f"A Gram matrix has the shape (N, C, C), not {tuple(gram.shape)}.")
-    if target.ndim != 3 or target.shape[1:] != gram.shape[1:] or target.shape[0] not in (1, gram.shape[0]):
-        raise ValueError(f"The target has the shape {tuple(target.shape)}; {tuple(gram.shape)} was expected.")
+    _check_pair(gram, target, "N, C, C")
     return (gram - target).square().sum((1, 2)) / (4 * gram.shape[1] ** 2)
 
 
@@ -101,6 +94,11 @@ def total_cost(features, content_target, style_targets, alpha=1.0, beta=1.0, wei
     Returns:
         {'content': α J_C, 'style': β Σ λ^l E_l, 'total': their sum}, each of shape (N,).
     """
+    _check_layers("style_targets", style_targets)
+    _check_layers("features", features, [CONTENT_LAYER, *style_targets])
+    _check_layers("weights", weights, style_targets)
+    for what, weight in {"alpha": alpha, "beta": beta, **{layer: weights[layer] for layer in style_targets}}.items():
+        check_number(f"The weight {what}", weight)
     content = alpha * content_loss(features[CONTENT_LAYER], content_target, "mean")
     style = beta * sum(weights[layer] * style_loss(gram_matrix(features[layer], divide=True), target)
                        for layer, target in style_targets.items())
@@ -116,9 +114,8 @@ def total_variation(image, power=2.0):
     Returns:
         (N,), one number for each picture; it grows with the picture.
     """
-    _check_maps("image", image)
-    if power < 1:
-        raise ValueError(f"power is at least 1, not {power}.")
+    check_tensor("image", image, "N, C, H, W")
+    check_number("power", power, 1)
     return sum((image.diff(dim=axis).abs() ** power).flatten(1).sum(1) for axis in (2, 3))
 
 
@@ -143,6 +140,8 @@ class Convention:
         Raises:
             ValueError: the sizes differ, and this convention does not divide by the number of positions.
         """
+        for what, maps in (("features", features), ("style", style)):
+            check_tensor(what, maps, "N, C, H, W")
         (C, M), (_, other) = ((maps.shape[1], maps.shape[2] * maps.shape[3]) for maps in (features, style))
         if M != other and self.divisor(C, M) == self.divisor(C, other):
             raise ValueError(f"{self.source} does not divide Gram matrices by the number of positions: it can compare pictures of one size "
@@ -152,6 +151,8 @@ class Convention:
 
     def scale(self, C, M):
         """This cost divided by Σ (G/M − A/M)²: a number, the same for all pictures with C channels and M positions."""
+        for what, number in (("C", C), ("M", M)):
+            check_number(what, number, 1, whole=True)
         return self.factor(C, M) * M**2 / self.divisor(C, M) ** 2
 
 
@@ -168,8 +169,8 @@ CONVENTIONS = {
 
 def convention(name):
     """The `Convention` called 'paper', 'gatys', 'cs231n', 'coursera', 'd2l', 'pytorch' or 'tensorflow'."""
-    if name not in CONVENTIONS:
-        raise ValueError(f"There is no convention {name!r}: choose from {', '.join(CONVENTIONS)}.")
+    if not isinstance(name, str) or name not in CONVENTIONS:
+        raise ValueError(f"There is no convention {short(name)}: choose from {', '.join(CONVENTIONS)}.")
     return CONVENTIONS[name]
 
 
@@ -184,11 +185,24 @@ def convert_weights(weights, source, target, shapes):
         {layer: weight} for the convention `target`.
     """
     source, target = convention(source), convention(target)
+    _check_layers("weights", weights)
+    _check_layers("shapes", shapes, weights)
+    for layer, weight in weights.items():
+        check_number(f"The weight {layer}", weight)
+        if not isinstance(shapes[layer], (tuple, list)) or len(shapes[layer]) != 2:
+            raise ValueError(f"The shape of {layer} must be (C, M), channels and positions, not {short(shapes[layer])}.")
     return {layer: weight * source.scale(*shapes[layer]) / target.scale(*shapes[layer]) for layer, weight in weights.items()}
 
 
-def _check_maps(what, features):
-    if features.ndim != 4:
-        raise ValueError(f"{what} must have the shape (N, C, H, W), not {tuple(features.shape)}.")
-    if not torch.is_floating_point(features):
-        raise ValueError(f"{what} must be floating-point numbers, not {features.dtype}.")
+def _check_pair(found, target, shape):
+    """Raise ValueError unless a tensor (N, …) and its target, (N, …) or (1, …), go together."""
+    check_tensor("The activations" if shape == "N, C, H, W" else "A Gram matrix", found, shape)
+    check_tensor("The target", target, shape, like=found)
+    if target.shape[1:] != found.shape[1:] or target.shape[0] not in (1, found.shape[0]):
+        raise ValueError(f"The target has the shape {tuple(target.shape)}; {tuple(found.shape)} was expected.")
+
+
+def _check_layers(what, values, layers=()):
+    """Raise ValueError unless a value is a dictionary of some layers, these among them."""
+    if not isinstance(values, dict) or not values or not all(layer in values for layer in layers):
+        raise ValueError(f"{what} must be a dictionary of layers{', with ' * bool(layers)}{', '.join(map(str, layers))}, not {short(values)}.")

@@ -3,12 +3,15 @@
 A. Mahendran, A. Vedaldi: Understanding deep image representations by inverting them, CVPR 2015, arXiv:1412.0035;
 Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
 """
+import math
+
 import torch
 
 from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.inputs import check_choice, check_tensor
 from course_utils.losses import content_loss
 from course_utils.transfer import starting_image
-from course_utils.vgg import check_layers
+from course_utils.vgg import check_layers, check_network
 
 STARTS = ("noise", "grey", "content")
 
@@ -20,20 +23,25 @@ class ContentCost:
         net: a frozen network from `vgg19()`.
         photo: (1, 3, H, W) in [0, 1].
         layer: name of a layer.
+    Raises:
+        ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the photo does not excite.
     """
 
     def __init__(self, net, photo, layer):
+        check_network(net)
         check_layers([layer])
+        check_tensor("The photo", photo, "1, 3, H, W", values="picture")
         self.net, self.layer = net, layer
         with torch.no_grad():
             self.target = net.features(photo, [layer])[layer]
         self.scale = float(self.target.square().sum()) / 2
-        if not self.scale:
-            raise ValueError(f"The photo excites nothing in {layer}: take another photo, or a layer before it.")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer before it.")
 
     @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
     def __call__(self, image):
         """(share, gradient by the pixels, share)."""
+        check_tensor("The picture", image, "N, 3, H, W")
         image = image.detach().requires_grad_()
         cost = content_loss(self.net.features(image, [self.layer])[self.layer], self.target).sum() / self.scale
         gradient, = torch.autograd.grad(cost, image)
@@ -42,8 +50,8 @@ class ContentCost:
 
 def first_picture(start, photo, seed=0):
     """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
-    if start not in STARTS:
-        raise ValueError(f"start is one of {', '.join(map(repr, STARTS))}, not {start!r}.")
+    check_choice("start", start, STARTS)
+    check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, None, seed)
 
 
@@ -55,7 +63,12 @@ def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
         start: one of `STARTS`.
         evaluations: how often cost and gradient are computed.
         seed: of the noise.
+    Raises (at the first `next`):
+        ValueError: as `ContentCost`; or an unknown start.
+        NotFinite: the network gives no finite numbers.
     """
+    check_network(net)
+    check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
     yield from projected_lbfgs(ContentCost(net, photo, layer), first_picture(start, photo, seed), evaluations,
                                precondition=inverse_frequency(photo.shape, photo.device))

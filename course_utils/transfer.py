@@ -15,12 +15,14 @@ from course_utils.checkpoint import Progress, run_of
 from course_utils.colour import match_colours
 from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, to_8bit
+from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, gram_matrix, total_cost
 from course_utils.transport import Transport
-from course_utils.vgg import LAYERS, check_layers, vgg19
+from course_utils.vgg import LAYERS, check_layers, check_network, vgg19
 from course_utils.winograd import fewer_multiplications, pays
 
 SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
+HEAVIEST = 10**8        # weight of a cost: with larger ones the squares of its gradients leave the range of float32
 STARTS = ("colour", "content", "noise")
 COLOURS = ("painting", "photo")
 GUIDED = 12             # evaluations at the beginning that follow `Transport`: fewer or more need more in all (measured on six pairs)
@@ -61,11 +63,15 @@ class Cost:
         content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], on the network's device.
         content_weight, style_weight: α and β.
         layer_weights: {layer: λ^l}, the style layers and their weights.
+    Raises:
+        ValueError: no such network, picture or layer, or a weight that is no number from 0 to `HEAVIEST`.
     """
 
     def __init__(self, net, content, style, content_weight=1.0, style_weight=1.0, layer_weights=STYLE_WEIGHTS):
-        if not layer_weights or not all(0 <= weight < math.inf for weight in layer_weights.values()):
-            raise ValueError(f"layer_weights must give each of one or more style layers a weight of at least 0, not {layer_weights}.")
+        check_network(net)
+        check_weights(content_weight, style_weight, layer_weights)
+        for what, image in (("content", content), ("style", style)):
+            _check_picture(what, image)
         self.net, self.alpha, self.beta, self.layer_weights = net, content_weight, style_weight, dict(layer_weights)
         with torch.no_grad():
             self.content_target = net.features(content, [CONTENT_LAYER])[CONTENT_LAYER]
@@ -91,6 +97,7 @@ class Cost:
 
         With `objective`, features -> a tensor, value and gradient are those of the objective; the losses are still those of J.
         """
+        check_tensor("The picture", image, "N, 3, H, W")
         image = image.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
         features = self.features(image)
         with torch.set_grad_enabled(objective is None):
@@ -113,28 +120,34 @@ def pick_device(name=None):
         probe = torch.ones(1, device=name)
         probe.item()                        # 'meta' and the like hold no numbers
         return probe.device
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError, AttributeError) as error:  # torch's build decides
-        raise ValueError(f"There is no device '{name}' on this machine: leave it out, or take 'cpu'.") from error
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, AttributeError, TypeError, ValueError) as error:   # torch's build decides
+        raise ValueError(f"There is no device {short(str(name))} on this machine: leave it out, or take 'cpu'.") from error
 
 
 def starting_image(start, content, style, seed=0):
     """The picture to begin with: (1, 3, H, W) in [0, 1], like `content`.
 
     'content' is the photo itself, 'colour' the photo in the colours of the painting, 'noise' independent uniform
-    values from `seed`; a tensor is taken as it is.
+    values from `seed`; a tensor is taken as it is, clamped.
+
+    Raises:
+        ValueError: an unknown start, or one of another shape than the photo, or not of finite numbers.
     """
+    _check_picture("content", content, smallest=1)
     if isinstance(start, torch.Tensor):
+        check_tensor("The start", start, "1, 3, H, W", values="finite")
         if start.shape != content.shape:
             raise ValueError(f"The start has the shape {tuple(start.shape)}, the photo {tuple(content.shape)}: they must agree.")
-        return start.to(content).clamp(0, 1)
+        return start.detach().to(content).clamp(0, 1)
     if start == "content":
-        return content.clone()
+        return content.detach().clone()
     if start == "colour":
-        return match_colours(content, style)
+        return match_colours(content.detach(), style).detach()
     if start == "noise":
-        generator = torch.Generator().manual_seed(seed)         # drawn on the CPU: the same picture on every device
+        check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
+        generator = torch.Generator().manual_seed(int(seed))    # drawn on the CPU: the same picture on every device
         return torch.rand(content.shape, generator=generator).to(content)
-    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))} or a picture, not {start!r}.")
+    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))} or a picture, not {short(start)}.")
 
 
 def descend(content, style, *, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
@@ -148,17 +161,18 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
         evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
         seed: of the noise start.
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
-        content_weight, style_weight: α and β of J = α J_C + β J_S.
+        content_weight, style_weight: α and β of J = α J_C + β J_S, from 0 to `HEAVIEST`, as the following.
         layer_weights: {layer: λ^l}, the style layers and their weights in J_S.
         colours: 'painting', or 'photo': the painting is first given the photo's colours, so that only its brushwork is taken
             (after Gatys, Bethge, Hertzmann & Shechtman 2016, arXiv:1606.05897).
         net: a network from `vgg19()`, copied where it is on another device; None loads the original one.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
     Raises (at the first `next`):
-        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, start or choice of colours.
+        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, start, layer or choice of colours;
+            a number out of its range; a network of 16 bits.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
-    began, net = time.perf_counter(), net or vgg19()
+    began, net = time.perf_counter(), vgg19() if net is None else net
     cost, first = _prepare(content, style, net, device, seed=seed, start=start, content_weight=content_weight,
                            style_weight=style_weight, layer_weights=layer_weights, colours=colours)
     del net                                 # a network that nobody else wants need not wait here: the cost has its own
@@ -168,36 +182,44 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
 
 def _prepare(content, style, net, device, *, seed, start, content_weight, style_weight, layer_weights, colours):
     """The cost with its targets, and the first picture, both on the device."""
-    device = pick_device(device)
-    weight = next(net.parameters())
+    check_network(net)
+    device, weight = pick_device(device), next(net.parameters())
+    if torch.finfo(weight.dtype).bits < 32:
+        raise ValueError(f"The network computes with {weight.dtype}, too coarse for a descent: convert it with .float().")
+    check_weights(content_weight, style_weight, layer_weights)
+    check_choice("colours", colours, COLOURS)
+    for what, image in (("content", content), ("style", style)):
+        _check_picture(what, image)
     if weight.device != device:
         net = copy.deepcopy(net)                    # the caller's network stays where it is
     net = net.to(device, memory_format=torch.channels_last)
-    content, style = (_checked(what, image).to(device, weight.dtype) for what, image in (("content", content), ("style", style)))
-    if colours not in COLOURS:
-        raise ValueError(f"colours is 'painting' or 'photo', not {colours!r}.")
+    content, style = (image.detach().to(device, weight.dtype) for image in (content, style))
     if colours == "photo":
         style = match_colours(style, content)
     first, layers = starting_image(start, content, style, seed), [*layer_weights, CONTENT_LAYER]
-    check_layers(layers)
     if pays(content, weight):
         net = fewer_multiplications(net, last=max(layers, key=LAYERS.index))
     return Cost(net, content, style, content_weight, style_weight, layer_weights), first
 
 
-def _checked(what, image):
-    if image.ndim != 4 or image.shape[:2] != (1, 3) or min(image.shape[2:]) < SMALLEST:
-        raise ValueError(f"The {what} picture has the shape {tuple(image.shape)}: (1, 3, H, W) with at least "
-                         f"{SMALLEST} × {SMALLEST} pixels is needed.")
-    if not image.is_floating_point() or not (0 <= image.min() and image.max() <= 1):
-        raise ValueError(f"The {what} picture must hold floating-point numbers from 0 to 1: divide bytes by 255, clamp the rest.")
-    return image
+def check_weights(content_weight, style_weight, layer_weights):
+    """Raise ValueError unless these can be the weights of a `Cost`. Only their proportions count, so the largest is no loss."""
+    for what, weight in (("content_weight", content_weight), ("style_weight", style_weight)):
+        check_number(what, weight, 0, HEAVIEST)
+    if not isinstance(layer_weights, dict) or not layer_weights:
+        raise ValueError(f"layer_weights must give one or more style layers a weight, {{layer: number}}, not {short(layer_weights)}.")
+    check_layers(layer_weights)
+    for layer, weight in layer_weights.items():
+        check_number(f"The weight of {layer}", weight, 0, HEAVIEST)
+
+
+def _check_picture(what, image, smallest=SMALLEST):
+    check_tensor(f"The {what} picture", image, "1, 3, H, W", smallest=smallest, values="picture")
 
 
 def _states(cost, first, evaluations, began, point=None):
     """Descend from the first picture, or go on from a `Point`, and time it: pairs (State, Point)."""
-    if evaluations < 1:
-        raise ValueError(f"evaluations is {evaluations}: at least 1 is needed.")
+    check_number("evaluations", evaluations, 1, whole=True)
     state = point and _state(point, began)
     try:
         for point in _points(cost, point or first, evaluations):
@@ -282,7 +304,7 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
         StateError: the checkpoint's file is damaged or belongs to another run.
     Other arguments and errors: see `descend`.
     """
-    began, net = time.perf_counter(), net or vgg19()
+    began, net = time.perf_counter(), vgg19() if net is None else net
     content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
                       for source in (content, style))
     settings = dict(seed=seed, start=start, content_weight=content_weight, style_weight=style_weight,

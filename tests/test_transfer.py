@@ -1,7 +1,10 @@
 """The optimisation as a whole: what it promises to the command, the lesson and the widget."""
+import copy
+
 import pytest
 import torch
 
+from bounds import rounding
 from course_utils import transfer as module
 from course_utils.images import load_image, to_8bit
 from course_utils.transfer import Cost, TransferError, descend, starting_image, transfer
@@ -15,6 +18,7 @@ def small():
     return load_image("animal_koala", 48), load_image("van_gogh_night_cafe", 40)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0])
 def test_saved_picture_is_no_worse_than_the_tutorials(net, pair):
     content, style = (load_image(name, 128) for name in pair)
@@ -33,24 +37,25 @@ def test_states(net, small):
     assert all(later <= earlier for earlier, later in zip(totals, totals[1:])) and totals[-1] < totals[0] / 2
     for state in states:
         assert state.image.shape == small[0].shape and 0 <= state.image.min() and state.image.max() <= 1
-        assert state.losses["total"] == pytest.approx(state.losses["content"] + state.losses["style"], rel=1e-6)
+        assert state.losses["total"] == pytest.approx(state.losses["content"] + state.losses["style"], rel=1e-6)     # one addition of float32
     assert states[-1].seconds > states[0].seconds > 0
-    cost = Cost(net, *small)
-    assert cost.losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=1e-4)
+    assert Cost(net, *small).losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=rounding(net))
 
 
 def test_gradient_of_the_pixels_only(net, small):
-    cost = Cost(net, *small)
-    image = small[0].clone()
+    double, style = copy.deepcopy(net).double(), small[1].double()
+    generator = torch.Generator().manual_seed(0)            # a little noise: no two values are so near each other that rounding decides
+    image = small[0].double() + 1e-3 * torch.rand(small[0].shape, dtype=torch.float64, generator=generator)
+    cost = Cost(double, small[0].double(), style)
     with torch.no_grad():                       # the caller's gradient mode does not matter
         value, gradient, _ = cost(image)
     assert gradient.shape == image.shape and gradient.isfinite().all() and gradient.abs().max() > 0
-    assert all(parameter.grad is None for parameter in net.parameters()) and not image.requires_grad
-    direction = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
-    double = Cost(module.vgg19().double(), *(x.double() for x in small))
-    h = 1e-6
-    slope = (double.losses(image.double() + h * direction)["total"] - double.losses(image.double() - h * direction)["total"]) / (2 * h)
-    assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)
+    assert all(parameter.grad is None for parameter in double.parameters()) and not image.requires_grad
+    direction, h = torch.randn(image.shape, dtype=torch.float64, generator=generator), 1e-7
+    slope = (cost.losses(image + h * direction)["total"] - cost.losses(image - h * direction)["total"]) / (2 * h)
+    assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)           # 1e-6 as measured
+    almost = Cost(net, *small)(image.float())[1]            # as the course computes; near ties fall differently: 0.9999 as measured
+    assert torch.cosine_similarity(almost.double().flatten(), gradient.flatten(), dim=0) > 0.99
 
 
 def test_result_is_the_saved_picture(net, small):
@@ -127,11 +132,11 @@ def test_not_finite_from_the_start(small):
     assert caught.value.state is None
 
 
-@pytest.mark.parametrize("weight", [10.0, 1e4, 1e-3])
+@pytest.mark.parametrize("weight", [2.0**13, 2.0**-10])           # powers of two round nothing
 def test_the_path_does_not_depend_on_the_scale_of_the_cost(net, small, weight):
     """α and β multiplied by the same number: the same pictures."""
-    one, other = (list(descend(*small, net=net, evaluations=12, content_weight=w, style_weight=w))[-1] for w in (1.0, weight))
-    assert other.losses["total"] / weight == pytest.approx(one.losses["total"], rel=0.02)
+    one, other = (list(descend(*small, net=net, evaluations=16, content_weight=w, style_weight=w)) for w in (1.0, weight))
+    assert all(torch.equal(a.image, b.image) and a.losses["total"] * weight == b.losses["total"] for a, b in zip(one, other, strict=True))
 
 
 def test_the_network_of_the_caller_stays_as_it_is(net, small):
@@ -149,7 +154,7 @@ def test_the_network_of_the_caller_stays_as_it_is(net, small):
     (torch.rand(1, 3, 40, 40), torch.rand(3, 40, 40), {}, "style picture"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"evaluations": 0}, "at least 1"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"layer_weights": {}}, "one or more style layers"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"layer_weights": {"relu1_1": -1}}, "at least 0"),
+    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"layer_weights": {"relu1_1": -1}}, "from 0 to"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"layer_weights": {"relu9_1": 1}}, "no layer 'relu9_1'"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "abacus"}, "no device 'abacus'"),
     (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "meta"}, "no device 'meta'"),

@@ -1,0 +1,81 @@
+"""What the functions of the course may be given: each check returns, or raises an error whose one sentence says what is needed."""
+import math
+import numbers
+import zipfile
+
+import torch
+
+
+def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, values=None, error=ValueError):
+    """Raise `error` unless a value is an ordinary tensor of floating-point numbers, as a function needs it.
+
+    Args:
+        what: how the sentence begins, such as 'The photo'.
+        shape: such as '1, 3, H, W': a letter stands for any number above 0, the same one wherever it occurs; None: any shape.
+        smallest: of the last two sides.
+        like: a tensor on whose device the value must be.
+        dtype: a type that must be able to hold the value.
+        values: None: any; 'finite'; or 'picture', from 0 to 1.
+    """
+    needed = f"({shape})" if shape else "one or more numbers"
+    if not isinstance(value, torch.Tensor):
+        raise error(f"{what} must be a tensor, {needed}, not {short(value)}.")
+    if value.layout != torch.strided:
+        raise error(f"{what} is stored as {value.layout}: call .to_dense() first.")
+    if not value.is_floating_point():
+        raise error(f"{what} must hold floating-point numbers, not {value.dtype}: divide bytes by 255, call .float() on other numbers.")
+    if not _fits(value.shape, shape) or min(value.shape[-2:], default=smallest) < smallest:
+        least = f" with at least {smallest} × {smallest} pixels" if smallest > 1 else ""
+        raise error(f"{what} must have the shape {needed}{least}, not {tuple(value.shape)}.")
+    if like is not None and value.device != like.device:
+        raise error(f"{what} must be on the device '{like.device}', not on '{value.device}': move it with .to('{like.device}').")
+    if dtype and torch.promote_types(value.dtype, dtype) != dtype:
+        raise error(f"{what} must be {dtype}, not {value.dtype}: convert it with .to({dtype}).")
+    if values and (value.is_meta or not value.isfinite().all()):
+        raise error(f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}, no NaN and no infinity.")
+    if values == "picture" and not (0 <= value.min() and value.max() <= 1):
+        raise error(f"{what} must hold floating-point numbers from 0 to 1: divide bytes by 255, clamp the rest.")
+
+
+def _fits(sides, shape):
+    """Whether the sides of a tensor are those of a text such as '1, 3, H, W'."""
+    if shape is None:
+        return 0 not in sides
+    names, known = shape.split(", "), {}
+    return len(sides) == len(names) and all(
+        side > 0 and side == (int(name) if name.isdecimal() else known.setdefault(name, side)) for side, name in zip(sides, names))
+
+
+def check_number(what, value, least=-math.inf, most=math.inf, *, whole=False, error=ValueError):
+    """Raise `error` unless a value is a finite (or whole) number from `least` to `most`."""
+    good = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
+    if not good or not least <= value <= most or abs(value) == math.inf:
+        kind = "whole number" if whole else "finite number"
+        bounds = f" from {least:,} to {most:,}" if most < math.inf else f" of at least {least:,}" if least > -math.inf else ""
+        raise error(f"{what} must be a {kind}{bounds}, not {short(value)}.")
+
+
+def check_choice(what, value, choices, error=ValueError):
+    """Raise `error` unless a value is one of some texts."""
+    if not isinstance(value, str) or value not in choices:
+        names = [*map(repr, choices)]
+        raise error(f"{what} is {' or '.join(names) if len(names) == 2 else 'one of ' + ', '.join(names)}, not {short(value)}.")
+
+
+def short(value):
+    """A value as a sentence can hold it: one line, not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:40]} … ({type(value).__name__})"
+
+
+def read_tensors(file):
+    """What torch.save wrote to an open file, on the CPU. Data only: no code in the file is run.
+
+    Raises whatever zipfile and torch.load raise for files that are damaged or no tensors; neither says what that is.
+    """
+    if zipfile.is_zipfile(file):            # torch's own format, but for very old files; torch does not look at the checksums
+        with zipfile.ZipFile(file) as parts:
+            if damaged := parts.testzip():
+                raise zipfile.BadZipFile(f"damaged in {damaged}")
+    file.seek(0)
+    return torch.load(file, map_location="cpu", weights_only=True)
