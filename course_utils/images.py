@@ -9,33 +9,62 @@ import difflib
 import functools
 import html
 import io
+import logging
 import math
 import numbers
 import os
+import re
+import secrets
 import struct
 import tempfile
+import threading
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from course_utils.setup import ROOT
 
 DATA = ROOT / "data"
 BUILD = ROOT / "build"          # what notebooks and commands write; never committed
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
-READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6}}
 
+
+def _can(plugin, feature):
+    """True if this Pillow reads and writes the format: AVIF came with 11.3, and any build may lack a codec."""
+    Image.init()
+    return plugin in Image.OPEN and features.check(feature)
+
+
+# What is read: formats that tell their kind and size in their first bytes. TGA has no such mark, and in ICO the size in front need not be true.
+AVIF, JPEG2000 = _can("AVIF", "avif"), _can("JPEG2000", "jpg_2000")
+READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", *["AVIF"] * AVIF, *["JPEG2000"] * JPEG2000)
+OTHERS = {              # what people try, by its first bytes, and the way out
+    "a HEIC picture": (rb".{4}ftyp(hei|hev|mif1|msf1)", "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
+    "an AVIF picture, for which this Pillow is too old": (rb".{4}ftypavi", "save it as PNG or JPEG, or run `pip install -U pillow`"),
+    "a JPEG XL picture": (rb"\xff\x0a|.{4}JXL ", "save it as PNG or JPEG"),
+    "a web page": (rb"\s*<(!doctype|html)", "download the picture itself"),
+    "a drawing": (rb"%PDF|%!PS|\s*<(\?xml|svg)", "export it as PNG"),
+    "a project of Photoshop or GIMP": (rb"8BPS|gimp xcf", "export it as PNG"),
+    "an icon or a texture": (rb"\0\0[\1\2]\0|DDS |icns", "save it as PNG"),
+}
+FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6}, ".bmp": {},
+           ".tif": {"compression": "tiff_lzw"}, ".tiff": {"compression": "tiff_lzw"}}
+if AVIF:
+    FORMATS[".avif"] = {"quality": 95, "subsampling": "4:4:4"}
 
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
-UMASK = os.umask(0)
-os.umask(UMASK)
+# what Pillow's readers raise on damaged files (UnidentifiedImageError and ImageCms.PyCMSError apart)
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, AssertionError, RuntimeError,
+          struct.error, zlib.error)
+QUIET = threading.Lock()        # Python's list of warning filters is one for all threads
+logging.getLogger("PIL").addHandler(logging.NullHandler())      # what is wrong with a file is said by ImageError, not on stderr
 
 
 class ImageError(ValueError):
@@ -62,9 +91,32 @@ def paintings():
 
 
 def title(name):
-    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'."""
-    row = catalogue()[name]
+    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'. Raises ImageError for another name."""
+    row = catalogue().get(name) if isinstance(name, str) else None
+    if row is None:
+        raise ImageError(f"There is no bundled picture {_shown(name)}: {_similar(name)}")
     return row["title"] or name.split("_", 1)[-1].replace("_", " ")
+
+
+def _similar(name):
+    """The end of a sentence about a name that does not exist: bundled names that look like it, whatever its case and suffix."""
+    close = difflib.get_close_matches(Path(str(name)).stem.lower(), catalogue(), n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
+
+
+def _line(thing):
+    """A name or an error as a message can show it: printable, on one line, of two lines' length at most."""
+    text = " ".join("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201]).split())
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _reason(error):
+    """Why something failed, on one line."""
+    return _line(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def _whole(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
 
 
 # --- load --------------------------------------------------------------------------------------------------
@@ -74,7 +126,7 @@ def load_image(source, size=None, *, smallest=1):
 
     Args:
         source: a path, the name of a bundled picture, the bytes of an image file, or a PIL image. Of an animation
-            the first frame is taken; transparency is laid on white; EXIF rotation and colour profiles are applied.
+            the first frame is taken; transparency is laid on white; EXIF rotation, colour profiles and PNG's gamma are applied.
         size: None keeps the size; an int makes the longer side that many pixels; (H, W) is taken as it is.
         smallest: refuse a picture with a side shorter than this, in pixels, before or after resizing.
     Returns:
@@ -82,44 +134,55 @@ def load_image(source, size=None, *, smallest=1):
     Raises:
         ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
     """
-    picture, what = _open(source)
-    with contextlib.ExitStack() as stack:
-        if picture is not source:
-            stack.enter_context(picture)                # closes the file
-        turn = _turn(picture)
-        width, height = picture.size if turn in (None, *SAME_SHAPE) else picture.size[::-1]
+    if not _whole(smallest):
+        raise ImageError(f"The smallest side is a whole number above 0, not {_line(repr(smallest))}.")
+    with _opened(source) as (picture, what):
+        width, height = picture.size
         if width * height > MAX_PIXELS:
             raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first.")
         if min(width, height) < smallest:
             raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
-        target = _target(height, width, size)
-        if min(target) < smallest:
-            raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: "
-                             f"take a larger size, for at least {smallest} × {smallest}.")
         try:
-            image = _to_rgb(picture, turn, shrink=min(height // target[0], width // target[1]) // 4)
-        except ImageError as error:
-            raise ImageError(f"{what} {error}") from error
-        except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:     # Pillow's decoders, on damaged files
-            raise ImageError(f"{what} is damaged or cut off ({error}): save or download it again.") from error
+            layout = _decode(picture, what)
+            turn = _turn(picture)
+            if turn not in (None, *SAME_SHAPE):
+                width, height = height, width
+            target = _target(height, width, size)
+            if min(target) < smallest:
+                enough = -(-smallest * max(height, width) // min(height, width))        # rounded up
+                raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: take a size of "
+                                 f"{enough if isinstance(size, numbers.Integral) else (smallest, smallest)} or more.")
+            image = _to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4)
+        except ImageError:
+            raise
+        except MemoryError as error:
+            raise ImageError(f"{what} needs more memory than there is: make it smaller first.") from error
+        except DAMAGE as error:
+            raise ImageError(f"{what} is damaged or cut off ({_reason(error)}): save or download it again.") from error
     return resize(image, target)
 
 
 def resize(image, size):
-    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]."""
+    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]. Raises ImageError."""
+    _check(image)
+    if image.ndim != 4:
+        raise ImageError(f"Pictures have the shape (N, 3, H, W), not {tuple(image.shape)}: add the first axis with image[None].")
     target = _target(*image.shape[-2:], size)
     if target == tuple(image.shape[-2:]):
         return image
-    return F.interpolate(image, target, mode="bicubic", antialias=True).clamp(0, 1)
+    return F.interpolate(_exact(image), target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
 
 
 def load_square(source, size):
     """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
-    picture, _ = _open(source)
-    shorter, longer = sorted(picture.size)
-    if picture is not source:
-        picture.close()
-    image = load_image(source, math.ceil(size * longer / max(shorter, 1)))      # decodes large files at a reduced size
+    if not _whole(size):
+        raise ImageError(f"{_line(repr(size))} is no size: give the side of the square in pixels, as a whole number above 0.")
+    with _opened(source) as (picture, what):
+        shorter, longer = sorted(picture.size)
+    whole = math.ceil(size * longer / max(shorter, 1))          # decodes large files at a reduced size
+    if whole * size > MAX_PIXELS >= shorter * longer:
+        raise ImageError(f"{what} has {longer} × {shorter} pixels, too few or too long for a square of {size}: crop it, or take a smaller size.")
+    image = load_image(source, whole)
     top, left = ((side - size) // 2 for side in image.shape[2:])
     return image[:, :, top:top + size, left:left + size]
 
@@ -128,14 +191,26 @@ def _target(height, width, size):
     """(H, W) of a picture after resizing to `size`."""
     if size is None:
         return height, width
-    if isinstance(size, numbers.Integral) and not isinstance(size, bool):
-        scale = size / max(height, width)
-        target = (max(1, round(height * scale)), max(1, round(width * scale))) if size > 0 else (0, 0)
+    if _whole(size):
+        scale = min(size, MAX_PIXELS + 1) / max(height, width)          # more is refused below
+        target = max(1, round(height * scale)), max(1, round(width * scale))
     else:
-        target = tuple(size) if isinstance(size, (tuple, list)) else ()
-    if len(target) != 2 or not all(isinstance(side, numbers.Integral) and side > 0 for side in target):
-        raise ImageError(f"{size!r} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
-    return int(target[0]), int(target[1])
+        target = tuple(map(int, size)) if isinstance(size, (tuple, list)) and all(map(_whole, size)) else ()
+    if len(target) != 2:
+        raise ImageError(f"{_line(repr(size))} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
+    if target[0] * target[1] > MAX_PIXELS:
+        raise ImageError(f"The size {_line(repr(size))} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one.")
+    return target
+
+
+@contextlib.contextmanager
+def _opened(source):
+    """(PIL image, what to call it in a message) of any source; the pixels are not yet decoded. Pillow's warnings stay unsaid."""
+    with QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture, what = _open(source)
+        with contextlib.nullcontext() if picture is source else picture:        # closes the file
+            yield picture, what
 
 
 def _open(source):
@@ -143,159 +218,274 @@ def _open(source):
     if isinstance(source, Image.Image):
         return source, "The picture"
     if isinstance(source, (bytes, bytearray, memoryview)):
-        what, file = "The picture", io.BytesIO(source)
-        if len(source) == 0:
+        what, file = "The picture", io.BytesIO(bytes(source))
+        if not file.getbuffer():
             raise ImageError("The picture is empty (0 bytes): choose another file.")
     elif isinstance(source, (str, os.PathLike)):
-        what = f"'{source}'"
+        what = f"'{_line(source)}'"
         try:
             file = _find(source)
-        except (OSError, RuntimeError, ValueError) as error:        # too long a name, no such user, a null byte
-            if isinstance(error, ImageError):
-                raise
-            raise ImageError(f"{what} cannot be read ({error}): check the path.") from error
+        except ImageError:
+            raise
+        except (OSError, RuntimeError, ValueError, TypeError) as error:     # too long a name, no such user, a null byte
+            raise ImageError(f"{what} cannot be read ({_reason(error)}): check the path.") from error
     else:
         raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL image.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # load_image has its own limit
-            return Image.open(file, formats=READABLE), what
+        return Image.open(file, formats=READABLE), what
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first.") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file.") from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ImageError(f"{what} cannot be read ({error}): check the file and its permissions.") from error
+        begin = file.getvalue()[:64] if isinstance(file, io.BytesIO) else _begin(file)
+        for kind, (mark, way) in OTHERS.items():
+            if re.match(mark, begin, re.S | re.I):
+                raise ImageError(f"{what} is {kind}, not a picture that can be read: {way}.") from error
+        raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
+                         "or export it as one.") from error
+    except MemoryError as error:
+        raise ImageError(f"{what} needs more memory than there is: make it smaller first.") from error
+    except DAMAGE as error:
+        raise ImageError(f"{what} cannot be read ({_reason(error)}): check the file and its permissions.") from error
+
+
+def _begin(path):
+    with open(path, "rb") as file:
+        return file.read(64)
 
 
 def _find(source):
     """Path of a file or of a bundled picture."""
-    path = Path(source).expanduser()
+    path, shown = Path(source).expanduser(), _line(source)
     if not path.exists() and str(source) in catalogue():
         path = DATA / catalogue()[str(source)]["file"]
     if path.is_dir():
-        raise ImageError(f"'{source}' is a folder: give the path of one picture.")
+        raise ImageError(f"'{shown}' is a folder: give the path of one picture.")
     if not path.exists():
         if "://" in str(source):
-            raise ImageError(f"'{source}' is a web address: download the picture and give the path of the file.")
-        close = difflib.get_close_matches(str(source), catalogue(), n=2, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
-        raise ImageError(f"There is no file and no bundled picture '{source}': {hint}")
-    if path.is_file() and path.stat().st_size == 0:
-        raise ImageError(f"'{source}' is empty (0 bytes): choose another file.")
+            raise ImageError(f"'{shown}' is a web address: download the picture and give the path of the file.")
+        raise ImageError(f"There is no file and no bundled picture '{shown}': {_similar(source)}")
+    if not path.is_file():                                      # to open a pipe that nobody writes to would wait for ever
+        raise ImageError(f"'{shown}' is no ordinary file: give the path of one picture.")
+    if path.stat().st_size == 0:
+        raise ImageError(f"'{shown}' is empty (0 bytes): choose another file.")
     return path
 
 
-def _to_rgb(picture, turn, shrink=0):
-    """Decode any PIL image to a tensor (1, 3, H, W); `shrink` > 1 first averages blocks of that many pixels, to save memory."""
-    sixteen_bits = picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format in ("PNG", None))
+def _decode(picture, what):
+    """Decode the pixels; returns Pillow's name for their layout in the file, or '' where that is not known any more."""
+    tags = _numbers(picture)
+    if tags.get(254, 0) & 1:                                    # NewSubfileType: a reduced version of another picture
+        raise ImageError(f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as JPEG or PNG.")
+    if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:        # the size of a tile, which is decoded whole
+        raise ImageError(f"{what} has tiles of more than {MAX_PIXELS // 10**6} million pixels: save it without.")
+    if picture.mode in ("F", "I") and not _sixteen_bits(picture):
+        raise ImageError(f"{what} has 32-bit pixels, whose range is not agreed on: save it with 8 or 16 bits.")
+    layouts = [tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(picture, "tile", ()) if tile[3]]
     picture.load()
+    return str(layouts[0]) if layouts else ""
+
+
+def _numbers(picture):
+    """The tags of a TIFF that are whole numbers, {tag: value}."""
+    return {tag: value for tag, value in getattr(picture, "tag_v2", {}).items() if isinstance(value, int)}
+
+
+def _sixteen_bits(picture):
+    return picture.mode.startswith("I;16") or picture.mode == "I" and picture.format in ("PNG", "PPM", None)
+
+
+def _to_rgb(picture, layout, turn, shrink=0):
+    """Tensor (1, 3, H, W) of a decoded picture; `shrink` > 1 first averages blocks of that many pixels, to save memory."""
+    sixteen_bits, negative = _sixteen_bits(picture), _numbers(picture).get(262) == 0
     if turn is not None:
         picture = picture.transpose(turn)
+    colours, alpha = _split(picture, layout)
     if sixteen_bits:
-        grey = torch.from_numpy(np.asarray(picture).astype(np.float32) / 65535).clamp(0, 1)     # 16 bits: Pillow would clip
-        return grey.expand(1, 3, *grey.shape).contiguous()
-    if picture.mode in ("F", "I"):
-        raise ImageError("has 32-bit pixels, whose range is not agreed on: save it with 8 or 16 bits.")
-    picture = _to_srgb(picture)
+        return _from_sixteen_bits(colours, alpha, 4095 if layout == "I;12" else 65535, negative)
+    if colours.mode in ("1", "L"):
+        colours, table = colours.convert("L"), _greys(picture.info).T.tolist()
+        picture = Image.merge("RGB", [colours.point(column) for column in table])
+    else:
+        picture = _to_srgb(colours, picture.info)
+    if alpha is not None:
+        picture = picture.convert("RGBA")
+        picture.putalpha(alpha)
     if shrink > 1:
         picture = picture.reduce(shrink)
-    if picture.mode == "RGBA":
+    if alpha is not None:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0).float().div_(255)
 
 
 def _turn(picture):
     """The transposition that the EXIF orientation asks for, or None; other EXIF tags, even damaged ones, do not matter."""
     try:
         return TURNS.get(picture.getexif().get(0x0112))
-    except (OSError, SyntaxError, ValueError, TypeError, AttributeError, KeyError, struct.error):
+    except DAMAGE:
         return None
 
 
-def _to_srgb(picture):
-    """RGB or RGBA with the colours that the picture's profile means; without a profile the numbers are taken as sRGB."""
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    profile = picture.info.get("icc_profile")
-    if picture.mode not in ("RGB", "RGBA", "CMYK", "L"):
-        picture = picture.convert(mode)
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass        # a damaged profile, or one for another kind of pixels: the plain numbers are the best guess
-    return picture.convert(mode)
+def _split(picture, layout):
+    """(colours without palette and alpha, alpha as a picture of mode L or None); `layout` is Pillow's name for the pixels in the file."""
+    key = picture.info.get("transparency")
+    if picture.mode in ("P", "PA"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    elif picture.mode in ("La", "RGBa"):                        # colours that are multiplied by alpha
+        picture = picture.convert(picture.mode.upper())
+    if picture.mode in ("LA", "RGBA"):
+        return picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB"), picture.getchannel("A")
+    if key is None or picture.mode not in ("1", "L", "I", "RGB") and not picture.mode.startswith("I;16"):
+        return picture, None
+    if layout in ("L;2", "L;4"):                                # the key counts as the file does, Pillow's pixels from 0 to 255
+        key *= {"L;2": 85, "L;4": 17}[layout]
+    if layout.startswith("RGB;16"):
+        key = [part >> 8 for part in key]
+    clear = np.asarray(picture) == (bool(key) if picture.mode == "1" else np.asarray(key))
+    clear = clear.all(2) if picture.mode == "RGB" else clear
+    return picture, Image.fromarray(np.where(clear, np.uint8(0), np.uint8(255)))
+
+
+def _greys(info):
+    """The colours (256, 3), uint8, that the greys from 0 to 255 mean (see `_to_srgb`)."""
+    return np.asarray(_to_srgb(Image.frombytes("L", (256, 1), bytes(range(256))), info, ImageCms.Flags.NOOPTIMIZE))[0]
+
+
+def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
+    """RGB picture with the colours that the profile means, or PNG's gamma; without either the numbers are taken as sRGB.
+
+    A profile for another kind of pixels does not count. One for RGB holds for greys too, as equal parts of red, green and blue.
+    LittleCMS is up to 10 levels off at dark greys, where it may replace the curve by a coarse table: `_greys` forbids that.
+    """
+    try:
+        if profile := colours.mode != "LAB" and info.get("icc_profile"):
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            meant = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}.get(profile.profile.xcolor_space.strip())
+            if meant == "RGB" and colours.mode not in ("RGB", "CMYK"):
+                colours = colours.convert("RGB")
+            if meant == colours.mode:
+                return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", flags=flags)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        pass        # a damaged profile: the plain numbers are the best guess
+    if colours.mode != "RGB":
+        colours = colours.convert("RGB")
+    gamma = info.get("gamma")
+    if isinstance(gamma, float) and gamma > 0 and "srgb" not in info and abs(gamma * 2.2 - 1) > 0.05:   # libpng's threshold: else it means sRGB
+        light = np.linspace(0, 1, 256) ** (1 / gamma)
+        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        colours = colours.point(np.rint(curve * 255).astype(int).tolist() * 3)
+    return colours
+
+
+def _from_sixteen_bits(grey, alpha, most, negative):
+    """Tensor (1, 3, H, W) of greys from 0 to `most` (Pillow would clip them): a table maps each of them to its colour."""
+    steps = np.linspace(0, 255, most + 1)
+    table = np.stack([np.interp(steps, np.arange(256), column) / 255 for column in _greys(grey.info).T]).astype(np.float32)
+    values = np.asarray(grey).clip(0, most)
+    if negative:
+        values = most - values
+    image = torch.from_numpy(table[:, values])[None]
+    return image if alpha is None else image.masked_fill_(torch.from_numpy(np.asarray(alpha) == 0), 1)
 
 
 # --- save --------------------------------------------------------------------------------------------------
 
 def to_8bit(image):
-    """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255."""
+    """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255. NaN stays NaN."""
+    if not isinstance(image, torch.Tensor) or not image.is_floating_point():
+        raise ImageError("A picture is a tensor of floating-point values from 0 to 1: convert bytes with .float() / 255.")
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
 def to_pil(image):
-    """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits."""
-    image = image.detach().reshape(-1, *image.shape[-2:])
-    if image.shape[0] != 3:
+    """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits. Raises ImageError."""
+    _check(image)
+    if tuple(image.shape[:-2]) not in ((3,), (1, 3)):
         raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: pick one picture of the batch.")
-    if not image.is_floating_point() or not image.isfinite().all():
-        raise ImageError("A picture has finite floating-point values from 0 to 1: convert bytes with .float() / 255.")
-    pixels = image.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+    pixels = image.detach().reshape(image.shape[-3:]).float().clamp(0, 1).mul(255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def _check(image):
+    """Raise ImageError unless it is a tensor with an area and finite floating-point values."""
+    if not isinstance(image, torch.Tensor):
+        raise ImageError(f"A {type(image).__name__} is no picture: give a tensor of shape (1, 3, H, W).")
+    if image.is_meta or image.layout != torch.strided:
+        raise ImageError("A picture has a value for each pixel: give an ordinary tensor on a device that computes.")
+    if image.ndim < 3 or image.numel() == 0:
+        raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: give height and width, both above 0.")
+    if not image.is_floating_point() or not _exact(image.detach()).isfinite().all():
+        raise ImageError("A picture has finite floating-point values from 0 to 1: convert bytes with .float() / 255, and look for NaN.")
+
+
+def _exact(image):
+    """The same values in a type that every operation knows."""
+    return image if image.dtype in (torch.float32, torch.float64) else image.float()
 
 
 def check_writable(path, endings=tuple(FORMATS)):
     """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind. Returns the Path."""
+    path = _path(path)
+    shown = _line(path)
+    target = Path(os.path.realpath(path))           # a link stays, and the file behind it is written
     try:
-        path = Path(path).expanduser()
-    except RuntimeError as error:
-        raise ImageError(f"'{path}' cannot be written ({error}): check the path.") from error
-    if path.suffix.lower() not in endings:
-        raise ImageError(f"'{path}' has not the format that can be written here: let the name end in {', '.join(endings)}.")
-    try:
-        if path.is_dir():
-            raise ImageError(f"'{path}' is a folder: give the name of the file to write.")
-        if not path.parent.is_dir():
-            raise ImageError(f"The folder '{path.parent}' does not exist: make it first, or write elsewhere.")
-        with tempfile.TemporaryFile(dir=path.parent):
+        if target.is_dir():
+            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{_line(path / f'picture{endings[0]}')}'.")
+        if path.suffix.lower() not in endings:
+            raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in {', '.join(endings)}.")
+        if not target.parent.is_dir():
+            raise ImageError(f"The folder '{_line(target.parent)}' does not exist: make it first, or write elsewhere.")
+        with tempfile.TemporaryFile(dir=target.parent):
             pass
-        if path.exists():                           # raises for a name that is too long
-            with open(path, "ab"):
+        if target.exists():                         # raises for a name that is too long
+            if not target.is_file():                # to open a pipe that nobody reads would wait for ever
+                raise ImageError(f"'{shown}' is no ordinary file: choose another name.")
+            with open(target, "ab"):
                 pass
     except OSError as error:
-        raise ImageError(f"'{path}' cannot be written ({error.strerror}): choose another place.") from error
+        raise ImageError(f"'{shown}' cannot be written ({_reason(error)}): choose another place.") from error
+    return path
+
+
+def _path(path):
+    """The Path that is meant, with the home folder for ~."""
+    try:
+        path = Path(path).expanduser()
+        if b"\0" in os.fsencode(path):
+            raise ValueError("a null byte in the name")
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ImageError(f"'{_line(path)}' cannot be written ({_reason(error)}): check the path.") from error
     return path
 
 
 def save_image(image, path):
-    """Write (1, 3, H, W) in [0, 1] as PNG, JPEG or WebP with 8 bits; all or nothing: no half file is left behind.
+    """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half file is left behind.
 
     Raises:
         ImageError: the place cannot be written or the ending is unknown.
     """
-    if Path(path).parent == BUILD:          # a folder of the course itself; not there on a fresh clone
+    path = _path(path)
+    if path.parent == BUILD:                # a folder of the course itself; not there on a fresh clone
         with contextlib.suppress(OSError):  # check_writable says what is wrong
             BUILD.mkdir(exist_ok=True)
-    path, picture, buffer = check_writable(path), to_pil(image), io.BytesIO()
+    check_writable(path)
+    picture, buffer = to_pil(image), io.BytesIO()
     try:
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
-    except (OSError, ValueError) as error:          # full disk; more pixels than the format can hold
-        raise ImageError(f"'{path}' could not be written ({error}): make room, or choose another format.") from error
+    except (OSError, ValueError, RuntimeError) as error:        # full disk; more pixels than the format can hold
+        raise ImageError(f"'{_line(path)}' could not be written ({_reason(error)}): make room, or choose another format.") from error
 
 
 def replace_file(path, contents):
-    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=".new-", suffix=Path(path).suffix)
+    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. A link stays a link. Raises OSError."""
+    path = Path(os.path.realpath(_path(path)))
+    temporary = path.with_name(f".new-{secrets.token_hex(8)}{path.suffix}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:         # the system gives it the rights that a new file gets here
             file.write(contents)
-        os.chmod(temporary, 0o666 & ~UMASK)         # mkstemp makes files private
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -309,13 +499,20 @@ def img_tag(picture, alt, width=None):
         alt: what there is to see, in a sentence.
         width: display width in CSS pixels; None shows the picture in its own size.
     """
-    if not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise ValueError("Say in `alt` what there is to see.")
+    if width is not None and not _whole(width):
+        raise ValueError(f"{_line(repr(width))} is no width: give CSS pixels as a whole number above 0, or None.")
     buffer = io.BytesIO()
     if hasattr(picture, "savefig"):
         picture.savefig(buffer, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 85, "method": 6})
     else:
-        picture = picture if isinstance(picture, Image.Image) else to_pil(picture)
+        if not isinstance(picture, Image.Image):
+            picture = to_pil(picture)
+        elif picture.mode not in ("RGB", "RGBA"):
+            picture = to_pil(load_image(picture))
+        if not 0 < max(picture.size) <= 16383:
+            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 16383 or less.")
         picture.save(buffer, format="webp", quality=85, method=6)
     data = base64.b64encode(buffer.getvalue()).decode()
     size = f' width="{width}"' if width else ""

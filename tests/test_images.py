@@ -1,24 +1,23 @@
 """Pictures come in right from every kind of file, and bad ones say so in one sentence."""
+import colorsys
 import hashlib
 import io
 import os
+import stat
+import struct
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageCms
 
+from corpus import encode, png, profile, tiff
 from course_utils import images
-from course_utils.images import ImageError, catalogue, load_image, save_image
+from course_utils.images import ImageError, catalogue, load_image, load_square, save_image
 
 COLOURS = np.array([[[255, 0, 0], [0, 128, 0], [10, 20, 200]], [[0, 0, 0], [255, 255, 255], [77, 66, 55]]], dtype=np.uint8)
 EXPECTED = torch.from_numpy(COLOURS).permute(2, 0, 1)[None].float() / 255
-
-
-def encode(picture, format="PNG", **options):
-    buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 def test_manifest_matches_the_files():
@@ -124,14 +123,190 @@ def test_damaged_exif_does_not_matter():
     assert refused == []
 
 
-def test_colour_profile():
-    """A profile whose red and blue primaries have changed places."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
-    profile[red:red + 4], profile[blue:blue + 4] = b"bXYZ", b"rXYZ"
-    content = encode(Image.new("RGB", (4, 4), (255, 0, 0)), icc_profile=bytes(profile))
-    assert torch.allclose(load_image(content)[0, :, 0, 0], torch.tensor([0.0, 0.0, 1.0]), atol=0.02)
-    assert torch.equal(load_image(encode(Image.fromarray(COLOURS), icc_profile=b"no profile")), EXPECTED)
+# --- colours: each right one is computed from the plain pixels, by arithmetic or by LittleCMS --------------------
+
+GAMMA = 1.8125                                          # a number that a profile holds exactly
+RNG = np.random.default_rng(0)
+GREY, RGB = RNG.integers(20, 256, (4, 5), dtype=np.uint8), RNG.integers(20, 256, (4, 5, 3), dtype=np.uint8)
+ALPHA = RNG.integers(0, 2, (4, 5), dtype=np.uint8) * 255
+FOUR = RNG.integers(0, 200, (4, 5, 4), dtype=np.uint8)
+INKS = FOUR.astype(float)
+
+
+def srgb(light):
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def raw(mode, pixels):
+    return Image.frombytes(mode, (5, 4), pixels.tobytes())
+
+
+def cms(picture, source):
+    """The colours as LittleCMS has them for a picture without transparency."""
+    return np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")) / 255
+
+
+def palette_picture():
+    picture = raw("P", np.arange(20, dtype=np.uint8))
+    picture.putpalette(RGB.tobytes())
+    return picture
+
+
+def with_alpha(picture, mode):
+    picture = picture.convert(mode)
+    picture.putalpha(Image.fromarray(ALPHA))
+    return picture
+
+
+def grey_of(values):
+    return np.repeat(values[..., None] / 255, 3, 2)
+
+
+def jpeg_colours(pixels):
+    y, cb, cr = (pixels.astype(float)[..., n] for n in range(3))
+    return np.stack([y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)], 2).clip(0, 255) / 255
+
+
+MODES = {           # mode: (picture, what its pixels are, their plain RGB from 0 to 1)
+    "1": (Image.fromarray(GREY > 130), "grey", grey_of((GREY > 130) * 255)),
+    "L": (Image.fromarray(GREY), "grey", grey_of(GREY)),
+    "LA": (with_alpha(Image.fromarray(GREY), "LA"), "grey", grey_of(GREY)),
+    "La": (with_alpha(Image.fromarray(GREY), "LA").convert("La"), "grey", grey_of(GREY)),
+    "I;16": (Image.fromarray(GREY.astype("<u2") * 257), "grey", grey_of(GREY)),
+    "I;16B": (raw("I;16B", GREY.astype(">u2") * 257), "grey", grey_of(GREY)),
+    "I": (Image.fromarray(GREY.astype(np.int32) * 257), "grey", grey_of(GREY)),
+    "P": (palette_picture(), "rgb", RGB / 255),
+    "PA": (with_alpha(palette_picture(), "PA"), "rgb", RGB / 255),
+    "RGB": (Image.fromarray(RGB), "rgb", RGB / 255),
+    "RGBA": (with_alpha(Image.fromarray(RGB), "RGBA"), "rgb", RGB / 255),
+    "RGBa": (with_alpha(Image.fromarray(RGB), "RGBA").convert("RGBa"), "rgb", RGB / 255),
+    "RGBX": (raw("RGBX", np.dstack([RGB, GREY])), "rgb", RGB / 255),
+    "YCbCr": (raw("YCbCr", 60 + RGB // 3), "rgb", jpeg_colours(60 + RGB // 3)),
+    "HSV": (raw("HSV", RGB), "rgb", np.array([[colorsys.hsv_to_rgb(*pixel) for pixel in row] for row in RGB / 255])),
+    "CMYK": (raw("CMYK", FOUR), "ink", (255 - INKS[..., :3]) * (255 - INKS[..., 3:]) / 255**2),
+    "LAB": (raw("LAB", RGB), "lab", cms(raw("LAB", RGB), ImageCms.createProfile("LAB"))),
+}
+FILES = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "WEBP": ("RGB", "RGBA"),
+         "TIFF": ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "I;16", "I;16B")}
+
+
+@pytest.mark.parametrize("space", ["", "GRAY", "RGB ", "CMYK", "damaged"])
+@pytest.mark.parametrize("mode", MODES)
+def test_colours_of_every_mode(mode, space):
+    picture, kind, expected = MODES[mode]
+    picture, icc = picture.copy(), profile(space, GAMMA, swapped=True) if space in ("GRAY", "RGB ", "CMYK") else b"no profile"
+    if space:
+        picture.info["icc_profile"] = icc
+    if (kind, space) in (("grey", "GRAY"), ("grey", "RGB "), ("rgb", "RGB ")):
+        expected = srgb(expected ** GAMMA)[..., ::-1]                       # red and blue change places
+    elif (kind, space) == ("ink", "CMYK"):
+        expected = cms(MODES[mode][0], ImageCms.ImageCmsProfile(io.BytesIO(icc)))
+    if mode[-1] in "Aa":
+        expected = np.where(ALPHA[..., None] == 0, 1, expected)
+    expected = torch.from_numpy(expected.copy()).permute(2, 0, 1)[None].float()
+    levels = 4 if mode in ("YCbCr", "HSV") else 1.1                         # Pillow computes these two in whole numbers
+    before = picture.tobytes(), dict(picture.info)
+    assert (load_image(picture) - expected).abs().max() * 255 < levels
+    assert (picture.tobytes(), picture.info) == before, "the picture that was given has changed"
+    for format in (format for format, modes in FILES.items() if mode in modes):
+        options = {"lossless": True, "exact": True, "icc_profile": picture.info.get("icc_profile", b"")} if format == "WEBP" else {}
+        content = encode(picture, format, **options)
+        assert (load_image(content) - expected).abs().max() * 255 < levels, format
+
+
+def test_profiles_matter():
+    """The test above could not fail otherwise."""
+    for space, picture in (("GRAY", Image.fromarray(GREY)), ("RGB ", Image.fromarray(RGB)), ("CMYK", MODES["CMYK"][0])):
+        plain = load_image(picture)
+        picture = picture.copy()
+        picture.info["icc_profile"] = profile(space, GAMMA, swapped=True)
+        assert (load_image(picture) - plain).abs().max() > 0.05
+
+
+ICC = {"": [], "GRAY": [(b"iCCP", b"x\0\0" + zlib.compress(profile("GRAY", GAMMA)))],
+       "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))], "gamma": [(b"gAMA", struct.pack(">I", 55172))]}
+
+
+@pytest.mark.parametrize("meant", ICC)
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_transparent_grey_of_every_depth(depth, meant):
+    """tRNS names one grey in the numbers of the file."""
+    most = 2**depth - 1
+    values = np.unique(np.linspace(0, most, 8).astype(int))
+    rows = np.packbits(((values[:, None] >> np.arange(depth)[::-1]) & 1).astype(np.uint8).ravel()).tobytes()
+    expected = values / most
+    if meant:
+        expected = srgb(expected ** GAMMA)
+    for key, value in enumerate(values):
+        content = png(len(values), 1, depth, 0, rows, *ICC[meant], (b"tRNS", struct.pack(">H", value)))
+        right = np.where(np.arange(len(values)) == key, 1, expected)
+        assert np.abs(load_image(content)[0, :, 0].numpy() - right).max() * 255 < 1.1, value
+    if depth == 16:                         # one step beside the key is not the key
+        near = png(2, 1, 16, 0, struct.pack(">2H", 300, 301), (b"tRNS", struct.pack(">H", 301)))
+        assert load_image(near)[0, 0, 0].tolist() == [np.float32(300) / np.float32(65535), 1]
+
+
+@pytest.mark.parametrize("meant", ["", "RGB ", "gamma"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_transparent_colour(depth, meant):
+    colours = np.array([[255, 0, 0], [255, 0, 10], [0, 128, 0], [40, 50, 60]])
+    rows = (colours if depth == 8 else colours * 257).astype(">u2" if depth == 16 else np.uint8).tobytes()
+    key = struct.pack(">3H", *(colours[0] if depth == 8 else colours[0] * 257))
+    expected = colours / 255
+    if meant:
+        expected = srgb(expected ** GAMMA)
+    expected[0] = 1
+    got = load_image(png(4, 1, depth, 2, rows, *ICC[meant], (b"tRNS", key)))[0, :, 0].T.numpy()
+    assert np.abs(got - expected).max() * 255 < 1.1
+
+
+@pytest.mark.parametrize("meant", ["", "RGB ", "gamma"])
+def test_transparent_palette_with_a_profile(meant):
+    colours, alpha = np.array([[255, 0, 0], [40, 200, 10], [0, 128, 0]]), np.array([0, 128, 255])
+    expected = srgb((colours / 255) ** GAMMA) if meant else colours / 255
+    expected = expected * alpha[:, None] / 255 + 1 - alpha[:, None] / 255
+    content = png(3, 1, 8, 3, bytes([0, 1, 2]), *ICC[meant], (b"PLTE", bytes(colours.ravel().tolist())), (b"tRNS", bytes(alpha.tolist())))
+    assert np.abs(load_image(content)[0, :, 0].T.numpy() - expected).max() * 255 < 1.6
+
+
+@pytest.mark.parametrize("stored, others, power", [
+    (100_000, [], 1.0), (45_455, [], None), (45_000, [], None), (55_556, [], 1.8), (0, [], None),
+    (100_000, [(b"sRGB", b"\0")], None), (100_000, ICC["RGB "], GAMMA)])
+def test_gamma_of_png(stored, others, power):
+    """light = sample ** (1 / gAMA); 1 / 2.2 is how programs say sRGB; sRGB and iCCP count before it."""
+    ramp = np.arange(256)
+    content = png(256, 1, 8, 2, np.repeat(ramp, 3).astype(np.uint8).tobytes(), *others, (b"gAMA", struct.pack(">I", stored)))
+    expected = ramp / 255 if power is None else srgb((ramp / 255) ** power)
+    assert np.abs(load_image(content)[0, :, 0].numpy() - expected).max() * 255 < 1.1
+
+
+def test_sixteen_bits_are_kept():
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(load_image(Image.fromarray(every))[0, 1].numpy(), every.astype(np.float32) / np.float32(65535))
+    shades = load_image(png(300, 1, 16, 0, np.arange(30000, 30300).astype(">u2").tobytes(), *ICC["GRAY"]))[0, 0, 0]
+    assert shades.unique().numel() > 100            # more than the three levels of 8 bits
+
+
+@pytest.mark.parametrize("bits, order", [(1, "<"), (1, ">"), (4, "<"), (8, "<"), (8, ">"), (16, "<")])
+def test_tiff_whose_zero_is_white(bits, order):
+    most, values = 2**bits - 1, np.array([0, 1, 2**bits - 1, 2**(bits - 1)])
+    pixels = np.packbits(((values[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8).ravel()) if bits < 16 else values.astype("<u2")
+    content = tiff({256: 4, 257: 1, 258: bits, 262: 0, 278: 1}, pixels.tobytes(), order)
+    assert np.abs(load_image(content)[0, 0, 0].numpy() - (1 - values / most)).max() < 1e-6
+    positive = tiff({256: 4, 257: 1, 258: bits, 262: 1, 278: 1}, pixels.tobytes(), order)
+    assert np.abs(load_image(positive)[0, 0, 0].numpy() - values / most).max() < 1e-6
+
+
+def test_twelve_bits():
+    values = np.array([0, 100, 2048, 4095])
+    pixels = np.packbits(((values[:, None] >> np.arange(12)[::-1]) & 1).astype(np.uint8).ravel()).tobytes()
+    got = load_image(tiff({256: 4, 257: 1, 258: 12, 262: 1, 278: 1}, pixels))
+    assert np.abs(got[0, 0, 0].numpy() - values / 4095).max() < 1e-6
+
+
+def test_sixteen_bits_of_a_pgm():
+    got = load_image(b"P5 2 1 65535\n" + struct.pack(">2H", 1000, 65535))
+    assert got[0, 0, 0].tolist() == [np.float32(1000) / np.float32(65535), 1]
 
 
 def test_large_pictures_are_shrunk_without_harm():
