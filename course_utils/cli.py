@@ -154,16 +154,13 @@ def go_on_as(command, variables):
 
 
 def run_lab(options):
-    # the command line wins over whatever other settings say: for this machine alone, and with a token
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
-               "--ServerApp.ip=127.0.0.1", "--ServerApp.sock=", "--ServerApp.identity_provider_class=course_utils.server.OwnToken",
-               f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}", "--ServerApp.sock=",
+               "--ServerApp.identity_provider_class=course_utils.server.OwnToken", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     if options.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")          # containers; the server answers this machine alone
-    # this folder lets photos of 64 MiB through to a widget; and, as the course runs offline, it switches off JupyterLab's question
-    # about news and its look for updates
+    # the course runs offline: this folder switches off JupyterLab's question about news and its look for updates
     return go_on_as(command, {**environment(), "JUPYTER_CONFIG_PATH": _first(JUPYTER, "JUPYTER_CONFIG_PATH")})
 
 

@@ -1,9 +1,11 @@
-"""How JupyterLab, as the `lab` command starts it, knows its user: by a token of its own, whatever other settings say."""
+"""The course's JupyterLab, as the `lab` command starts it: for this machine alone, with a token, whatever other settings say."""
 import secrets
 
 from jupyter_server.auth.identity import PasswordIdentityProvider
 
+ADDRESS = "127.0.0.1"
 TOKEN = secrets.token_hex(24)
+LARGEST = 256 * 2**20       # bytes of a message from the page; Tornado's 10 MiB are less than a photo, and what is larger is lost without a word
 
 
 class OwnToken(PasswordIdentityProvider):
@@ -11,3 +13,9 @@ class OwnToken(PasswordIdentityProvider):
 
     token = property(lambda self: TOKEN, lambda self, value: None)
     token_generated = property(lambda self: True, lambda self, value: None)
+
+    def validate_security(self, app, ssl_options=None):
+        """The last look at the server before it listens; several files of settings rank above the command line."""
+        app.ip = ADDRESS
+        app.web_app.settings["websocket_max_message_size"] = LARGEST
+        super().validate_security(app, ssl_options)

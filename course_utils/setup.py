@@ -200,8 +200,8 @@ def _install(home, python, root, whole, lock, say):
 
 def _pip(command, lock=None):
     if _run(command, lock) != 0:
-        raise SetupError("The installation failed, see above: check the network and the free disk space, and whether PyTorch "
-                         "exists for this Python and system, then repeat the command.")
+        raise SetupError("The installation failed, see above: check the network, the free disk space, pip's own settings "
+                         f"(`{command[0]} -m pip config list`), and whether PyTorch exists for this Python and system, then repeat the command.")
 
 
 def _run(command, lock=None):
