@@ -8,13 +8,13 @@ import hashlib
 import os
 import sys
 import time
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from course_utils.descent import Point
+from course_utils.inputs import check_number, first_line, read_tensors, short
 
 FORMAT = "style transfer state 4"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 SHARE = 0.02            # of the time, at most, goes into writing
@@ -42,6 +42,9 @@ class Checkpoint:
     """
 
     def __init__(self, path, every=30.0, resume=False, say=None):
+        if not isinstance(path, (str, os.PathLike)):
+            raise StateError(f"The path of the state's file must be a text or a Path, not {short(path)}.")
+        check_number("every", every, 0, error=StateError)
         self.path, self.every, self.resume = Path(path), every, resume
         self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
         self.ours = False                       # the file holds this run, not an earlier one
@@ -121,20 +124,14 @@ class Checkpoint:
         """What `write` stored, on the CPU; None where there is no file."""
         try:
             with open(self.path, "rb") as file:
-                with zipfile.ZipFile(file) as parts:            # torch's format; torch itself does not look at the checksums
-                    if damaged := parts.testzip():
-                        raise StateError(f"'{self.path}' is damaged (in {damaged}): delete it and begin anew.")
-                file.seek(0)
-                stored = torch.load(file, map_location="cpu", weights_only=True)
+                stored = read_tensors(file)
         except FileNotFoundError:
             return None
-        except StateError:
-            raise
         except OSError as error:
             raise StateError(f"'{self.path}' cannot be read ({error.strerror}): see to that, or begin anew without it.") from error
         except Exception as error:              # neither zipfile nor torch.load says what damaged files raise
-            raise StateError(f"'{self.path}' is damaged or no state of a run ({_first_line(error)}): delete it and begin anew.") from error
-        if not isinstance(stored, dict) or stored.get("format") != FORMAT or not {"run", "arithmetic", *Progress._fields} <= set(stored):
+            raise StateError(f"'{self.path}' is damaged or no state of a run ({first_line(error)}): delete it and begin anew.") from error
+        if not _is_state(stored):
             raise StateError(f"'{self.path}' is no state of this version of the course ({FORMAT!r}): delete it and begin anew.")
         return stored
 
@@ -189,5 +186,14 @@ def _moved(value, device):
     return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
-def _first_line(error):
-    return str(error).partition("\n")[0] or type(error).__name__
+def _is_state(stored):
+    """Whether what was read has all parts of a state of this version, each of its kind."""
+    kinds = {"format": str, "run": dict, "arithmetic": dict, "point": tuple, "seconds": float, "history": list}
+    if not isinstance(stored, dict) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()) or stored["format"] != FORMAT:
+        return False
+    image, record, evaluations, value, gradient, pairs, step = stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7
+    if not (isinstance(image, torch.Tensor) and isinstance(record, dict) and type(evaluations) is int and isinstance(pairs, tuple)):
+        return False
+    tensors = [gradient, *(part for pair in pairs if isinstance(pair, tuple) for part in pair)]
+    return {"content", "style", "total"} <= record.keys() and isinstance(value, float) and isinstance(step, float) and all(
+        isinstance(tensor, torch.Tensor) and tensor.shape == image.shape and tensor.dtype == image.dtype for tensor in tensors)

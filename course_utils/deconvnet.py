@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_utils.inputs import check_number, check_tensor, is_plain, short
 from course_utils.receptive import POINTWISE, WINDOWED, UnitError, chain, geometry, map_size, patch_box, receptive_field
 from course_utils.vgg import VGG19
 
@@ -43,8 +44,10 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
     Raises:
         UnitError: no such layer, channel, position or rule, or a layer that has no exact way back.
     """
-    if backward_rule not in BACKWARD_RULES:
-        raise UnitError(f"There is no backward rule {backward_rule!r}: choose from {', '.join(BACKWARD_RULES)}.")
+    if not isinstance(backward_rule, str) or backward_rule not in BACKWARD_RULES:
+        raise UnitError(f"There is no backward rule {short(backward_rule)}: choose from {', '.join(BACKWARD_RULES)}.")
+    if seed is not None:
+        check_number("seed", seed, error=UnitError)
     modules = chain(net, layer)
     for name, module in modules:
         _refuse_inexact(name, module)
@@ -125,7 +128,7 @@ def _refuse_inexact(name, module):
     if not isinstance(module, KNOWN):
         raise UnitError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
     kind = next(kind for kind in KNOWN if isinstance(module, kind))
-    if type(module).forward is not kind.forward or module._forward_hooks:
+    if type(module).forward is not kind.forward or not is_plain(module):
         raise UnitError(f"The layer {name} does more than a plain {kind.__name__}: its way back is not known. Take plain layers, without hooks.")
     if isinstance(module, nn.Dropout) and module.training:
         raise UnitError(f"The layer {name} drops activations at random: call net.eval() first.")
@@ -142,10 +145,12 @@ def _refuse_inexact(name, module):
 def _check_image(net, modules, image):
     """Raise UnitError unless the picture fits the network."""
     conv = next((module for _, module in modules if isinstance(module, nn.Conv2d)), None)
-    wanted, like = (conv.in_channels, conv.weight) if conv is not None else (image.shape[1], image)
-    if image.ndim != 4 or image.shape[1] != wanted or image.dtype != like.dtype or image.device != like.device:
-        raise UnitError(f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, "
-                        f"not {tuple(image.shape)} as {image.dtype} on {image.device}.")
+    if conv is not None:
+        wanted, like, good = conv.in_channels, conv.weight, isinstance(image, torch.Tensor)
+        if not good or image.ndim != 4 or image.shape[1] != wanted or image.dtype != like.dtype or image.device != like.device:
+            found = f"{tuple(image.shape)} as {image.dtype} on {image.device}" if good else short(image)
+            raise UnitError(f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, not {found}.")
+    check_tensor("The picture", image, "N, C, H, W", values="finite", error=UnitError)
 
 
 def _units(net, image, layer, channel, position):
@@ -153,7 +158,7 @@ def _units(net, image, layer, channel, position):
     height, width = map_size(layer, *image.shape[2:], net)
     if min(height, width) < 1:
         raise UnitError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for {layer}.")
-    channels = _whole_numbers(channel, "channel").reshape(-1).tolist()
+    channels = _whole_numbers(channel, "channel").flatten().tolist()
     places = None if position is None else _whole_numbers(position, "position")
     if places is not None and (places.shape[-1:] != (2,) or places.ndim > 2):
         raise UnitError("A position is (row, column), and several of them a list of such pairs.")
@@ -176,11 +181,11 @@ def _units(net, image, layer, channel, position):
 
 def _whole_numbers(values, what):
     try:
-        numbers = torch.as_tensor(values)
+        numbers = torch.as_tensor(values).cpu().to_dense()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UnitError(f"{values!r} is no {what}: give whole numbers.") from error
+        raise UnitError(f"{short(values)} is no {what}: give whole numbers.") from error
     if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
-        raise UnitError(f"{values!r} is no {what}: give whole numbers.")
+        raise UnitError(f"{short(values)} is no {what}: give whole numbers.")
     return numbers
 
 
@@ -228,25 +233,28 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
         UnitError: no such unit, or a square that does not fit into the picture.
     """
     _check_image(net, chain(net, layer), image)
-    height, width = image.shape[2:]
-    numbers = _whole_numbers([size, stride, batch_size], "size, stride or batch size").tolist()
+    image, (height, width) = image.detach(), image.shape[2:]
+    size, stride, batch_size = numbers = _whole_numbers([size, stride, batch_size], "size, stride or batch size").tolist()
     if len(image) != 1 or min(numbers) < 1 or size > min(height, width):
         raise UnitError(f"A square of {size} pixels, every {stride} pixels, {batch_size} at a time, does not fit "
                         f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0.")
     before = _maps(net, image, layer)
     if channel is None:
         channel = before.sum((2, 3)).argmax().item()
-    (channel,), _ = _units(net, image, layer, channel, (0, 0) if position is None else position)
+    channels, places = _units(net, image, layer, channel, (0, 0) if position is None else position)
+    if len(channels) != 1:
+        raise UnitError(f"The score is that of one unit, not of {len(channels)}: give one channel and one position.")
+    (channel,), (place,) = channels, places
 
     def score(maps):
-        return maps[:, channel].sum((1, 2)) if position is None else maps[:, channel, position[0], position[1]]
+        return maps[:, channel].sum((1, 2)) if position is None else maps[:, channel, place[0], place[1]]
 
     tops, lefts = (sorted({*range(0, side - size + 1, stride), side - size}) for side in (height, width))
-    places = [(top, left) for top in tops for left in lefts]
+    squares = [(top, left) for top in tops for left in lefts]
     grey = net.mean[0] if isinstance(net, VGG19) else 0.5
     scores = []
-    for first in range(0, len(places), batch_size):
-        group = places[first:first + batch_size]
+    for first in range(0, len(squares), batch_size):
+        group = squares[first:first + batch_size]
         hidden = image.repeat(len(group), 1, 1, 1)
         for one, (top, left) in zip(hidden, group):
             one[:, top:top + size, left:left + size] = grey

@@ -8,8 +8,10 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import fx, nn
 
+from course_utils.inputs import first_line, short
 from course_utils.vgg import LAYERS, VGG19
 
 RECTIFIERS = {"relu", "leakyrelu", "prelu"}
@@ -29,6 +31,7 @@ REASONS = {
     "cat": "it joins maps of several layers, each with scales of its own",
     "getitem": "it picks out a part of the maps, and their scales would no longer fit",
 }
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 UNKNOWN = "it is not known to commute with a scale for each feature map"
 HIDDEN = "it has hooks, through which this cannot see (weight_norm, spectral_norm and pruning set such hooks): remove them first"
 
@@ -80,13 +83,14 @@ def follow(net):
     Raises:
         FlowError: the way through the network cannot be followed.
     """
+    _refuse_wrapped(net)
     children = list(net.named_children())
     if type(net).forward is VGG19.forward and [name for name, _ in children] == list(LAYERS):
         net = nn.Sequential(OrderedDict([("centre", _Centre(net.mean)), *children]))      # its own forward asks for sizes, which fx cannot trace
     try:
         graph = fx.symbolic_trace(net)
     except Exception as error:          # fx documents no exception of its own for what it cannot trace
-        raise FlowError(f"The way through this {type(net).__name__} cannot be followed ({error}): give its layers as one nn.Sequential.") from error
+        raise FlowError(f"The way through this {type(net).__name__} cannot be followed ({first_line(error)}): give its layers as one nn.Sequential.") from error
     flow, scales, uses = Flow(graph), {}, Counter(id(tensor) for node in graph.graph.nodes for tensor in _tensors(graph, node))
     for name, module in net.named_modules():
         if module._forward_hooks or module._forward_pre_hooks:
@@ -97,6 +101,26 @@ def follow(net):
         if node.op == "call_module" and calls[node.target] == 1:
             flow.carried[node.target] = scales[node]
     return flow
+
+
+def _refuse_wrapped(net):
+    """Raise FlowError unless a network is an nn.Module whose layers can be seen."""
+    if not isinstance(net, nn.Module):
+        raise FlowError(f"The network must be an nn.Module, not {short(net)}.")
+    for name, module in net.named_modules():
+        what = f"Layer '{name}'" if name else "The network"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise FlowError(f"{what} was made by torch.jit, and its weights cannot be reached: give the module that it was made from.")
+        for attribute in ("_orig_mod", "module"):           # torch.compile; DataParallel and DistributedDataParallel
+            if list(module._modules) == [attribute] and (attribute == "_orig_mod" or isinstance(module, WRAPPERS)):
+                raise FlowError(f"{what} is wrapped in {type(module).__name__}: unwrap it, give its attribute .{attribute}.")
+
+
+def drops(node):
+    """Whether an operation is a dropout written as a function that is not switched off: F.dropout drops unless training=False."""
+    if node.op == "call_module" or "dropout" not in str(getattr(node.target, "__name__", node.target)):
+        return False
+    return bool(_argument(node, 2, "training", "train", default=True))
 
 
 def _tensors(graph, node):
@@ -127,6 +151,8 @@ def _step(flow, node, scales, uses):
         result = "only nn.Conv2d layers with weights of their own can be rescaled" if "conv" in kind else None
     elif kind in ("size", "dim") or kind == "getattr" and node.args[1] in SIZES:
         result = None
+    elif drops(node):
+        result = "it drops activations at random, also in evaluation: call it with training=self.training"
     elif getattr(module, "return_indices", False) or node.kwargs.get("return_indices"):
         result = "it gives out several tensors"
     else:
@@ -205,7 +231,7 @@ def _reduced(node, module, scale, carried):
 
 
 def _joined(node, module, scale, carried):
-    if not isinstance(node.args[0], fx.Node) or not isinstance(_argument(node, 1, "other"), fx.Node):
+    if not all(isinstance(_argument(node, place, name), fx.Node) for place, name in enumerate(("input", "other"))):
         return "it adds a constant, which does not grow with the scale"
     if {*carried} == {scale}:
         return scale
@@ -214,7 +240,7 @@ def _joined(node, module, scale, carried):
 
 def _multiplied(node, module, scale, carried):
     """A value times a number, or divided by one."""
-    first, second = node.args[0], _argument(node, 1, "other")
+    first, second = (_argument(node, place, name) for place, name in enumerate(("input", "other")))
     numbers = [value for value in (first, second) if isinstance(value, (int, float))]
     if len(numbers) != 1 or node.kwargs.get("rounding_mode") or "div" in str(node.target) and first is numbers[0]:
         return "only products with a plain number keep the scale"

@@ -22,7 +22,7 @@ def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, 
         raise error(f"{what} must be a tensor, {needed}, not {short(value)}.")
     if value.layout != torch.strided:
         raise error(f"{what} is stored as {value.layout}: call .to_dense() first.")
-    if not value.is_floating_point():
+    if not value.is_floating_point() or value.element_size() < 2:          # torch can hardly compute with 8 bits
         raise error(f"{what} must hold floating-point numbers, not {value.dtype}: divide bytes by 255, call .float() on other numbers.")
     if not _fits(value.shape, shape) or min(value.shape[-2:], default=smallest) < smallest:
         least = f" with at least {smallest} × {smallest} pixels" if smallest > 1 else ""
@@ -62,10 +62,29 @@ def check_choice(what, value, choices, error=ValueError):
         raise error(f"{what} is {' or '.join(names) if len(names) == 2 else 'one of ' + ', '.join(names)}, not {short(value)}.")
 
 
+def is_plain(module):
+    """Whether a layer does no more than its type says: it has no hooks, and its forward was not replaced."""
+    return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module))
+
+
 def short(value):
     """A value as a sentence can hold it: one line, not too long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:40]} … ({type(value).__name__})"
+
+
+def first_line(error):
+    """The first line of an error's message, not too long, for a sentence."""
+    line = str(error).strip().partition("\n")[0].rstrip(".")
+    return (line if len(line) <= 160 else line[:150] + " …") or type(error).__name__
+
+
+def check_archive(file):
+    """Raise zipfile.BadZipFile unless an open file is a zip archive and every part of it has its checksum."""
+    with zipfile.ZipFile(file) as parts:
+        if damaged := parts.testzip():
+            raise zipfile.BadZipFile(f"damaged in {damaged}")
+    file.seek(0)
 
 
 def read_tensors(file):
@@ -74,8 +93,6 @@ def read_tensors(file):
     Raises whatever zipfile and torch.load raise for files that are damaged or no tensors; neither says what that is.
     """
     if zipfile.is_zipfile(file):            # torch's own format, but for very old files; torch does not look at the checksums
-        with zipfile.ZipFile(file) as parts:
-            if damaged := parts.testzip():
-                raise zipfile.BadZipFile(f"damaged in {damaged}")
+        check_archive(file)
     file.seek(0)
     return torch.load(file, map_location="cpu", weights_only=True)

@@ -1,4 +1,5 @@
 """Mean activations of a network's channels over a data set: in one pass, exact, mergeable between workers."""
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ import torch
 from torch import fx
 from torch import nn
 
-from course_utils.homogeneity import FlowError, follow
+from course_utils.homogeneity import FlowError, drops, follow
 from course_utils.images import DATA, replace_file
+from course_utils.inputs import first_line
 from course_utils.streams import StatisticsError, batches, last_step
 
 MEANS_FILE = DATA / "mean_activations.json"
-FORMAT = "mean activations 1"
+FORMAT = "mean activations 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +69,16 @@ class MeanActivations:
     def save(self, path):
         """Write a .json file, all or nothing; reading it gives the same numbers, to the last bit. Raises OSError."""
         layers = {name: {"positions": self.positions[name], "sums": sums.tolist()} for name, sums in self.sums.items()}
-        replace_file(path, json.dumps({"format": FORMAT, "pictures": self.pictures, "layers": layers}).encode())
+        contents = {"format": FORMAT, "pictures": self.pictures, "layers": layers}
+        replace_file(path, json.dumps({**contents, "sha256": _checksum(contents)}).encode())
 
     @classmethod
     def load(cls, path=MEANS_FILE):
         """Read what `save` wrote; without a path, the means over the bundled photos. Raises StatisticsError."""
         try:
             stored = json.loads(Path(path).read_bytes())
+            if stored.pop("sha256") != _checksum(stored):
+                raise ValueError("its checksum is not that of its numbers")
             means = cls({name: torch.tensor(layer["sums"], dtype=torch.float64) for name, layer in stored["layers"].items()},
                         {name: tuple(layer["positions"]) for name, layer in stored["layers"].items()}, stored["pictures"])
             if stored["format"] != FORMAT or not means.sums or not all(map(_whole, [means.pictures, *sum(means.positions.values(), ())])):
@@ -82,10 +87,14 @@ class MeanActivations:
                 good = sums.ndim == 2 and len(sums) == 4 and sums.numel() and len(means.positions[name]) == 2
                 if not good or not sums.isfinite().all() or (sums[1::2] < 0).any() or sums[3].max() > means.pictures:
                     raise ValueError(f"the numbers of {name} do not belong together")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-            raise StatisticsError(f"'{path}' is not a file of mean activations ({error}): make one with "
+        except Exception as error:          # what json, pathlib and torch.tensor raise for foreign data is of many kinds
+            raise StatisticsError(f"'{path}' is not a file of mean activations ({first_line(error)}): make one with "
                                   "`python3 -m course_utils means FOLDER -o FILE.json`.") from error
         return means
+
+
+def _checksum(contents):
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def _whole(number):
@@ -121,8 +130,12 @@ def measure(net, images, *, batch_size=8):
         raise StatisticsError(str(error)) from error
     if any(module.training and isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)) for module in net.modules()):
         raise StatisticsError("In training mode batch norm and dropout give other activations each time: call eval() first.")
+    if any(map(drops, flow.graph.graph.nodes)):
+        raise StatisticsError("A dropout that is called as a function gives other activations each time: call it with training=self.training.")
     if not flow.rectified:
         raise StatisticsError("No convolution of this network is followed by a ReLU: there is nothing to measure.")
+    if next(net.parameters()).is_meta:
+        raise StatisticsError("The network is on the device 'meta', where it holds no numbers: give a network with weights.")
     result, tensor, reader = None, next(net.parameters()), _Reader(flow)
     for numbers, batch in batches(images, batch_size, channels=None):
         try:

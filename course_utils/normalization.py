@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from course_utils.homogeneity import FlowError, Scale, follow
+from course_utils.inputs import check_number, check_tensor, first_line, is_plain, short
 
 EPS = 1e-5              # added to the variance, as in torch's layers
 
@@ -28,6 +29,10 @@ class NormalizationError(ValueError):
 
 def normalize(x, axes, eps=EPS):
     """(x − mean) / √(variance + eps), with the biased variance, over the given axes."""
+    check_tensor("x", x, error=NormalizationError)
+    check_number("eps", eps, 0, error=NormalizationError)
+    for axis in axes if isinstance(axes, (tuple, list)) else [axes]:
+        check_number("An axis", axis, -x.ndim, x.ndim - 1, whole=True, error=NormalizationError)
     mean = x.mean(axes, keepdim=True)
     variance = (x - mean).square().mean(axes, keepdim=True)
     return (x - mean) / (variance + eps).sqrt()
@@ -40,6 +45,9 @@ def batch_norm(x, gamma, beta, eps=EPS):
         x: (N, C, H, W).
         gamma, beta: (C,), one pair for each feature map.
     """
+    check_tensor("x", x, "N, C, H, W", error=NormalizationError)
+    for what, values in (("gamma", gamma), ("beta", beta)):
+        check_tensor(what, values, str(x.shape[1]), like=x, error=NormalizationError)
     return normalize(x, AXES["batch"], eps) * gamma.view(1, -1, 1, 1) + beta.view(1, -1, 1, 1)
 
 
@@ -53,7 +61,9 @@ def group_norm(x, groups, eps=EPS):
 
 def split_groups(x, groups):
     """(N, C, H, W) -> (N, groups, C / groups, H, W), neighbouring channels together; NormalizationError if `groups` does not divide C."""
-    if groups < 1 or x.shape[1] % groups:
+    check_tensor("x", x, "N, C, H, W", error=NormalizationError)
+    check_number("groups", groups, 1, whole=True, error=NormalizationError)
+    if x.shape[1] % groups:
         raise NormalizationError(f"{x.shape[1]} channels cannot be divided into {groups} equal groups.")
     return x.unflatten(1, (groups, -1))
 
@@ -67,6 +77,9 @@ class BatchNorm(nn.Module):
     """
 
     def __init__(self, channels, eps=EPS, momentum=0.1):
+        check_number("channels", channels, 1, whole=True, error=NormalizationError)
+        check_number("eps", eps, 0, error=NormalizationError)
+        check_number("momentum", momentum, 0, 1, error=NormalizationError)
         super().__init__()
         self.eps, self.momentum = eps, momentum
         self.gamma, self.beta = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
@@ -74,6 +87,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(channels))
 
     def forward(self, x):
+        check_tensor("x", x, f"N, {len(self.gamma)}, H, W", like=self.gamma, error=NormalizationError)
         if not self.training:
             scale = self.gamma / (self.running_variance + self.eps).sqrt()
             return x * scale.view(1, -1, 1, 1) + (self.beta - scale * self.running_mean).view(1, -1, 1, 1)
@@ -94,17 +108,26 @@ def fold(conv, norm):
     Returns:
         A new nn.Conv2d with a bias.
     Raises:
-        NormalizationError: `norm` is in training mode.
+        NormalizationError: other layers than these, of different channels, with hooks; `norm` is in training mode or without
+            running statistics; the result is not finite.
     """
+    ours = isinstance(norm, BatchNorm)
+    if type(conv) is not nn.Conv2d or type(norm) not in (nn.BatchNorm2d, BatchNorm) or not (is_plain(conv) and is_plain(norm)):
+        raise NormalizationError(f"Only a plain nn.Conv2d and a plain batch norm without hooks can be folded, not {type(conv).__name__} and "
+                                 f"{type(norm).__name__} as they are.")
     if norm.training:
         raise NormalizationError("In training the statistics depend on the batch, and cannot be folded: call norm.eval() first.")
-    ours = isinstance(norm, BatchNorm)
+    mean, variance = norm.running_mean, norm.running_variance if ours else norm.running_var
+    if mean is None or mean.shape != (conv.out_channels,):
+        raise NormalizationError(f"The batch norm must have running statistics of the {conv.out_channels} channels of the convolution.")
     gamma, beta = (norm.gamma, norm.beta) if ours else (norm.weight, norm.bias)
-    scale = gamma / ((norm.running_variance if ours else norm.running_var) + norm.eps).sqrt()
+    scale = (1 if gamma is None else gamma) / (variance + norm.eps).sqrt()              # γ = 1 and β = 0 with affine=False
     folded = copy.deepcopy(conv)
-    bias = conv.bias if conv.bias is not None else torch.zeros_like(norm.running_mean)
+    bias = conv.bias if conv.bias is not None else torch.zeros_like(mean)
     folded.weight = nn.Parameter(conv.weight.detach() * scale.detach().view(-1, 1, 1, 1))
-    folded.bias = nn.Parameter(((bias - norm.running_mean) * scale + beta).detach())
+    folded.bias = nn.Parameter(((bias - mean) * scale + (0 if beta is None else beta)).detach())
+    for what, values in folded.named_parameters():
+        check_tensor(f"The {what} of the folded convolution", values, values="finite", error=NormalizationError)
     return folded
 
 
@@ -138,12 +161,19 @@ class Rescaling:
     def _times(self, scale, values):
         if scale is None or scale.convolution not in self.scales:
             return values
-        factor = self.scales[scale.convolution].to(values)
+        factor = self.scales[scale.convolution]
+        check_tensor("What is restored", values, "N, units" if scale.flat else f"N, {len(factor)}, H, W", error=NormalizationError)
+        if values.shape[1] % len(factor):
+            raise NormalizationError(f"{values.shape[1]} numbers cannot be {len(factor)} flattened maps: give the output of that layer.")
+        factor = factor.to(values)
         return values * (factor.repeat_interleave(values.shape[1] // len(factor)) if scale.flat else factor[:, None, None])
 
 
 def check_rescalable(net):
-    """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation forbids it, and why."""
+    """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation forbids it, and why.
+
+    It judges the operations by their names and types; `normalize_weights` also tries whether they do as they are called.
+    """
     try:
         return follow(net).problem
     except FlowError as error:
@@ -152,10 +182,13 @@ def check_rescalable(net):
 
 def nearest_power_of_two(means):
     """The power of two whose ratio to each mean is nearest to 1; multiplying by it never rounds (unless numbers leave their range)."""
+    check_tensor("The means", means, values="finite", error=NormalizationError)
+    if not (means > 0).all():
+        raise NormalizationError("The means must be above 0: no power of two is near the others.")
     return torch.exp2(means.log2().round())
 
 
-def normalize_weights(net, means, power_of_two=False):
+def normalize_weights(net, means, power_of_two=False, picture=None):
     """A copy of a network with weights scaled so that each filter's mean activation over pictures and positions is one.
 
     W_ik ← W_ik μ_k / μ_i, b_i ← b_i / μ_i, where μ_k is the mean of input channel k. The first linear layer undoes the last
@@ -166,12 +199,14 @@ def normalize_weights(net, means, power_of_two=False):
         net: what `follow` can follow: VGG19, nn.Sequential, torchvision's VGG family. It is not changed.
         means: MeanActivations of this network, or {convolution: (C,)}.
         power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the last
-            bit; the means lie between 0.7 and 1.42.
+            bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small activations.
+        picture: what the network takes, to try whether a rescaled copy gives the same output. None: random squares.
     Returns:
-        The copy, with the attribute `rescaling`: what was done to the network that was given. Channels without a positive mean
-        keep their scale.
+        The copy, with the attribute `rescaling`: what was done to the network that was given. Its `state_dict` holds the weights
+        alone: keep `rescaling` beside it. Channels without a positive mean keep their scale.
     Raises:
-        NormalizationError: an operation forbids it, the means are of another network, or the new weights leave the range of their type.
+        NormalizationError: an operation forbids it, the output does not stay, the means are of another network, or the new weights
+            leave the range of their type.
     """
     try:
         flow = follow(net)
@@ -180,15 +215,18 @@ def normalize_weights(net, means, power_of_two=False):
     if flow.problem:
         raise NormalizationError(flow.problem)
     means = getattr(means, "mean", means)
-    _check_means(means, {name: net.get_submodule(name).out_channels for name in flow.rectified.values()})
-    alive = {name: mean.double().cpu() > 0 for name, mean in means.items()}
-    scales = {name: torch.where(alive[name], mean.double().cpu(), 1.0) for name, mean in means.items()}
+    channels = {name: net.get_submodule(name).out_channels for name in flow.rectified.values()}
+    _check_means(means, channels)
+    _check_numbers(net, power_of_two)
+    means = {name: mean.detach().cpu().double() for name, mean in means.items()}
+    alive = {name: mean > 0 for name, mean in means.items()}
+    scales = {name: torch.where(alive[name], mean, 1.0) for name, mean in means.items()}
+    if scales:
+        _try(net, flow, channels, picture)
     if power_of_two:
         scales = {name: nearest_power_of_two(scale) for name, scale in scales.items()}
     result = copy.deepcopy(net)
-    with torch.no_grad():
-        for name, source in flow.incoming.items():
-            _rescale(name, result.get_submodule(name), scales.get(source), scales.get(name))
+    _rescale(flow, result, scales, exact=power_of_two)
     dead = {name: (~living).nonzero()[:, 0].tolist() for name, living in alive.items() if not living.all()}
     result.rescaling = Rescaling(scales, dead, flow.carried, flow.output if flow.output and flow.output.convolution in scales else None)
     return result
@@ -201,31 +239,115 @@ def _check_means(means, channels):
     for name, count in channels.items():
         if not isinstance(means.get(name), torch.Tensor) or means[name].shape != (count,):
             raise NormalizationError(f"There are no means of the {count} channels of {name}: measure them on this network with mean_activations.")
-        if not means[name].isfinite().all():
+        check_tensor(f"The mean of {name}", means[name], error=NormalizationError)
+        if means[name].is_meta or not means[name].isfinite().all():
             raise NormalizationError(f"The means of {name} are not finite: measure them anew.")
-    if others := sorted(means.keys() - channels.keys()):
-        raise NormalizationError(f"These are the means of another network: this one has no rectified convolution {others[0]!r}.")
+    if others := sorted(means.keys() - channels.keys(), key=str):
+        raise NormalizationError(f"These are the means of another network: this one has no rectified convolution {short(others[0])}.")
 
 
-def _rescale(name, module, incoming, outgoing):
-    """Multiply a layer's weights by the scale of its input and divide by that of its output; None stands for 1."""
+def _check_numbers(net, power_of_two):
+    """Raise NormalizationError unless the weights of a network are finite numbers, of a type whose range is large enough."""
+    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+        if tensor.is_meta or tensor.is_floating_point() and not tensor.isfinite().all():
+            raise NormalizationError(f"{name} of the network holds no finite numbers: give a network with weights.")
+        if power_of_two and tensor.dtype == torch.float16:
+            raise NormalizationError("torch.float16 loses bits of small activations, even by powers of two: convert the network with .float().")
+
+
+def _try(net, flow, channels, picture):
+    """Raise NormalizationError unless a copy rescaled by random powers of two, which round nothing, has the same output.
+
+    What `follow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook, or that a function
+    does something else than its name says.
+    """
+    trial, generator = copy.deepcopy(net).eval(), torch.Generator().manual_seed(0)
+    if torch.finfo(next(trial.parameters()).dtype).bits < 32:
+        trial.float()                               # not every processor can convolve with 16 bits
+    powers = {name: torch.tensor([0.25, 0.5, 2, 4], dtype=torch.float64)[torch.randint(4, (count,), generator=generator)]
+              for name, count in channels.items()}
+    picture = (_square(flow, trial, generator) if picture is None else picture).to(next(trial.parameters()))
+    pictures = [picture, 1000 * picture]            # large values too: something may be cut off
+    with torch.no_grad():
+        try:
+            right = [trial(picture) for picture in pictures]
+            _rescale(flow, trial, powers)
+            found = [trial(picture) for picture in pictures]
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            if "memory" in str(error) or isinstance(error, NormalizationError):
+                raise
+            raise NormalizationError(f"The rescaling cannot be tried, for the network does not compute its output ({first_line(error)}): "
+                                     "give as `picture` what it takes.") from error
+    if flow.output and flow.output.convolution in powers:
+        found = [Rescaling(powers, {}, {}, flow.output).restore_output(values) for values in found]
+    if not all(map(_close, _tensors(found), _tensors(right))):
+        raise NormalizationError("The rescaled network has another output, so some operation does not do what its type or name says (a replaced "
+                                 "forward, a global hook, a function under another's name): give plain layers.")
+
+
+def _square(flow, net, generator):
+    """A random picture of a size that the network takes: 64 × 64, or the smallest one that fits its linear layers."""
+    first = next(module for node in flow.graph.graph.nodes if node.op == "call_module"
+                 and isinstance(module := flow.graph.get_submodule(node.target), nn.Conv2d))
+    shapes = {name: tensor.to("meta") for name, tensor in (*net.named_parameters(), *net.named_buffers())}     # only sizes are computed
+    for side in (64, *range(1, 513)):
+        try:
+            with torch.no_grad():
+                torch.func.functional_call(net, shapes, torch.empty(1, first.in_channels, side, side, device="meta"))
+        except (RuntimeError, ValueError, TypeError, IndexError):
+            continue
+        break
+    else:
+        side = 64                                   # the try will tell why not
+    return torch.randn(1, first.in_channels, side, side, generator=generator)
+
+
+def _tensors(values):
+    """The tensors in what a network gives out, however nested."""
+    if isinstance(values, torch.Tensor):
+        return [values]
+    values = values.values() if isinstance(values, dict) else values if isinstance(values, (list, tuple)) else ()
+    return [tensor for value in values for tensor in _tensors(value)]
+
+
+def _close(found, right):
+    """Whether two tensors agree to half the digits of their type: far more than rounding spoils, far less than a wrong scale does."""
+    largest = right[right.isfinite()].abs().max().item() if right.isfinite().any() else 0.0
+    return found.shape == right.shape and torch.allclose(found, right, rtol=0, atol=largest * torch.finfo(right.dtype).eps ** 0.5, equal_nan=True)
+
+
+def _rescale(flow, net, scales, exact=False):
+    """Divide what each convolution of a network gives out by its scales {convolution: (C,) float64}, in place.
+
+    Raises NormalizationError where a new weight leaves the range of its type: it overflows, it vanishes, or with `exact` it is rounded.
+    """
+    for name, source in flow.incoming.items():
+        module = net.get_submodule(name)
+        for key, value in _rescaled(module, scales.get(source), scales.get(name)).items():
+            tensor = getattr(module, key)
+            with torch.no_grad():
+                tensor.copy_(value)
+            rows = value.flatten(1) if value.ndim > 1 else value[None]
+            lost = (tensor.detach().cpu().double() - value).reshape(rows.shape).abs().amax(1)
+            if not (lost <= (0 if exact else torch.finfo(tensor.dtype).eps) * rows.abs().amax(1)).all():
+                raise NormalizationError(f"The new {key} of {name} leaves the range of {tensor.dtype}: "
+                                         "convert the network to float32 or float64 first.")
+
+
+def _rescaled(module, incoming, outgoing):
+    """{name: new value} of a layer's weights times the scale of its input and divided by that of its output; None stands for 1."""
     if isinstance(module, nn.BatchNorm2d):          # γ (x − m)/σ + β of x/s: m and β shrink with x
         changed = {"running_mean": module.running_mean, "bias": module.bias} if incoming is not None else {}
-        changed = {key: value.cpu().double() / incoming for key, value in changed.items() if value is not None}
-    else:
-        weight = module.weight.cpu().double()                                   # on the CPU: not every device has float64
-        if incoming is not None:
-            groups = getattr(module, "groups", 1)
-            columns = weight.reshape(groups, len(weight) // groups, -1)         # groups × filters × inputs of a group, channel by channel
-            factors = incoming.repeat_interleave(columns.shape[2] * groups // len(incoming)).view(groups, 1, -1)
-            weight = (columns * factors).reshape(weight.shape)
-        changed = {"weight": weight}
-        if outgoing is not None:
-            changed["weight"] = weight / outgoing.view(-1, *[1] * (weight.ndim - 1))
-            if module.bias is not None:
-                changed["bias"] = module.bias.cpu().double() / outgoing
-    for key, value in changed.items():
-        getattr(module, key).copy_(value)
-        if not getattr(module, key).isfinite().all():
-            raise NormalizationError(f"The new {key} of {name} leaves the range of {getattr(module, key).dtype}: "
-                                     "convert the network to float32 or float64 first.")
+        return {key: value.detach().cpu().double() / incoming for key, value in changed.items() if value is not None}
+    weight = module.weight.detach().cpu().double()                              # on the CPU: not every device has float64
+    if incoming is not None:
+        groups = getattr(module, "groups", 1)
+        columns = weight.reshape(groups, len(weight) // groups, -1)             # groups × filters × inputs of a group, channel by channel
+        factors = incoming.repeat_interleave(columns.shape[2] * groups // len(incoming)).view(groups, 1, -1)
+        weight = (columns * factors).reshape(weight.shape)
+    if outgoing is None:
+        return {"weight": weight}
+    changed = {"weight": weight / outgoing.view(-1, *[1] * (weight.ndim - 1))}
+    if module.bias is not None:
+        changed["bias"] = module.bias.detach().cpu().double() / outgoing
+    return changed

@@ -8,10 +8,23 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from course_utils.receptive import cut
+from course_utils.inputs import check_number, check_tensor, short
+from course_utils.receptive import Box, cut
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
+
+
+def _picture(image, what="The picture", shape="1, 3, H, W"):
+    """A picture for matplotlib, on the CPU and without its graph. Raises ValueError."""
+    check_tensor(what, image, shape, values="finite")
+    return image.detach().cpu()
+
+
+def _some(what, values, kind=dict):
+    """Raise ValueError unless there is something to draw, in a dictionary or a list."""
+    if not isinstance(values, kind) or not values:
+        raise ValueError(f"{what} must be a {'dictionary' if kind is dict else 'list'} with something to draw, not {short(values)}.")
 
 
 def gallery(pictures, columns=None, height=2.6):
@@ -22,7 +35,11 @@ def gallery(pictures, columns=None, height=2.6):
         columns: pictures in a row; None takes one row.
         height: of a row, in inches.
     """
+    _some("pictures", pictures)
+    pictures = {str(caption): _picture(image, f"The picture {short(caption)}") for caption, image in pictures.items()}
     columns = columns or len(pictures)
+    check_number("columns", columns, 1, whole=True)
+    check_number("height", height, 0.1, 100)
     rows = -(-len(pictures) // columns)
     shapes = [image.shape[2:] for image in pictures.values()]
     widest = max(width / tall for tall, width in shapes)
@@ -31,7 +48,7 @@ def gallery(pictures, columns=None, height=2.6):
     for axis in axes.flat:
         axis.axis("off")
     for axis, (caption, image) in zip(axes.flat, pictures.items()):
-        axis.imshow(image[0].detach().clamp(0, 1).permute(1, 2, 0).cpu(), interpolation="nearest")
+        axis.imshow(image[0].float().clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
         axis.set_title(textwrap.fill(caption, max(12, int(height * widest / 0.09))), fontsize=10)
     return figure
 
@@ -44,6 +61,9 @@ def loss_curves(runs, terms=None, title=None, top=None):
         terms: which losses to draw; None draws all for one run and the total for several.
         top: upper end of the scale; None shows every value.
     """
+    _some("runs", runs)
+    for label, states in runs.items():
+        _some(f"The run {short(label)}", states, (list, tuple))
     terms = terms or (("total", "style", "content") if len(runs) == 1 else ("total",))
     curves = [(label, term) for label in runs for term in terms]
     crowded = len(curves) > 4               # then the legend stands beside the curves
@@ -71,15 +91,20 @@ def magnifier(image, channel, row, column, window=8):
     Returns:
         (Figure, top, left), the window's upper left pixel.
     """
+    image = _picture(image).float()
+    check_number("channel", channel, 0, 2, whole=True)
+    check_number("row", row, 0, 1)
+    check_number("column", column, 0, 1)
     height, width = image.shape[2:]
+    check_number("window", window, 1, min(height, width), whole=True)
     top = min(max(round(row * height - window / 2), 0), height - window)
     left = min(max(round(column * width - window / 2), 0), width - window)
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     whole, close = figure.subplots(1, 2)
-    whole.imshow(image[0].permute(1, 2, 0).cpu(), interpolation="nearest")
+    whole.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), window, window, fill=False, color="white", lw=2))
     whole.set_title(f"image[0], {height} × {width} pixels")
-    values = image[0, channel, top:top + window, left:left + window].cpu()
+    values = image[0, channel, top:top + window, left:left + window]
     close.imshow(values, cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]), vmin=0, vmax=1)
     for y in range(window):
         for x in range(window):
@@ -99,12 +124,16 @@ def feature_maps(features, count=5, height=1.5):
         count: maps in a row, those with the largest mean.
         height: of a row, in inches.
     """
+    _some("features", features)
+    features = {layer: _picture(maps, f"The activations of {short(layer)}", "N, C, H, W").float() for layer, maps in features.items()}
+    check_number("count", count, 1, min(maps.shape[1] for maps in features.values()), whole=True)
+    check_number("height", height, 0.1, 100)
     figure = Figure(figsize=(count * height * 1.35, len(features) * (height + 0.25)), layout="constrained")
     axes = figure.subplots(len(features), count, squeeze=False)
     for row, (layer, maps) in zip(axes, features.items()):
         strongest = maps[0].mean((1, 2)).topk(count).indices.tolist()
         for axis, channel in zip(row, strongest):
-            axis.imshow(maps[0, channel].detach().cpu(), cmap="magma")
+            axis.imshow(maps[0, channel], cmap="magma")
             axis.set_title(f"{layer}, map {channel}", fontsize=9)
             axis.axis("off")
     return figure
@@ -115,6 +144,9 @@ def around_grey(projections, share=0.99):
 
     Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not zero.
     """
+    check_tensor("The projections", projections, "N, C, H, W", values="finite")
+    check_number("share", share, 0, 1)
+    projections = projections.detach()
     pictures = torch.full_like(projections, 0.5)
     for picture, projection in zip(pictures, projections):
         sizes = projection[projection != 0].abs().float()
@@ -128,6 +160,9 @@ def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
 
     `finish` makes a picture of the part once it has its size: `around_grey` does that for a projection.
     """
+    check_tensor("The picture", image, "1, C, H, W", values="finite")
+    check_number("side", side, 1, 10**4, whole=True)
+    image = image.detach()
     patch, inside = cut(image, box, 0), cut(torch.ones_like(image[:, :1]), box, 0)
     shrink = {"mode": "bicubic", "antialias": True} if patch.shape[2] > side else {}          # enlarged pixels stay squares
     hatching = 0.75 + 0.2 * ((torch.arange(side)[:, None] + torch.arange(side)) // 4 % 2)
@@ -136,7 +171,11 @@ def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
 
 def mosaic(tiles, columns, gap=2):
     """One picture (1, 3, H, W) of equally large tiles (1, 3, h, w), row by row, with white gaps of some pixels."""
-    height, width = tiles[0].shape[2:]
+    _some("tiles", tiles, (list, tuple))
+    height, width = tiles[0].shape[2:] if isinstance(tiles[0], torch.Tensor) and tiles[0].ndim == 4 else (0, 0)
+    tiles = [_picture(picture, f"Tile {n}", f"1, 3, {height}, {width}") for n, picture in enumerate(tiles)]
+    check_number("columns", columns, 1, whole=True)
+    check_number("gap", gap, 0, whole=True)
     rows = -(-len(tiles) // columns)
     sheet = tiles[0].new_ones(1, 3, rows * (height + gap) - gap, columns * (width + gap) - gap)
     for n, picture in enumerate(tiles):
@@ -153,13 +192,18 @@ def boxes_on_photo(image, boxes, height=4.0):
         boxes: {label: Box}.
         height: of the figure, in inches.
     """
+    image = _picture(image).float()
+    _some("boxes", boxes)
+    if wrong := [label for label, box in boxes.items() if not isinstance(box, Box)]:
+        raise ValueError(f"The box {short(wrong[0])} must be a Box, such as patch_box() makes, not {short(boxes[wrong[0]])}.")
+    check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     top, left = min(0, *(box.top for box in boxes.values())), min(0, *(box.left for box in boxes.values()))
     bottom, right = max(tall, *(box.bottom for box in boxes.values())), max(wide, *(box.right for box in boxes.values()))
     figure = Figure(figsize=(height * (right - left) / (bottom - top) + 1.6, height), layout="constrained")
     axis = figure.subplots()
     axis.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, facecolor="white", edgecolor="lightgrey", hatch="///"))
-    axis.imshow(image[0].permute(1, 2, 0).cpu(), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
+    axis.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
     for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
         axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
                                  edgecolor="white", lw=3.5, zorder=3))
@@ -180,10 +224,15 @@ def score_map(image, occlusions, box, height=3.0):
         box: `Box` of the field.
         height: of the figure, in inches.
     """
+    image = _picture(image).float()
+    _some("occlusions", occlusions)
+    if not isinstance(box, Box):
+        raise ValueError(f"The field must be a Box, such as patch_box() makes, not {short(box)}.")
+    check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     figure = Figure(figsize=((1 + 1.25 * len(occlusions)) * height * wide / tall, height), layout="constrained")
     photo, *maps = figure.subplots(1, 1 + len(occlusions))
-    photo.imshow(image[0].permute(1, 2, 0).cpu(), interpolation="nearest")
+    photo.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
     inside = box.clip(tall, wide)
     photo.add_patch(Rectangle((inside.left - 0.5, inside.top - 0.5), inside.right - inside.left, inside.bottom - inside.top, fill=False,
                               edgecolor="white", lw=2))
@@ -208,6 +257,11 @@ def labelled_curves(curves, labels, height=3.2, logarithmic=False, xlabel=None, 
         logarithmic: whether the numbers are drawn on a logarithmic scale; else it begins at 0.
         xlabel, ylabel: what the places and the numbers are.
     """
+    _some("curves", curves)
+    for name, values in curves.items():
+        if len(values) != len(labels):
+            raise ValueError(f"The curve {short(name)} must have a number for each of {len(labels)} labels, not {len(values)}.")
+    check_number("height", height, 0.1, 100)
     figure = Figure(figsize=(8, height), layout="constrained")
     axis = figure.subplots()
     for colour, marker, (name, values) in zip(itertools.cycle(COLOURS), itertools.cycle("osD^v"), curves.items()):

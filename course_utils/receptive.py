@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from course_utils.inputs import check_number, check_tensor, short
 from course_utils.vgg import LAYERS, VGG19
-
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)         # layers whose units look at a square of units before them
 POINTWISE = (nn.ReLU, nn.Identity, nn.Dropout)              # … and at a single one
@@ -35,11 +35,14 @@ class Box(NamedTuple):
 
     def clip(self, height, width):
         """The part inside a picture of this size; empty where the box lies beyond it."""
+        _check_whole(1, height=height, width=width)
+        _check_whole(None, **self._asdict())
         top, left = min(max(self.top, 0), height), min(max(self.left, 0), width)
         return Box(top, left, max(min(self.bottom, height), top), max(min(self.right, width), left))
 
     def share_outside(self, height, width):
-        """How much of the box is padding, from 0 to 1."""
+        """How much of the box is padding, from 0 to 1; UnitError for a box without pixels."""
+        _check_sides(self)
         top, left, bottom, right = self.clip(height, width)
         return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
 
@@ -65,6 +68,7 @@ def receptive_field(layer, net=None):
 
 def map_size(layer, height, width, net=None):
     """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too small for it."""
+    _check_whole(0, height=height, width=width)
     for _, module in chain(_vgg19() if net is None else net, layer):
         kernel, stride, padding = geometry(module)
         height, width = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
@@ -75,6 +79,7 @@ def map_size(layer, height, width, net=None):
 
 def patch_box(layer, y, x, net=None):
     """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip` and `cut`)."""
+    _check_whole(None, y=y, x=x)
     size, jump, start = receptive_field(layer, net)
     top, left = start + y * jump, start + x * jump
     return Box(top, left, top + size, left + size)
@@ -82,10 +87,25 @@ def patch_box(layer, y, x, net=None):
 
 def cut(image, box, padding=1.0):
     """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
+    check_tensor("The picture", image, "N, C, H, W", error=UnitError)
+    check_number("padding", padding, error=UnitError)
+    _check_sides(box)
     patch = image.new_full((*image.shape[:2], box.bottom - box.top, box.right - box.left), padding)
     top, left, bottom, right = box.clip(*image.shape[2:])
     patch[:, :, top - box.top:bottom - box.top, left - box.left:right - box.left] = image[:, :, top:bottom, left:right]
     return patch
+
+
+def _check_whole(least, **values):
+    for what, value in values.items():
+        check_number(what, value, -2**63 if least is None else least, 2**63, whole=True, error=UnitError)
+
+
+def _check_sides(box):
+    if not isinstance(box, Box):
+        raise UnitError(f"A part of a picture is given by a Box, such as patch_box() makes, not by {short(box)}.")
+    _check_whole(None, **box._asdict())
+    _check_whole(1, **{"The height of the box": box.bottom - box.top, "The width of the box": box.right - box.left})
 
 
 @functools.cache
@@ -105,7 +125,7 @@ def chain(net, layer):
                         "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
     names = [name for name, _ in modules]
     if layer not in names:
-        raise UnitError(f"The network has no layer {layer!r}: choose from {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}.")
+        raise UnitError(f"The network has no layer {short(layer)}: choose from {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}.")
     return modules[:names.index(layer) + 1]
 
 

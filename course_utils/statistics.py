@@ -1,8 +1,7 @@
 """Statistics of a network over a data set: in one pass, in bounded memory, mergeable between workers."""
 import io
 import math
-import zipfile
-import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import numpy as np
 import torch
 
 from course_utils.images import DATA, replace_file
+from course_utils.inputs import check_archive, first_line, short
 from course_utils.means import MeanActivations, mean_activations  # noqa: F401  (both kinds of statistics can be had here)
 from course_utils.streams import SIZE, StatisticsError, batches, last_step
-from course_utils.vgg import LAYERS, check_layers
+from course_utils.vgg import BLOCKS, LAYERS, check_layers, check_network
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
@@ -69,17 +69,34 @@ class TopActivations:
     def load(cls, path=TOP_FILE):
         """Read what `save` wrote; without a path, the table of the bundled photos. Raises StatisticsError."""
         try:
-            with np.load(Path(path), allow_pickle=False) as file:
+            with open(path, "rb") as archive:
+                check_archive(archive)
+                file = np.load(archive, allow_pickle=False)
                 layers = [name.removesuffix(".values") for name in file.files if name.endswith(".values")]
                 table = cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
                             {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
                             int(file["per_image"]), tuple(file["sources"].tolist()), int(file["size"]) or None)
-            if not layers or any(table.places[layer].shape != (*table.values[layer].shape, 3) for layer in layers):
-                raise ValueError("its arrays do not belong together")
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise StatisticsError(f"'{path}' is not a table of strongest units ({error}): make it with "
+            table._check()
+        except Exception as error:          # neither numpy nor zipfile says what foreign data make them raise
+            raise StatisticsError(f"'{path}' is not a table of strongest units ({first_line(error)}): make it with "
                                   "`python3 -m course_utils top FOLDER -o FILE.npz`.") from error
         return table
+
+    def _check(self):
+        """Raise ValueError unless this can be a table of VGG-19."""
+        check_layers(self.values)
+        if not self.values or not 1 <= self.per_image <= self.k or (self.size or 1) < 1:
+            raise ValueError("it has no layers, or numbers that make no sense")
+        for layer, values in self.values.items():
+            places, shape = self.places[layer], (BLOCKS[int(layer[4])][1], self.k)
+            good = values.is_floating_point() and values.shape == shape and places.shape == (*shape, 3)
+            if not good or not (values < math.inf).all() or (values.diff(dim=1) > 0).any():
+                raise ValueError(f"the values of {layer} are not those of {shape[0]} channels")
+            nowhere = (places == NOWHERE).all(2)
+            if not torch.equal(nowhere, values == -math.inf) or (places[~nowhere] < 0).any():
+                raise ValueError(f"the places of {layer} do not belong to its values")
+            if self.sources and places[..., 0].max() >= len(self.sources):
+                raise ValueError(f"{layer} names a picture that is not among its {len(self.sources)}")
 
 
 def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), progress=True):
@@ -112,13 +129,18 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
 
 def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
     """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
-    check_layers(layers, StatisticsError)
+    check_network(net, StatisticsError)
+    layers = check_layers(layers, StatisticsError)
+    if isinstance(sources, str) or not isinstance(sources, Iterable):
+        raise StatisticsError(f"sources must be a list of names, not {short(sources)}.")
     numbers = (k, batch_size, k if per_image is None else per_image)
     if not layers or not all(isinstance(number, int) and number > 0 for number in numbers):
         raise StatisticsError("k, per_image and batch_size are whole numbers above 0, and at least one layer is needed.")
-    layers, per_image, done, result, shapes = sorted(layers, key=LAYERS.index), min(numbers[2], k), 0, None, set()
+    layers, sources, per_image, done, result, shapes = sorted(layers, key=LAYERS.index), tuple(map(str, sources)), min(numbers[2], k), 0, None, set()
     for numbers, batch in batches(images, batch_size):
         values, places = {}, {}
+        if sources and numbers.max() >= len(sources):
+            raise StatisticsError(f"There are only {len(sources)} sources: name one for every picture, or none.")
         shapes.add(tuple(batch.shape[2:]))
         try:
             with torch.no_grad():
@@ -132,7 +154,7 @@ def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sourc
             raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {error}") from error
         done += len(numbers)
         (height, width), *others = shapes
-        result = TopActivations(values, places, per_image, tuple(map(str, sources)), height if height == width and not others else None)
+        result = TopActivations(values, places, per_image, sources, height if height == width and not others else None)
         yield done, result
 
 

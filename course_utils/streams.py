@@ -1,12 +1,14 @@
 """Data sets of pictures as streams: loaded one after the other, in batches, broken files left out by name."""
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from course_utils.images import READABLE, ImageError, load_square
+from course_utils.images import READABLE, ImageError, load_square, one_line
+from course_utils.inputs import check_number, short
 
 SIZE = 224              # pixels: what VGG-19 was trained with
 
@@ -16,20 +18,21 @@ class StatisticsError(ValueError):
 
 
 def pictures_in(folder):
-    """Sorted paths of the picture files of a folder, as text. Raises StatisticsError where there is none."""
+    """Sorted paths of the picture files of a folder, as text; its subfolders do not count. Raises StatisticsError where there is none."""
+    shown = one_line(folder)
     try:
         path = Path(folder).expanduser().resolve()
-        if not str(folder).strip() or not path.is_dir():
-            raise StatisticsError(f"There is no folder '{folder}': give the path of a folder with pictures.")
-        files = sorted(path.iterdir())
-    except (OSError, RuntimeError, TypeError) as error:
-        raise StatisticsError(f"The folder '{folder}' cannot be read ({error}): give the path of a folder with pictures.") from error
+        files = sorted(path.iterdir()) if str(folder).strip() and path.is_dir() else None
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise StatisticsError(f"The folder '{shown}' cannot be read ({one_line(error)}): give the path of a folder with pictures.") from error
+    if files is None:
+        raise StatisticsError(f"There is no folder '{shown}': give the path of a folder with pictures.")
     known = _endings()
     found = [str(file) for file in files if file.suffix.lower() in known]
     if not found:
         below = left_below([folder])
         instead = f"its subfolders, with {below:,} of them, do not count, so name one of these." if below else "it needs .jpg, .png or .webp files."
-        raise StatisticsError(f"There is no picture in the folder '{folder}': {instead}")
+        raise StatisticsError(f"There is no picture in the folder '{shown}': {instead}")
     return found
 
 
@@ -44,7 +47,7 @@ def left_below(folders):
 
 
 def _endings():
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in READABLE}
+    return {ending for ending, kind in Image.registered_extensions().items() if kind in (*READABLE, "MPO")}     # MPO: several JPEGs in one
 
 
 def pictures(sources, size=SIZE, skipped=None):
@@ -55,7 +58,12 @@ def pictures(sources, size=SIZE, skipped=None):
         size: side of the square, in pixels (see `load_square`).
         skipped: a list; a source that cannot be read is added to it as (source, reason), and the rest goes on.
             None: such a source raises ImageError.
+    Raises:
+        StatisticsError: no list, or no size.
     """
+    if isinstance(sources, (str, bytes, os.PathLike)) or not isinstance(sources, Iterable):
+        raise StatisticsError(f"{short(sources)} is no list of pictures: give a list of paths or names, also for a single one.")
+    check_number("The side of the squares in pixels", size, 1, whole=True, error=StatisticsError)
     for number, source in enumerate(sources):
         try:
             picture = load_square(source, size)
@@ -71,15 +79,18 @@ def batches(images, size, channels=3):
     """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most; None: any number of channels."""
     if type(size) is not int or size < 1:
         raise StatisticsError(f"The batch size is a whole number above 0, not {size!r}.")
+    if not isinstance(images, Iterable):
+        raise StatisticsError(f"The pictures must come in a list or another iterable, not as {short(images)}.")
     group = []
     for count, item in enumerate(images):
         number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
-        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not picture.is_floating_point() \
-                or channels and picture.shape[-3:-2] != (channels,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4):
+        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not 0 <= number < 2**63 or not picture.is_floating_point() \
+                or channels and picture.shape[-3:-2] != (channels,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4) \
+                or picture.layout != torch.strided or picture.is_meta or 0 in picture.shape:
             shape = f"{channels or 'C'}, H, W"
             raise StatisticsError(f"Item {count} is no picture: give floating-point tensors ({shape}) or (1, {shape}) with values from 0 to 1, "
                                   "or pairs (number, picture).")
-        picture = picture if picture.ndim == 4 else picture[None]
+        picture = picture.detach() if picture.ndim == 4 else picture.detach()[None]
         if group and (len(group) == size or picture.shape != group[0][1].shape):
             yield _stack(group)
             group = []

@@ -68,8 +68,7 @@ class VGG19(nn.Module):
         Raises:
             ValueError: unknown layer, wrong shape or type, or a picture too small for the deepest layer.
         """
-        wanted = list(layers)
-        check_layers(wanted)
+        wanted = check_layers(layers)
         if not wanted:
             return {}
         found = {name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted}
@@ -94,12 +93,14 @@ class VGG19(nn.Module):
 
 
 def check_layers(names, error=ValueError):
-    """Raise `error` unless every name is one of `LAYERS`."""
+    """The names as a list; raises `error` unless every one is of `LAYERS`."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         raise error(f"The layers are given as a list of names, not as {short(names)}.")
+    names = list(names)
     for name in names:
         if not isinstance(name, str) or name not in LAYERS:
             raise error(f"VGG-19 has no layer {short(name)}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+    return names
 
 
 def check_network(net, error=ValueError):

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from course_utils.inputs import check_tensor, is_plain, short
+
 TRANSFORMS = {          # m: (Bᵀ, G, Aᵀ)
     2: (((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
         ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
@@ -45,7 +47,11 @@ def fewer_multiplications(net, last=None):
 
     Args:
         last: name of the last layer that will be asked for; the copy ends there. None: it has all.
+    Raises:
+        ValueError: it is no network, or has no such layer.
     """
+    if not isinstance(net, nn.Module) or last is not None and not (isinstance(last, str) and last in net._modules):
+        raise ValueError(f"Give an nn.Module and the name of one of its layers, not {short(type(net).__name__)} and {short(last)}.")
     names = list(net._modules)
     fast = copy.copy(net)                       # a deep copy would copy what is shared
     fast._modules = {name: net._modules[name] for name in (names[:names.index(last) + 1] if last else names)}
@@ -56,10 +62,13 @@ def fewer_multiplications(net, last=None):
 
 
 def is_wide(layer):
-    """Whether a layer is a convolution of many channels that `WinogradConv2d` can compute; hooks and the like say that it is more."""
-    return (type(layer) is nn.Conv2d and layer.in_channels >= WIDE and layer.kernel_size == (3, 3) and layer.stride == (1, 1)
-            and layer.padding == (1, 1) and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
-            and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or "forward" in vars(layer)))
+    """Whether a layer is a convolution of many channels that `WinogradConv2d` can compute."""
+    return _suits(layer) and layer.in_channels >= WIDE
+
+
+def _suits(layer):
+    return (type(layer) is nn.Conv2d and layer.kernel_size == (3, 3) and layer.stride == (1, 1) and layer.padding == (1, 1)
+            and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros" and is_plain(layer))
 
 
 class WinogradConv2d(nn.Module):
@@ -71,9 +80,15 @@ class WinogradConv2d(nn.Module):
     Args:
         layer: the nn.Conv2d to be computed, as it is now; later changes of it may not be seen.
         tile: height and width of the outputs computed at a time, each 2 or 4.
+    Raises:
+        ValueError: another kind of layer, or another tile.
     """
 
     def __init__(self, layer, tile=(4, 4)):
+        if not _suits(layer):
+            raise ValueError(f"The layer must be a plain nn.Conv2d with kernels of 3 × 3 and one pixel of zeros around, not {short(layer)}.")
+        if not isinstance(tile, tuple) or len(tile) != 2 or not all(type(side) is int and side in TRANSFORMS for side in tile):
+            raise ValueError(f"The tile must be a pair of numbers that are 2 or 4, not {short(tile)}.")
         super().__init__()
         self.tile, weight = tile, layer.weight.detach()
         outputs, inputs = weight.shape[:2]
@@ -82,6 +97,9 @@ class WinogradConv2d(nn.Module):
         self.register_buffer("filters", filters.view(-1, inputs, outputs))
 
     def forward(self, maps):
+        check_tensor("The maps", maps, f"N, {self.filters.shape[1]}, H, W", like=self.filters)
+        if maps.dtype != self.filters.dtype and not torch.is_autocast_enabled(maps.device.type):
+            raise ValueError(f"The maps must be {self.filters.dtype}, not {maps.dtype}: convert them with .to({self.filters.dtype}).")
         return _Convolution.apply(maps, self)
 
     def extra_repr(self):
