@@ -21,6 +21,22 @@ class View(w.VBox):
         return bundle
 
 
+def menu(description, options, value):
+    """A Dropdown of values or of pairs (label, value). Raises ValueError where `value` is none of them."""
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    if value not in values:
+        some = ", ".join(map(str, values[:16])) + ", …" * (len(values) > 16)
+        raise ValueError(f"The field '{description}' does not offer {value!r}: take one of {some}.")
+    return w.Dropdown(options=options, value=value, description=description)
+
+
+def number(description, value, least, most, step=1):
+    """A field for a whole number, which keeps what is typed in range. Raises ValueError where `value` is none, or out of range."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"The field '{description}' takes a whole number from {least} to {most:,}, not {value!r}.")
+    return w.BoundedIntText(value=value, min=least, max=most, step=step, description=description)
+
+
 class Messages(w.Output):
     """Where errors of callbacks are shown; ipywidgets by itself swallows them."""
 
@@ -37,8 +53,13 @@ class Messages(w.Output):
 
     def report(self, error):
         """Show an error: the sentence of an error that the course foresees, the whole traceback of any other."""
-        foreseen = type(error).__module__.startswith("course_utils") or type(error) is ValueError
-        self.append_stderr(f"{error}\n" if foreseen else "".join(traceback.format_exception(error)))
+        if type(error).__module__.startswith("course_utils") or type(error) is ValueError:
+            text = f"{error}\n"
+        elif isinstance(error, (MemoryError, RuntimeError)) and "memory" in f"{error!r}".lower():       # torch has no type for it
+            text = "The memory is not enough for this: choose a smaller size.\n"
+        else:
+            text = "".join(traceback.format_exception(error))
+        self.append_stderr(text)
 
 
 class Job:

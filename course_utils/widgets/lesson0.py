@@ -3,7 +3,7 @@ import ipywidgets as w
 
 from course_utils.images import img_tag, load_image, photos, title
 from course_utils.plots import magnifier
-from course_utils.widgets.core import Messages, View
+from course_utils.widgets.core import Messages, View, menu
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 SIZE = 128      # pixels on the longer side: few enough that single ones can be seen
@@ -29,7 +29,7 @@ def magnified(name, channel="red", row=0.5, column=0.5):
 
 def pixels(name="animal_cat"):
     """The widget: choose a photo, a channel and a place, and read the numbers there."""
-    photo = w.Dropdown(options=[(title(name), name) for name in photos()], value=name, description="photo")
+    photo = menu("photo", [(title(photo), photo) for photo in photos()], name)
     channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
     row = w.BoundedIntText(value=50, min=0, max=100, step=2, description="down, %")
     column = w.BoundedIntText(value=50, min=0, max=100, step=2, description="across, %")

@@ -75,7 +75,7 @@ def _check(table, layer, channel, k, show):
     if table.size is None or not table.sources:
         raise StatisticsError("This table does not say where its pictures are, or they were no squares of one size: make one with "
                               "`python3 -m course_utils top FOLDER -o FILE.npz`.")
-    if layer not in table.values or not 0 <= channel < len(table.values[layer]):
+    if layer not in list(table.values) or channel not in range(len(table.values[layer])):
         raise StatisticsError(f"The table has no channel {channel} of {layer}: its layers are {', '.join(table.values)}.")
     if k < 1 or show not in SHOWS:
         raise StatisticsError(f"At least one unit can be shown, as {', '.join(SHOWS)}; not {k}, as {show!r}.")

@@ -14,7 +14,7 @@ from course_utils.images import img_tag, load_square, photos
 from course_utils.normalization import AXES, NormalizationError, normalize, split_groups
 from course_utils.plots import COLOURS
 from course_utils.vgg import CONVOLUTIONS, vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, menu
 
 LAYOUTS, GROUPS, OWN = ("NCHW", "NHWC"), (1, 2, 4), "own choice"
 METHODS = {name if name == "per location" else f"{name} norm": "".join("NCHW"[axis] for axis in axes) for name, axes in AXES.items()}
@@ -226,9 +226,9 @@ class Axes(View):
         names = {"N": "N pictures", "C": "C feature maps", "H": "H rows", "W": "W columns"}
         self.ticks = {axis: w.Checkbox(axis in METHODS["batch norm"], description=name, indent=False, layout={"width": "140px"})
                       for axis, name in names.items()}
-        self.method, self.groups, self.order, self.layer = (w.Dropdown(options=options, description=label) for label, options in (
-            ("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS), ("layer", CONVOLUTIONS)))
-        self.layer.value = layer
+        self.method, self.groups, self.order = (w.Dropdown(options=options, description=label) for label, options in (
+            ("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS)))
+        self.layer = menu("layer", CONVOLUTIONS, layer)
         self.pictures = w.BoundedIntText(PICTURES, min=1, max=PICTURES, description="pictures")
         self.drawn, self.about, self.live, self.text, self.messages = w.HTML(), w.HTML(), w.HTML(), w.HTML(), Messages()
         self.job = Job(self._draw, self._show, self._finish)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from course_utils.images import img_tag, load_square, photos, title
 from course_utils.plots import COLOURS
 from course_utils.vgg import CONVOLUTIONS, LAYERS, vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, number
 
 SIDE = 112              # of the photo, in pixels
 LAST = "relu5_4"        # the output that is watched
@@ -128,7 +128,7 @@ class ScaleOne(View):
     def __init__(self, layer, channel, net):
         self.scaled, self.messages = Scaled(net), Messages()
         self.layer = w.Dropdown(options=SCALABLE, value=layer, description="layer")
-        self.channel = w.BoundedIntText(value=channel, min=0, max=getattr(net, layer).out_channels - 1, description="filter")
+        self.channel = number("filter", channel, 0, getattr(net, layer).out_channels - 1)
         self.factor = w.SelectionSlider(options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
                                         value=4, description="times", continuous_update=False)
         self.negative = w.Checkbox(description="negative", indent=False, layout=w.Layout(width="auto"))

@@ -5,7 +5,7 @@ from course_utils.images import img_tag, load_square, photos, title
 from course_utils.plots import gallery
 from course_utils.reconstruct import STARTS, reconstruct
 from course_utils.vgg import LAYERS, vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, menu, number
 
 RELUS = [name for name in LAYERS if name.startswith("relu")]
 SIZES = (64, 96, 112, 160, 224)
@@ -40,11 +40,11 @@ class Reconstruction(View):
 
     def __init__(self, source, layer, size, evaluations, net):
         self.net, self.messages = net, Messages()
-        self.photo = w.Dropdown(options=[(title(name), name) for name in photos()], value=source, description="photo")
+        self.photo = menu("photo", [(title(name), name) for name in photos()], source)
         self.layer = w.Dropdown(options=RELUS, value=layer, description="layer")
         self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
         self.begin = w.Dropdown(options=STARTS, description="start")
-        self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=1000, step=10, description="evaluations")
+        self.evaluations = number("evaluations", evaluations, 1, 1000, step=10)
         self.start = w.Button(description="Reconstruct", icon="play", button_style="primary", tooltip="Begin from the start")
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
         self.progress, self.text, self.picture = w.IntProgress(description="progress"), w.Label("Press Reconstruct."), w.HTML()

@@ -1,15 +1,22 @@
 """Lesson 6: watch a photo being painted, with progress and Stop."""
 import functools
+import os
+from pathlib import Path
 
 import ipywidgets as w
 
-from course_utils.images import img_tag, load_image, paintings, photos, title
+from course_utils.images import ImageError, img_tag, load_image, paintings, photos, title
 from course_utils.plots import loss_curves
 from course_utils.transfer import COLOURS, SMALLEST, STARTS, descend
 from course_utils.vgg import VGG19, vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
+PREVIEW = 160           # pixels on the longer side of a chosen picture
+# LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
+UPLOADS = ("An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB elsewhere. "
+           "If nothing happens, the file was too large: drag it into the list of files on the left, and run this cell again "
+           "with its path, as in <code>live_view(\"photo.jpg\", net=net)</code>.")
 
 
 def painting(content, style, *, size=256, evaluations=60, **settings):
@@ -33,8 +40,21 @@ def report(state, evaluations):
 
 
 def live_view(content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None):
-    """The widget: choose a photo and a painting, or upload your own, press Paint, and stop whenever you like."""
+    """The widget: choose a photo and a painting, or upload your own, press Paint, and stop whenever you like.
+
+    `content` and `style` are names of bundled pictures or paths of others; one that cannot be read raises ImageError.
+    """
     return LiveView(content, style, size, evaluations, net)
+
+
+def _menu(kind, names, source):
+    """A Dropdown of bundled pictures; the path of another one stands on top."""
+    options = [(title(name), name) for name in names]
+    if isinstance(source, (str, os.PathLike)) and source not in names:
+        source = os.fspath(source)
+        load_image(source, PREVIEW)             # raises ImageError
+        options.insert(0, (Path(source).name, source))
+    return menu(kind, options, source)
 
 
 class LiveView(View):
@@ -43,27 +63,28 @@ class LiveView(View):
     def __init__(self, content, style, size, evaluations, net=None):
         self.net, self.history = net, []
         self._controls(content, style, size, evaluations)
-        for bundled, own in ((self.content, self.own_content), (self.style, self.own_style)):
-            bundled.observe(self.messages.guard(functools.partial(self._forget, own)), "value")     # the last choice counts
-            own.observe(self.messages.guard(self._preview), "value")
-        self._preview()
+        self._thumbnails = {}
+        for kind, (bundled, own) in self.sources.items():
+            bundled.observe(self.messages.guard(functools.partial(self._chosen, kind)), "value")
+            own.observe(self.messages.guard(functools.partial(self._uploaded, kind)), "value")
+            self._preview(kind)
         self.job = Job(self._steps, self._show, self._finish)
         self.start.on_click(self.messages.guard(self._paint))
         self.stop.on_click(lambda _: self.job.stop())
         super().__init__([
             w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
-            self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
+            w.HTML(UPLOADS), self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
             w.HBox([self.colours, self.pooling]),
             w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
         ], "paint a photo live in the style of a painting, with a Stop button.")
 
     def _controls(self, content, style, size, evaluations):
-        self.content = w.Dropdown(options=[(title(name), name) for name in photos()], value=content, description="photo")
-        self.style = w.Dropdown(options=[(title(name), name) for name in paintings()], value=style, description="painting")
+        self.content, self.style = _menu("photo", photos(), content), _menu("painting", paintings(), style)
         self.own_content = w.FileUpload(accept="image/*", description="own photo")
         self.own_style = w.FileUpload(accept="image/*", description="own painting")
-        self.size = w.BoundedIntText(value=size, min=64, max=2048, step=32, description="size, pixels")
-        self.evaluations = w.BoundedIntText(value=evaluations, min=1, max=2000, step=10, description="evaluations")
+        self.sources = {"photo": (self.content, self.own_content), "painting": (self.style, self.own_style)}
+        self.size = number("size, pixels", size, 64, 2048, step=32)
+        self.evaluations = number("evaluations", evaluations, 1, 2000, step=10)
         self.weight = w.Dropdown(options=STYLE_WEIGHT_CHOICES, value=1.0, description="style weight")
         self.begin = w.Dropdown(options=STARTS, description="start")
         self.colours = w.Dropdown(options=[(f"the {whose}'s", whose) for whose in COLOURS], description="colours")
@@ -74,26 +95,35 @@ class LiveView(View):
         self.chosen, self.picture, self.curve = w.HTML(), w.HTML(), w.HTML()
         self.text, self.messages = w.Label("Press Paint."), Messages()
 
-    def _sources(self):
-        """Photo and painting as chosen: the bytes of an upload, or the name of a bundled picture."""
-        return [own.value[0]["content"] if own.value else bundled.value
-                for own, bundled in ((self.own_content, self.content), (self.own_style, self.style))]
+    def _source(self, kind):
+        """What was chosen, as `load_image` takes it, and what to call it: an upload, a bundled picture or a path."""
+        bundled, own = self.sources[kind]
+        return (own.value[0]["content"], "an uploaded picture") if own.value else (bundled.value, bundled.label)
 
-    def _forget(self, own, _):
-        own.value = ()
-        self._preview()
+    def _chosen(self, kind, _):
+        """The last choice counts: an upload is forgotten."""
+        self.sources[kind][1].value = ()
+        self._preview(kind)
 
-    def _preview(self, _=None):
-        """Show what has been chosen; a bad upload raises ImageError."""
-        alts = [f"The chosen {kind}: {title(source) if isinstance(source, str) else 'an uploaded picture'}."
-                for kind, source in zip(("photo", "painting"), self._sources())]
-        self.chosen.value = " ".join(img_tag(load_image(source, 160), alt) for source, alt in zip(self._sources(), alts))
+    def _uploaded(self, kind, _):
+        """Show what arrived; what is no picture is forgotten, so that the choice before it stays."""
+        try:
+            self._preview(kind)
+        except ImageError:
+            self.sources[kind][1].value = ()
+            raise
+
+    def _preview(self, kind):
+        """Show what has been chosen; raises ImageError where it is no picture."""
+        source, name = self._source(kind)
+        self._thumbnails[kind] = img_tag(load_image(source, PREVIEW), f"The chosen {kind}: {name}.")
+        self.chosen.value = " ".join(self._thumbnails.values())
 
     def _paint(self, _=None):
         """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
         if self.job.running:
             return
-        content, style = self._sources()
+        content, style = (self._source(kind)[0] for kind in self.sources)
         self._states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
                                 start=self.begin.value, colours=self.colours.value, net=self._network())
         self.history = []
