@@ -1,10 +1,7 @@
 """Checkpoint and resume: whatever stops a run, and whenever, the resumed one ends in the same picture, to the bit."""
 import os
-import random
 import signal
-import subprocess
-import sys
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +11,6 @@ from course_utils.__main__ import main
 from course_utils.checkpoint import Checkpoint, Progress, StateError
 from course_utils.descent import inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
-from course_utils.setup import ROOT
 from course_utils.transfer import Cost, transfer
 from course_utils.vgg import vgg19
 
@@ -121,16 +117,25 @@ def progress():
 
 
 def test_now_and_then(path, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr(module, "time", clock)
     rare, often = Checkpoint(path, every=1000), Checkpoint(path, every=0)
     for checkpoint in (rare, often):
         checkpoint.begin({}, CPU)
         checkpoint.offer(progress())
         assert path.exists() == (checkpoint is often)
-    monkeypatch.setattr(module.os, "fsync", lambda file: time.sleep(0.2))       # a slow disk: at most a fiftieth of the time
+    monkeypatch.setattr(module.os, "fsync", lambda file: setattr(clock, "now", clock.now + 0.2))       # a slow disk: at most a fiftieth of the time
     often.write(progress())
-    path.unlink()
-    often.offer(progress())
-    assert not path.exists()
+    for clock.now, written in ((10.1, False), (10.3, True)):
+        path.unlink(missing_ok=True)
+        often.offer(progress())
+        assert path.exists() == written
+    rare.offer(progress())
+    assert rare.ours is False
+    clock.now = 1000.5
+    rare.offer(progress())
+    assert rare.ours
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -280,29 +285,3 @@ def test_a_damaged_state_is_one_sentence(tmp_path, path, capsys):
     assert paint(tmp_path, "--resume", "--quiet") == 2
     assert (shown := capsys.readouterr().err).startswith("error: ") and shown.count("\n") == 1 and "begin anew" in shown
     assert os.listdir(tmp_path) == [path.name]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="a kill is a POSIX signal")
-def test_killed_and_resumed(tmp_path):
-    """Killed three times, at random moments after the first evaluation, then let be."""
-    moments, options = random.Random(5), ["--size", "64", "--evaluations", "50"]
-
-    def start(*more):
-        command = [sys.executable, "-m", "course_utils", "transfer", *PAIR, "-o", str(tmp_path / "killed" / "out.png"), "--device", "cpu"]
-        return subprocess.Popen([*command, *options, "--resume", *more], cwd=ROOT, stderr=subprocess.PIPE, text=True,
-                                env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-    (tmp_path / "killed").mkdir()
-    for _ in range(3):
-        process, seen = start("--checkpoint-every", "0"), ""
-        while "loss" not in seen and process.poll() is None:
-            seen += process.stderr.read(40)
-        time.sleep(moments.uniform(0, 0.25))
-        process.kill()
-        process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL and not (tmp_path / "killed" / "out.png").exists()
-    process = start()
-    assert paint(tmp_path, *options) == 0
-    assert "Going on from" in process.communicate(timeout=100)[1] and process.returncode == 0
-    assert os.listdir(tmp_path / "killed") == ["out.png"]
-    assert (tmp_path / "killed" / "out.png").read_bytes() == (tmp_path / "out.png").read_bytes()

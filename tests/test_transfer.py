@@ -15,13 +15,13 @@ PAIRS = [("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"), (
 
 @pytest.fixture(scope="module")
 def small():
-    return load_image("animal_koala", 48), load_image("van_gogh_night_cafe", 40)
+    return load_image("animal_koala", (32, 40)), load_image("van_gogh_night_cafe", (32, 36))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0])
 def test_saved_picture_is_no_worse_than_the_tutorials(net, pair):
-    content, style = (load_image(name, 128) for name in pair)
+    content, style = (load_image(name, 80) for name in pair)
     pictures = []
     Tutorial(net, content, style).run(50, lambda picture: pictures.append(picture()))
     theirs = Cost(net, content, style).losses(to_8bit(pictures[-1]))
@@ -34,7 +34,7 @@ def test_states(net, small):
     states = list(descend(*small, evaluations=8, net=net))
     assert [state.evaluations for state in states] == list(range(1, 9))
     totals = [state.losses["total"] for state in states]
-    assert all(later <= earlier for earlier, later in zip(totals, totals[1:])) and totals[-1] < totals[0] / 2
+    assert all(later <= earlier for earlier, later in zip(totals, totals[1:])) and totals[-1] < 0.8 * totals[0]           # 0.46 as measured
     for state in states:
         assert state.image.shape == small[0].shape and 0 <= state.image.min() and state.image.max() <= 1
         assert state.losses["total"] == pytest.approx(state.losses["content"] + state.losses["style"], rel=1e-6)     # one addition of float32

@@ -1,10 +1,12 @@
 """The transport distance of the first steps: value, gradient and map against closed forms, and its hand-over to J."""
+import copy
 import gc
 import math
 
 import pytest
 import torch
 
+from bounds import DOUBLE
 from course_utils import transfer as module
 from course_utils.checkpoint import Checkpoint
 from course_utils.colour import square_root
@@ -13,12 +15,24 @@ from course_utils.images import load_image
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
 from course_utils.transfer import GUIDED, Cost, TransferError, descend, transfer
 from course_utils.transport import STRENGTH, Distance, Transport
-from course_utils.vgg import vgg19
+from networks import gap
 
 
 @pytest.fixture(scope="module")
 def small():
-    return load_image("animal_koala", 48), load_image("van_gogh_night_cafe", 40)
+    return load_image("animal_koala", (32, 40)), load_image("van_gogh_night_cafe", (32, 36))
+
+
+@pytest.fixture(scope="module")
+def net64(net):
+    return copy.deepcopy(net).double()
+
+
+@pytest.fixture(scope="module")
+def small64(small):
+    """With a little noise: no two values are so near each other that rounding decides where a maximum lies."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple((picture.double() + 1e-3 * torch.rand(picture.shape, dtype=torch.float64, generator=generator)).clamp(0, 1) for picture in small)
 
 
 def covariance(size, seed, rank=None):
@@ -78,19 +92,19 @@ def test_softened_it_is_smallest_at_the_target_and_convex(rank):
         assert there > 0 and here > 0 and middle < (there + here) / 2
 
 
-def test_on_a_real_layer_along_the_pixels(net, small):
-    """Gram matrices of low rank, as small pictures have them, in float64: value and gradient still belong together."""
-    double = vgg19().double()
-    photo, painting = (picture.double() for picture in small)
-    target = Distance(gram_matrix(double.features(painting, ["relu4_1"])["relu4_1"], divide=True)[0])
+def test_on_a_real_layer_along_the_pixels(net64, small64):
+    """Gram matrices of low rank, as small pictures have them: value and gradient still belong together."""
+    photo, painting = small64
+    target = Distance(gram_matrix(net64.features(painting, ["relu4_1"])["relu4_1"], divide=True)[0])
 
     def value(image):
-        return target(gram_matrix(double.features(image, ["relu4_1"])["relu4_1"], divide=True)[0])
+        return target(gram_matrix(net64.features(image, ["relu4_1"])["relu4_1"], divide=True)[0])
 
-    gradient, = torch.autograd.grad(value(photo.requires_grad_()), photo)
-    with torch.no_grad():
+    image = photo.clone().requires_grad_()
+    gradient, = torch.autograd.grad(value(image), image)
+    with torch.no_grad():               # the error of the slope: of second order, kinks of ReLU and pooling, cancelling
         for direction in (gradient, torch.randn(photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)):
-            h = 1e-5 / direction.abs().max()
+            h = 1e-7 / direction.abs().max()
             slope = (value(photo + h * direction) - value(photo - h * direction)) / (2 * h)
             assert (gradient * direction).sum().item() == pytest.approx(slope.item(), rel=1e-3)
 
@@ -108,12 +122,12 @@ def test_a_picture_with_nothing_in_it_yet():
 
 # --- the objective -------------------------------------------------------------------------------------------------
 
-def test_the_objective_written_out(net, small):
+def test_the_objective_written_out(net64, small64):
     weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 30.0, "relu4_1": 2.0}
-    cost = Cost(net, *small, content_weight=3.0, style_weight=0.7, layer_weights=weights)
+    cost = Cost(net64, *small64, content_weight=3.0, style_weight=0.7, layer_weights=weights)
     transport = Transport(cost)
     assert transport.leading == "relu4_1" and "relu3_1" in transport.others
-    features = cost.features(small[0].flip(2))
+    features = cost.features(small64[0].flip(2))
     trace = cost.style_targets["relu4_1"][0].trace().item()
     strength = STRENGTH * 2.0 * trace / (4 * 512**2)
     content = max(3.0, 0.02 * 0.7 * strength * trace / cost.content_target.square().mean().item())
@@ -121,7 +135,7 @@ def test_the_objective_written_out(net, small):
     for layer in transport.others:
         style = style + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.style_targets[layer])[0]
     expected = content * content_loss(features[CONTENT_LAYER], cost.content_target, "mean")[0] + 0.7 * style
-    assert transport(features).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert transport(features).item() == pytest.approx(expected.item(), rel=DOUBLE)
 
 
 def test_the_layer_that_costs_most_leads(net, small):
@@ -142,35 +156,36 @@ def test_it_steps_aside_where_content_decides(net, small):
 
 # --- the descent ---------------------------------------------------------------------------------------------------
 
-def test_objective_and_losses_go_their_own_ways(net, small):
+def test_objective_and_losses_go_their_own_ways(net64, small64):
     """The gradient is that of the objective, the losses are those of J."""
-    cost = Cost(net, *small)
-    value, gradient, losses = cost(small[0], lambda features: features[CONTENT_LAYER].square().sum() / 7)
-    image = small[0].clone().requires_grad_()
-    expected = net.features(image, [CONTENT_LAYER])[CONTENT_LAYER].square().sum() / 7
-    assert value == pytest.approx(expected.item(), rel=1e-5)
-    assert torch.allclose(gradient, torch.autograd.grad(expected, image)[0], rtol=1e-3, atol=gradient.abs().max().item() * 1e-4)
-    assert losses == pytest.approx(cost.losses(small[0]), rel=1e-5, abs=1e-3)
+    cost = Cost(net64, *small64)
+    value, gradient, losses = cost(small64[0], lambda features: features[CONTENT_LAYER].square().sum() / 7)
+    image = small64[0].clone().requires_grad_()
+    expected = net64.features(image, [CONTENT_LAYER])[CONTENT_LAYER].square().sum() / 7
+    assert value == pytest.approx(expected.item(), rel=DOUBLE)
+    assert gap(gradient, torch.autograd.grad(expected, image)[0]) < DOUBLE
+    assert losses == pytest.approx(cost.losses(small64[0]), rel=DOUBLE, abs=DOUBLE)
 
 
+@pytest.mark.long
 def test_the_guide_is_worth_it(net, monkeypatch):
-    """Lower after the same evaluations, with the same cost, than without."""
+    """Lower after the same evaluations, with the same cost, than without: by a quarter, as measured."""
     pair = load_image("animal_koala", 96), load_image("van_gogh_night_cafe", 96)
     guided = list(descend(*pair, net=net, evaluations=24))[-1].losses["total"]
     monkeypatch.setattr(Transport, "worthwhile", property(lambda self: False, lambda self, value: None), raising=False)
     assert guided < list(descend(*pair, net=net, evaluations=24))[-1].losses["total"]
 
 
-def test_the_hand_over(net, small):
+def test_the_hand_over(net64, small64):
     """The same picture, the gradient of J, the pairs in its units, one evaluation more."""
-    cost = Cost(net, *small)
-    value, gradient, losses = cost(small[0])
-    s, y = torch.rand(2, *small[0].shape)
-    point = Point(small[0], {**losses, "guide": True}, 8, 1.0, gradient / 50, ((s, y),), 0.25)
+    cost = Cost(net64, *small64)
+    value, gradient, losses = cost(small64[0])
+    s, y = torch.rand(2, *small64[0].shape, dtype=torch.float64)
+    point = Point(small64[0], {**losses, "guide": True}, 8, 1.0, gradient / 64, ((s, y),), 0.25)
     new = module._handed_over(cost, point)
-    assert torch.equal(new.image, small[0]) and torch.equal(new.gradient, gradient) and new.value == value and new.record == losses
+    assert torch.equal(new.image, small64[0]) and torch.equal(new.gradient, gradient) and new.value == value and new.record == losses
     assert new.evaluations == 9 and new.step == 1.0 and torch.equal(new.pairs[0][0], s)
-    assert torch.allclose(new.pairs[0][1], 50 * y, rtol=1e-4)
+    assert torch.allclose(new.pairs[0][1], 64 * y, rtol=DOUBLE)
 
 
 def test_no_more_pictures_are_held_than_needed(net, small):
@@ -226,11 +241,15 @@ def test_every_setting_goes_down(net, small, options):
     assert totals[-1] < totals[0] or options == {"style_weight": 0.0}
 
 
+@pytest.fixture(scope="module")
+def whole(net, small):
+    return transfer(*small, evaluations=GUIDED + 3, net=net)
+
+
 @pytest.mark.parametrize("last", [3, GUIDED - 1, GUIDED, GUIDED + 1, GUIDED + 2])
-def test_resumed_beside_the_hand_over(net, small, tmp_path, last):
+def test_resumed_beside_the_hand_over(net, small, whole, tmp_path, last):
     """Before, at and after the last guided evaluation: the same picture to the bit."""
-    options = {"evaluations": GUIDED + 3, "net": net}
-    whole, path = transfer(*small, **options), tmp_path / "state"
+    options, path = {"evaluations": GUIDED + 3, "net": net}, tmp_path / "state"
     transfer(*small, **options, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == last)
     rest = transfer(*small, **options, checkpoint=Checkpoint(path, resume=True))
     assert torch.equal(rest.image, whole.image) and rest.history == whole.history

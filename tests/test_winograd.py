@@ -1,4 +1,5 @@
 """Convolution with fewer multiplications: the identity in fractions, torch's own layer, autograd, the network."""
+import copy
 import gc
 import weakref
 from fractions import Fraction
@@ -6,10 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from bounds import DOUBLE, rounding
 from course_utils.images import load_image
 from course_utils.transfer import Cost, descend
 from course_utils.vgg import CONVOLUTIONS, vgg19
 from course_utils.winograd import TRANSFORMS, WIDE, WinogradConv2d, fewer_multiplications, pays
+from networks import gap
 from torch import nn
 
 SIZES = [(1, 3, 5, 7, 9), (2, 4, 3, 1, 1), (1, 2, 6, 16, 130), (1, 8, 4, 33, 600), (3, 5, 4, 2, 3)]        # N, C, K, H, W
@@ -42,8 +45,8 @@ def test_as_torch(tile, size, bias, layout):
     kept, maps = maps.clone(), maps.requires_grad_()
     expected, found = layer(maps), fast(maps)
     gradient = torch.randn_like(expected)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(*(torch.autograd.grad(y, maps, gradient)[0] for y in (found, expected)), rtol=1e-12, atol=1e-12)
+    assert gap(found, expected) < DOUBLE
+    assert gap(*(torch.autograd.grad(y, maps, gradient)[0] for y in (found, expected))) < DOUBLE
     assert torch.equal(maps, kept)
 
 
@@ -58,8 +61,7 @@ def test_in_float32_rounding_alone_differs():
     maps = torch.randn(1, 256, 32, 32).relu()
     expected = nn.Conv2d.forward(layer.double(), maps.double())
     for tile in TILES:
-        error = (WinogradConv2d(layer.float(), tile)(maps) - expected).abs().max() / expected.abs().max()
-        assert error < 1e-5, (tile, error)
+        assert gap(WinogradConv2d(layer.float(), tile)(maps), expected) < rounding(layer), tile        # the tiles use up some of the √n
 
 
 def test_a_later_layer_may_work_in_place():
@@ -70,7 +72,7 @@ def test_a_later_layer_may_work_in_place():
 
 @pytest.fixture(scope="module")
 def pictures():
-    return [load_image(name, 96) for name in ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night")]
+    return [load_image(name, (64, 72)) for name in ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night")]
 
 
 class TestNetwork:
@@ -101,31 +103,30 @@ class TestNetwork:
         assert all(one is other for one, other in zip(fewer_multiplications(net).children(), net.children(), strict=True))
 
     def test_the_cost_is_the_same(self, net):
-        # so small that rounding flips no switch of ReLU or pooling on the way back
-        content, style = (load_image(name, 32) for name in ("animal_cat", "van_gogh_night_cafe"))
-        image = 0.7 * content + 0.3 * content.flip(3)
-        plain, fast = (Cost(network, content, style)(image) for network in (net, fewer_multiplications(net)))
-        assert fast[2] == pytest.approx(plain[2], rel=1e-5)
-        assert float((fast[1] - plain[1]).norm() / plain[1].norm()) < 2e-5
+        """In float64, with a little noise: no two values are so near each other that rounding decides where a maximum lies."""
+        double, generator = copy.deepcopy(net).double(), torch.Generator().manual_seed(0)
+        content, style, image = torch.rand(3, 1, 3, 32, 36, dtype=torch.float64, generator=generator) * 0.1 + torch.cat([
+            0.9 * load_image(name, (32, 36)).double() for name in ("animal_cat", "van_gogh_night_cafe", "fish_3")]).unsqueeze(1)
+        plain, fast = (Cost(network, content, style)(image) for network in (double, fewer_multiplications(double)))
+        assert fast[2] == pytest.approx(plain[2], rel=DOUBLE)
+        assert float((fast[1] - plain[1]).norm() / plain[1].norm()) < DOUBLE
 
-    def test_as_near_to_64_bits_as_torch(self, net, pictures):
-        content, style = pictures
-        image = 0.7 * content + 0.3 * content.flip(3)
-        plain, fast = (Cost(network, content, style)(image)[1] for network in (net, fewer_multiplications(net)))
-        exact = Cost(vgg19().double(), content.double(), style.double())(image.double())[1]
-        error, limit = ((gradient - exact).norm() / exact.norm() for gradient in (fast, plain))
-        assert error < 5 * limit + 1e-5
+    def test_near_to_64_bits(self, net, pictures):
+        layers = ["relu1_1", "relu2_2", "relu3_2", "relu4_2", "relu5_1"]
+        exact = copy.deepcopy(net).double().features(pictures[0].double(), layers)
+        for name, maps in fewer_multiplications(net, last="relu5_1").features(pictures[0], layers).items():
+            assert gap(maps, exact[name]) < rounding(net, name), name
 
     def test_descend_uses_it_where_it_pays(self, net, pictures, monkeypatch):
         calls, convolve = [], WinogradConv2d.convolve
         monkeypatch.setattr(WinogradConv2d, "convolve", lambda layer, maps: calls.append(1) or convolve(layer, maps))
-        *_, state = descend(*pictures, evaluations=12, net=net, device="cpu")
-        assert calls and state.losses == pytest.approx(Cost(net, *pictures).losses(state.image), rel=1e-5)
+        *_, state = descend(*pictures, evaluations=3, net=net, device="cpu")
+        assert calls and state.losses == pytest.approx(Cost(net, *pictures).losses(state.image), rel=rounding(net))
         calls.clear()
         small = [picture[..., :40, :40] for picture in pictures]
         next(descend(*small, evaluations=1, net=net, device="cpu"))
         with torch.autocast("cpu"):
-            next(descend(*pictures, evaluations=1, net=net, device="cpu"))
+            assert not pays(pictures[0], net.conv1_1.weight)
         assert not calls and not pays(pictures[0], net.conv1_1.weight.half()) and pays(pictures[0], net.conv1_1.weight)
 
     def test_a_network_that_nobody_else_holds_is_let_go(self, pictures):
