@@ -27,25 +27,19 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
+from course_utils.inputs import check_number, check_tensor, short
 from course_utils.setup import ROOT
 
 DATA = ROOT / "data"
 BUILD = ROOT / "build"          # what notebooks and commands write; never committed
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
 
-
-def _can(plugin, feature):
-    """True if this Pillow reads and writes the format: AVIF came with 11.3, and any build may lack a codec."""
-    Image.init()
-    return plugin in Image.OPEN and features.check(feature)
-
-
-# What is read: formats that tell their kind and size in their first bytes. TGA has no such mark, and in ICO the size in front need not be true.
-AVIF, JPEG2000 = _can("AVIF", "avif"), _can("JPEG2000", "jpg_2000")
+AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")            # a build of Pillow may lack a codec
+# formats that tell their kind and size in their first bytes: TGA has no such mark, and in ICO the size in front need not be true
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", *["AVIF"] * AVIF, *["JPEG2000"] * JPEG2000)
 OTHERS = {              # what people try, by its first bytes, and the way out
     "a HEIC picture": (rb".{4}ftyp(hei|hev|mif1|msf1)", "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
-    "an AVIF picture, for which this Pillow is too old": (rb".{4}ftypavi", "save it as PNG or JPEG, or run `pip install -U pillow`"),
+    "an AVIF picture": (rb".{4}ftypavi", "save it as PNG or JPEG, or run `pip install -U pillow`"),
     "a JPEG XL picture": (rb"\xff\x0a|.{4}JXL ", "save it as PNG or JPEG"),
     "a web page": (rb"\s*<(!doctype|html)", "download the picture itself"),
     "a drawing": (rb"%PDF|%!PS|\s*<(\?xml|svg)", "export it as PNG"),
@@ -94,7 +88,7 @@ def title(name):
     """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'. Raises ImageError for another name."""
     row = catalogue().get(name) if isinstance(name, str) else None
     if row is None:
-        raise ImageError(f"There is no bundled picture {_shown(name)}: {_similar(name)}")
+        raise ImageError(f"There is no bundled picture '{one_line(name)}': {_similar(name)}")
     return row["title"] or name.split("_", 1)[-1].replace("_", " ")
 
 
@@ -104,7 +98,7 @@ def _similar(name):
     return f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
 
 
-def _line(thing):
+def one_line(thing):
     """A name or an error as a message can show it: printable, on one line, of two lines' length at most."""
     text = " ".join("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201]).split())
     return text if len(text) <= 200 else f"{text[:200]}…"
@@ -112,11 +106,7 @@ def _line(thing):
 
 def _reason(error):
     """Why something failed, on one line."""
-    return _line(getattr(error, "strerror", None) or error) or type(error).__name__
-
-
-def _whole(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+    return one_line(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 # --- load --------------------------------------------------------------------------------------------------
@@ -134,8 +124,7 @@ def load_image(source, size=None, *, smallest=1):
     Raises:
         ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
     """
-    if not _whole(smallest):
-        raise ImageError(f"The smallest side is a whole number above 0, not {_line(repr(smallest))}.")
+    check_number("The smallest side", smallest, 1, whole=True, error=ImageError)
     with _opened(source) as (picture, what):
         width, height = picture.size
         if width * height > MAX_PIXELS:
@@ -144,9 +133,8 @@ def load_image(source, size=None, *, smallest=1):
             raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
         try:
             layout = _decode(picture, what)
-            turn = _turn(picture)
-            if turn not in (None, *SAME_SHAPE):
-                width, height = height, width
+            turn = _turn(picture)                           # None for a TIFF, which Pillow has turned itself
+            width, height = picture.size if turn in (None, *SAME_SHAPE) else picture.size[::-1]
             target = _target(height, width, size)
             if min(target) < smallest:
                 enough = -(-smallest * max(height, width) // min(height, width))        # rounded up
@@ -164,24 +152,23 @@ def load_image(source, size=None, *, smallest=1):
 
 def resize(image, size):
     """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]. Raises ImageError."""
-    _check(image)
-    if image.ndim != 4:
-        raise ImageError(f"Pictures have the shape (N, 3, H, W), not {tuple(image.shape)}: add the first axis with image[None].")
+    check_tensor("The picture", image, "N, 3, H, W", values="finite", error=ImageError)
     target = _target(*image.shape[-2:], size)
     if target == tuple(image.shape[-2:]):
         return image
-    return F.interpolate(_exact(image), target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
+    exact = image if image.dtype == torch.float64 else image.float()        # bicubic knows no other types everywhere
+    return F.interpolate(exact, target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
 
 
 def load_square(source, size):
     """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
-    if not _whole(size):
-        raise ImageError(f"{_line(repr(size))} is no size: give the side of the square in pixels, as a whole number above 0.")
+    check_number("The side of the square in pixels", size, 1, math.isqrt(MAX_PIXELS), whole=True, error=ImageError)
+    size = int(size)                                            # NumPy's small types overflow
     with _opened(source) as (picture, what):
         shorter, longer = sorted(picture.size)
     whole = math.ceil(size * longer / max(shorter, 1))          # decodes large files at a reduced size
     if whole * size > MAX_PIXELS >= shorter * longer:
-        raise ImageError(f"{what} has {longer} × {shorter} pixels, too few or too long for a square of {size}: crop it, or take a smaller size.")
+        raise ImageError(f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, or take a smaller size.")
     image = load_image(source, whole)
     top, left = ((side - size) // 2 for side in image.shape[2:])
     return image[:, :, top:top + size, left:left + size]
@@ -191,15 +178,18 @@ def _target(height, width, size):
     """(H, W) of a picture after resizing to `size`."""
     if size is None:
         return height, width
-    if _whole(size):
-        scale = min(size, MAX_PIXELS + 1) / max(height, width)          # more is refused below
-        target = max(1, round(height * scale)), max(1, round(width * scale))
+    pair = isinstance(size, (tuple, list))
+    sides = tuple(size if pair else [size])
+    if len(sides) != 1 + pair or not all(isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0 for side in sides):
+        raise ImageError(f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
+    sides = [min(int(side), MAX_PIXELS + 1) for side in sides]          # more is refused below; NumPy's small types overflow
+    if pair:
+        target = tuple(sides)
     else:
-        target = tuple(map(int, size)) if isinstance(size, (tuple, list)) and all(map(_whole, size)) else ()
-    if len(target) != 2:
-        raise ImageError(f"{_line(repr(size))} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
-    if target[0] * target[1] > MAX_PIXELS:
-        raise ImageError(f"The size {_line(repr(size))} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one.")
+        scale = sides[0] / max(height, width)
+        target = max(1, round(height * scale)), max(1, round(width * scale))
+    if max(height, target[0]) * target[1] > MAX_PIXELS:                 # width first, then height: what resizing holds in between
+        raise ImageError(f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one.")
     return target
 
 
@@ -222,7 +212,7 @@ def _open(source):
         if not file.getbuffer():
             raise ImageError("The picture is empty (0 bytes): choose another file.")
     elif isinstance(source, (str, os.PathLike)):
-        what = f"'{_line(source)}'"
+        what = f"'{one_line(source)}'"
         try:
             file = _find(source)
         except ImageError:
@@ -232,20 +222,33 @@ def _open(source):
     else:
         raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL image.")
     try:
-        return Image.open(file, formats=READABLE), what
+        picture = Image.open(file, formats=READABLE)
+        if picture.format == "JPEG2000" and (profile := _jp2_profile(picture.fp)):
+            picture.info.setdefault("icc_profile", profile)
+        return picture, what
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first.") from error
     except UnidentifiedImageError as error:
         begin = file.getvalue()[:64] if isinstance(file, io.BytesIO) else _begin(file)
         for kind, (mark, way) in OTHERS.items():
             if re.match(mark, begin, re.S | re.I):
-                raise ImageError(f"{what} is {kind}, not a picture that can be read: {way}.") from error
+                raise ImageError(f"{what} is {kind}, which cannot be read here: {way}.") from error
         raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
                          "or export it as one.") from error
     except MemoryError as error:
         raise ImageError(f"{what} needs more memory than there is: make it smaller first.") from error
     except DAMAGE as error:
         raise ImageError(f"{what} cannot be read ({_reason(error)}): check the file and its permissions.") from error
+
+
+def _jp2_profile(file):
+    """The colour profile of a JPEG 2000 file, which Pillow leaves out: its box is length, name, method 2, two more bytes, profile."""
+    place = file.tell()
+    file.seek(0)
+    begin = file.read(2**22).partition(b"jp2c")[0]              # the boxes before the pixels
+    file.seek(place)
+    box = re.search(rb"(.{4})colr\x02..", begin, re.S)
+    return box and begin[box.end():box.start() + int.from_bytes(box[1], "big")]
 
 
 def _begin(path):
@@ -255,7 +258,7 @@ def _begin(path):
 
 def _find(source):
     """Path of a file or of a bundled picture."""
-    path, shown = Path(source).expanduser(), _line(source)
+    path, shown = Path(source).expanduser(), one_line(source)
     if not path.exists() and str(source) in catalogue():
         path = DATA / catalogue()[str(source)]["file"]
     if path.is_dir():
@@ -391,49 +394,30 @@ def _from_sixteen_bits(grey, alpha, most, negative):
 
 def to_8bit(image):
     """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255. NaN stays NaN."""
-    if not isinstance(image, torch.Tensor) or not image.is_floating_point():
-        raise ImageError("A picture is a tensor of floating-point values from 0 to 1: convert bytes with .float() / 255.")
+    check_tensor("The picture", image, error=ImageError)
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
 def to_pil(image):
     """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits. Raises ImageError."""
-    _check(image)
-    if tuple(image.shape[:-2]) not in ((3,), (1, 3)):
-        raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: pick one picture of the batch.")
+    alone = isinstance(image, torch.Tensor) and image.ndim == 3
+    check_tensor("The picture", image, "3, H, W" if alone else "1, 3, H, W", values="finite", error=ImageError)
     pixels = image.detach().reshape(image.shape[-3:]).float().clamp(0, 1).mul(255).round().to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
-
-
-def _check(image):
-    """Raise ImageError unless it is a tensor with an area and finite floating-point values."""
-    if not isinstance(image, torch.Tensor):
-        raise ImageError(f"A {type(image).__name__} is no picture: give a tensor of shape (1, 3, H, W).")
-    if image.is_meta or image.layout != torch.strided:
-        raise ImageError("A picture has a value for each pixel: give an ordinary tensor on a device that computes.")
-    if image.ndim < 3 or image.numel() == 0:
-        raise ImageError(f"A picture has the shape (1, 3, H, W), not {tuple(image.shape)}: give height and width, both above 0.")
-    if not image.is_floating_point() or not _exact(image.detach()).isfinite().all():
-        raise ImageError("A picture has finite floating-point values from 0 to 1: convert bytes with .float() / 255, and look for NaN.")
-
-
-def _exact(image):
-    """The same values in a type that every operation knows."""
-    return image if image.dtype in (torch.float32, torch.float64) else image.float()
 
 
 def check_writable(path, endings=tuple(FORMATS)):
     """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind. Returns the Path."""
     path = _path(path)
-    shown = _line(path)
+    shown = one_line(path)
     target = Path(os.path.realpath(path))           # a link stays, and the file behind it is written
     try:
         if target.is_dir():
-            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{_line(path / f'picture{endings[0]}')}'.")
+            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{one_line(path / f'picture{endings[0]}')}'.")
         if path.suffix.lower() not in endings:
             raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in {', '.join(endings)}.")
         if not target.parent.is_dir():
-            raise ImageError(f"The folder '{_line(target.parent)}' does not exist: make it first, or write elsewhere.")
+            raise ImageError(f"The folder '{one_line(target.parent)}' does not exist: make it first, or write elsewhere.")
         with tempfile.TemporaryFile(dir=target.parent):
             pass
         if target.exists():                         # raises for a name that is too long
@@ -453,7 +437,7 @@ def _path(path):
         if b"\0" in os.fsencode(path):
             raise ValueError("a null byte in the name")
     except (RuntimeError, TypeError, ValueError) as error:
-        raise ImageError(f"'{_line(path)}' cannot be written ({_reason(error)}): check the path.") from error
+        raise ImageError(f"'{one_line(path)}' cannot be written ({_reason(error)}): check the path.") from error
     return path
 
 
@@ -473,7 +457,7 @@ def save_image(image, path):
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
     except (OSError, ValueError, RuntimeError) as error:        # full disk; more pixels than the format can hold
-        raise ImageError(f"'{_line(path)}' could not be written ({_reason(error)}): make room, or choose another format.") from error
+        raise ImageError(f"'{one_line(path)}' could not be written ({_reason(error)}): make room, or choose another format.") from error
 
 
 def replace_file(path, contents):
@@ -501,8 +485,8 @@ def img_tag(picture, alt, width=None):
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("Say in `alt` what there is to see.")
-    if width is not None and not _whole(width):
-        raise ValueError(f"{_line(repr(width))} is no width: give CSS pixels as a whole number above 0, or None.")
+    if width is not None:
+        check_number("The width in CSS pixels", width, 1, whole=True)
     buffer = io.BytesIO()
     if hasattr(picture, "savefig"):
         picture.savefig(buffer, format="webp", dpi=100, bbox_inches="tight", pil_kwargs={"quality": 85, "method": 6})

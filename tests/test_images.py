@@ -97,11 +97,15 @@ UPRIGHT = {1: lambda x: x, 2: lambda x: x.flip(3), 3: lambda x: x.flip(2, 3), 4:
            6: lambda x: x.rot90(-1, (2, 3)), 7: lambda x: x.mT.flip(2, 3), 8: lambda x: x.rot90(1, (2, 3))}
 
 
+LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "TIFF, compressed": {"compression": "tiff_lzw"}}
+
+
+@pytest.mark.parametrize("format", LOSSLESS)
 @pytest.mark.parametrize("orientation", UPRIGHT)
-def test_exif_rotation(orientation):
+def test_exif_rotation(orientation, format):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    content = encode(Image.fromarray(COLOURS), exif=exif)
+    content = encode(Image.fromarray(COLOURS), format.partition(",")[0], exif=exif, **LOSSLESS[format])
     upright = UPRIGHT[orientation](EXPECTED)
     assert torch.equal(load_image(content), upright)
     size = (10 * upright.shape[2], 10 * upright.shape[3])
@@ -280,6 +284,18 @@ def test_gamma_of_png(stored, others, power):
     assert np.abs(load_image(content)[0, :, 0].numpy() - expected).max() * 255 < 1.1
 
 
+@pytest.mark.skipif(not images.JPEG2000, reason="this Pillow reads no JPEG 2000")
+def test_profile_of_jpeg_2000():
+    icc = profile("RGB ", GAMMA, swapped=True)
+    content = encode(Image.fromarray(RGB), "JPEG2000")
+    header = content.index(b"jp2h") - 4
+    length, box = struct.unpack(">I", content[header:header + 4])[0], content.index(b"colr") - 4
+    new = struct.pack(">I4sBBB", len(icc) + 11, b"colr", 2, 0, 0) + icc
+    content = content[:header] + struct.pack(">I", length - 15 + len(new)) + content[header + 4:box] + new + content[box + 15:]
+    expected = torch.from_numpy(srgb((RGB / 255) ** GAMMA)[..., ::-1].copy()).permute(2, 0, 1)
+    assert (load_image(content)[0] - expected).abs().max() * 255 < 1.1
+
+
 def test_sixteen_bits_are_kept():
     every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     assert np.array_equal(load_image(Image.fromarray(every))[0, 1].numpy(), every.astype(np.float32) / np.float32(65535))
@@ -394,13 +410,99 @@ def test_smallest():
         load_image(Image.new("RGB", (3000, 40)), 256, smallest=16)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.JPEG", "a.webp"])
+@pytest.mark.parametrize("size", [256, 300, np.int64(20)])
+def test_a_panorama_is_told_the_size(size):
+    strip = Image.new("RGB", (3000, 40))
+    with pytest.raises(ImageError, match="take a size of 1200 or more"):
+        load_image(strip, size, smallest=16)
+    assert min(load_image(strip, 1200, smallest=16).shape[2:]) >= 16
+    with pytest.raises(ImageError, match=r"take a size of \(16, 16\) or more"):
+        load_image(strip, (300, 8), smallest=16)
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
+    (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
+    (b"\xff\x0a" + bytes(99), "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(99), "JPEG XL"),
+    (b"<!DOCTYPE html><html><body>404</body></html>", "a web page.*download the picture itself"),
+    (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing.*export it as PNG"), (b"%PDF-1.7\n" + bytes(99), "a drawing"),
+    (b"8BPS\0\1" + bytes(99), "Photoshop"), (encode(Image.new("RGB", (16, 16)), "ICO"), "an icon"), (encode(Image.new("RGB", (16, 16)), "DDS"), "a texture"),
+    (encode(Image.new("RGB", (16, 16)), "TGA"), "save it as PNG|export it as one"), (encode(Image.new("L", (16, 16)), "TGA"), "export it as one"),
+    (tiff({254: 1, 256: 1, 257: 1, 258: 8, 262: 1}, b"\0"), "small preview.*export the photo itself"),
+    (tiff({256: 16, 257: 16, 258: 8, 262: 1, 322: 1 << 14, 323: 1 << 14}, b"\0"), "tiles of more than 89 million pixels"),
+])
+def test_the_way_out_of_other_formats(content, words, tmp_path):
+    (tmp_path / "a.png").write_bytes(content)
+    for source in (content, tmp_path / "a.png"):
+        with pytest.raises(ImageError, match=words):
+            load_image(source)
+
+
+def test_an_avif_without_its_decoder(monkeypatch):
+    monkeypatch.setattr(images, "READABLE", ("PNG", "JPEG"))
+    with pytest.raises(ImageError, match="an AVIF picture, which cannot be read here: save it as PNG or JPEG"):
+        load_image(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(99))
+
+
+@pytest.mark.parametrize("name", ["Van_Gogh_Night_Cafe", "VAN_GOGH_NIGHT_CAFFE", "van_gogh_night_cafe.webp", "pictures/van_gogh_night_cafe.jpg"])
+def test_names_are_suggested_whatever_their_case_and_suffix(name):
+    for function in (load_image, images.title):
+        with pytest.raises(ImageError, match="did you mean van_gogh_night_cafe"):
+            function(name)
+
+
+def test_a_pipe_is_no_picture(tmp_path):
+    """To open one would wait for ever."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes here")
+    os.mkfifo(tmp_path / "a.png")
+    for call in (lambda: load_image(tmp_path / "a.png"), lambda: save_image(torch.zeros(1, 3, 2, 2), tmp_path / "a.png")):
+        with pytest.raises(ImageError, match="no ordinary file"):
+            call()
+    assert stat.S_ISFIFO((tmp_path / "a.png").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", [f"a{ending}" for ending in images.FORMATS] + ["a.JPEG"])
 def test_save_and_load(tmp_path, name):
     image = load_image("animal_cat", 64)
     save_image(image, tmp_path / name)
     assert os.listdir(tmp_path) == [name]
     again = load_image(tmp_path / name)
-    assert (again - images.to_8bit(image)).abs().mean() < (1e-9 if name == "a.png" else 0.02)
+    assert (again - images.to_8bit(image)).abs().mean() < (1e-9 if name[1:] in (".png", ".bmp", ".tif", ".tiff") else 0.02)
+
+
+def test_a_folder_as_output(tmp_path):
+    for name in (tmp_path, str(tmp_path) + "/", tmp_path / "."):
+        with pytest.raises(ImageError, match="is a folder: give the name of the file to write, such as '.*picture.png'"):
+            save_image(torch.zeros(1, 3, 4, 4), name)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ImageError, match="is a folder"):
+        save_image(torch.zeros(1, 3, 4, 4), tmp_path / "folder.png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs symbolic links and rights")
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    link, target = tmp_path / "link.png", tmp_path / "there" / "a.png"
+    link.symlink_to(target)
+    for shade in (0.0, 1.0):                # first without the file behind it, then with it
+        save_image(torch.full((1, 3, 4, 4), shade), link)
+        assert link.is_symlink() and torch.equal(load_image(target), torch.full((1, 3, 4, 4), shade))
+    link.unlink()
+    link.symlink_to(tmp_path / "nowhere" / "a.png")
+    with pytest.raises(ImageError, match="does not exist"):
+        save_image(torch.zeros(1, 3, 4, 4), link)
+    assert sorted(os.listdir(tmp_path)) == ["link.png", "there"] and os.listdir(tmp_path / "there") == ["a.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs rights")
+def test_new_files_get_the_rights_of_new_files(tmp_path):
+    before = os.umask(0o027)
+    try:
+        images.replace_file(tmp_path / "a.txt", b"text")
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640 and os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
 
 
 def test_saved_values_are_those_of_to_8bit(tmp_path):
@@ -409,7 +511,7 @@ def test_saved_values_are_those_of_to_8bit(tmp_path):
     assert torch.equal(load_image(tmp_path / "a.png"), images.to_8bit(image))
 
 
-@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("no/such/a.png", "does not exist"), (".", "format|folder"),
+@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("a", "let the name end in"), ("no/such/a.png", "does not exist"), (".", "format|folder"),
                                            ("x" * 300 + ".png", "cannot be written")])
 def test_bad_output(tmp_path, name, message):
     with pytest.raises(ImageError, match=message):
