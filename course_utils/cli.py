@@ -69,7 +69,7 @@ def parser():
         "with --resume: now and then it leaves its state in OUT.png.state, which goes when the picture is done.")
     paint.add_argument("content", metavar="CONTENT", help="the photo")
     paint.add_argument("style", metavar="STYLE", help="the painting")
-    paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg or .webp")
+    paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif")
     paint.add_argument("--size", type=_whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)")
     paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
@@ -154,7 +154,7 @@ def go_on_as(command, variables):
 
 
 def run_lab(options):
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}", "--ServerApp.sock=",
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
                "--ServerApp.identity_provider_class=course_utils.server.OwnToken", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     if options.no_browser:
         command.append("--no-browser")
@@ -179,17 +179,18 @@ def run_notebooks(options):
         for path in select(options.notebooks):
             execute(path, in_place=options.in_place)
     except NotebookError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, NotANotebook) else 1
+        return _fail(error, 2 if isinstance(error, NotANotebook) else 1)
     return 0
 
 
 def run_transfer(options):
     from course_utils.checkpoint import Checkpoint, StateError
     from course_utils.images import ImageError, check_writable, load_image, save_image
-    from course_utils.transfer import SMALLEST, TransferError, pick_device
+    from course_utils.inputs import check_number
+    from course_utils.transfer import HEAVIEST, SMALLEST, TransferError, pick_device
     from course_utils.vgg import WeightsError
     try:
+        check_number("--style-weight", options.style_weight, 0, HEAVIEST)
         output, device = check_writable(options.output), pick_device(options.device)
         for ending in ("", *STATE_ENDINGS):
             _check_apart(f"{output}{ending}", [options.content, options.style])
@@ -353,7 +354,7 @@ def _share(steps, total, skipped):
 
 
 def _fail(message, code):
-    print(f"error: {message}", file=sys.stderr)
+    print("error:", *str(message).splitlines(), file=sys.stderr)       # one line, whatever a file's name holds
     return code
 
 

@@ -9,13 +9,15 @@ LARGEST = 256 * 2**20       # bytes of a message from the page; Tornado's 10 MiB
 
 
 class OwnToken(PasswordIdentityProvider):
-    """Jupyter's own, but its token is fresh with each server, cannot be configured away, and is part of the address that is printed."""
+    """Jupyter's own, but its token is fresh with each server, cannot be configured away, and is part of the address that is printed.
+
+    It is made when all settings have been read, those included that rank above the command line, and before the server listens.
+    """
 
     token = property(lambda self: TOKEN, lambda self, value: None)
     token_generated = property(lambda self: True, lambda self, value: None)
 
-    def validate_security(self, app, ssl_options=None):
-        """The last look at the server before it listens; several files of settings rank above the command line."""
-        app.ip = ADDRESS
-        app.web_app.settings["websocket_max_message_size"] = LARGEST
-        super().validate_security(app, ssl_options)
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.parent.ip, self.parent.sock = ADDRESS, ""
+        self.parent.tornado_settings = {**self.parent.tornado_settings, "websocket_max_message_size": LARGEST}

@@ -28,6 +28,7 @@ def test_each_missing_thing_is_named_with_its_fix(what, breaks, fix, monkeypatch
     assert last.startswith("✗") and what in last and fix in last
 
 
+@pytest.mark.process
 def test_works_on_a_bare_python():
     result = subprocess.run([sys.executable, "-S", "-c", "from course_utils.environment import check_environment; check_environment()"],
                             cwd=ROOT, capture_output=True, text=True)
