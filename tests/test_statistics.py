@@ -1,4 +1,5 @@
 """Strongest units: against brute force, whatever the batches, the order and the parts; the table of the bundled photos."""
+import copy
 import math
 import subprocess
 import sys
@@ -9,19 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
+from bounds import DOUBLE
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.setup import ROOT
 from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
 from course_utils.streams import StatisticsError, batches, last_step, pictures, pictures_in
-from course_utils.vgg import VGG19, vgg19
+from course_utils.vgg import VGG19
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
-NAMES = photos()[::12]
+NAMES, SIDE = photos()[::12], 24
 
 
 @pytest.fixture(scope="module")
 def images():
-    return [load_square(name, 40) for name in NAMES]
+    return [load_square(name, SIDE) for name in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,9 @@ def same(a, b):
 
 
 @pytest.fixture(scope="module")
-def exact_net():
+def exact_net(net):
     """Filters of −1, 0 and 1 in float64: whole numbers in, whole numbers out, without rounding, and with many ties."""
-    net = vgg19().double()
+    net = copy.deepcopy(net).double()
     for name, parameter in net.named_parameters():
         size = parameter.abs()
         parameter.copy_(parameter.sign() * (size > size.quantile(0.6) if size.numel() < 1e6 else size > size.mean()))
@@ -63,27 +65,28 @@ def brute_force(net, images, k, per_image, layers=LAYERS):
 
 
 @pytest.mark.parametrize("per_image", [1, 3, None])
-@pytest.mark.parametrize("batch_size", [1, 7, 32])
-def test_mining_is_brute_force(exact_net, levels, per_image, batch_size):
+def test_mining_is_brute_force(exact_net, levels, per_image):
     expected = brute_force(exact_net, levels, 5, per_image)
-    assert same(top_activations(exact_net, levels, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
-    order = torch.randperm(len(levels), generator=torch.Generator().manual_seed(batch_size)).tolist()
-    shuffled = [(n, levels[n]) for n in order]
-    assert same(top_activations(exact_net, shuffled, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
+    for batch_size in (1, 7, 32):
+        assert same(top_activations(exact_net, levels, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
+        order = torch.randperm(len(levels), generator=torch.Generator().manual_seed(batch_size)).tolist()
+        shuffled = [(n, levels[n]) for n in order]
+        assert same(top_activations(exact_net, shuffled, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
 
 
 def test_mining_with_the_real_network(net, images):
-    one, seven = (top_activations(net, images, 5, layers=LAYERS, batch_size=size, progress=False) for size in (1, 7))
-    expected = brute_force(net, images, 5, 1)
+    double, pictures = copy.deepcopy(net).double(), [image.double() for image in images]
+    one, seven = (top_activations(double, pictures, 5, layers=LAYERS, batch_size=size, progress=False) for size in (1, 7))
+    expected = brute_force(double, pictures, 5, 1)
     for table in (one, seven):
         for layer in LAYERS:
-            assert torch.allclose(table.values[layer], expected.values[layer], rtol=1e-4)
-            assert (table.places[layer] == expected.places[layer]).float().mean() > 0.99
+            assert torch.allclose(table.values[layer], expected.values[layer], rtol=DOUBLE, atol=DOUBLE * expected.values[layer].max().item())
+            assert (table.places[layer] == expected.places[layer]).float().mean() > 0.9            # ties are broken by the last bit: there are few
 
 
-def test_ties_are_broken_by_picture_and_place(net):
+def test_ties_are_broken_by_picture_and_place(exact_net):
     """Pictures of one colour: inner units are all equal, and equal pictures tie with each other."""
-    flat = [torch.full((1, 3, 12, 12), 0.7)] * 4
+    net, flat = exact_net, [torch.full((1, 3, 12, 12), 5.0, dtype=torch.float64)] * 4
     table = top_activations(net, [(n, flat[n]) for n in (3, 1, 2, 0)], 3, layers=["relu1_1"], batch_size=2, progress=False)
     assert (table.places["relu1_1"][:, :, 0] == torch.tensor([0, 1, 2])).all()
     many = top_activations(net, flat[:1], 200, None, layers=["relu1_1"], progress=False)
@@ -117,14 +120,13 @@ def test_fewer_pictures_than_k(net, images):
     assert (table.places["relu2_1"][:, :2] >= 0).all()
 
 
-def test_pictures_of_different_sizes(net):
-    mixed = [load_image(name, size) for name, size in zip(NAMES, (40, 40, 48, (33, 50), 40))]
+def test_pictures_of_different_sizes(exact_net):
+    mixed = [(load_image(name, size).double() * 7).round() for name, size in zip(NAMES, (40, 40, 48, (33, 50), 40))]
     assert [len(numbers) for numbers, _ in batches(mixed, 8)][:1] == [1 if mixed[0].shape != mixed[1].shape else 2]
-    table = top_activations(net, mixed, 2, layers=["relu2_1"], progress=False)
-    for channel in (0, 50):
-        best = [max((value, n) for n, image in enumerate(mixed) for value in [net.features(image, ["relu2_1"])["relu2_1"][0, channel].max().item()])]
-        assert table.places["relu2_1"][channel, 0, 0] == best[0][1]
-        assert table.values["relu2_1"][channel, 0].item() == pytest.approx(best[0][0], rel=1e-4)
+    table = top_activations(exact_net, mixed, 2, layers=["relu2_1"], progress=False)
+    strongest = torch.stack([exact_net.features(image, ["relu2_1"])["relu2_1"][0].amax((1, 2)) for image in mixed])
+    assert torch.equal(table.values["relu2_1"][:, 0], strongest.amax(0))
+    assert torch.equal(table.places["relu2_1"][:, 0, 0], (strongest == strongest.amax(0)).int().argmax(0))          # the first of equal ones
 
 
 def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
@@ -166,7 +168,7 @@ def test_saving_and_loading(net, images, tmp_path):
     table.save(tmp_path / "b.npz")
     again = TopActivations.load(tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    assert same(again, table) and again.sources == tuple(NAMES) and again.size == 40 and again.k == 3
+    assert same(again, table) and again.sources == tuple(NAMES) and again.size == SIDE and again.k == 3
     (tmp_path / "a.npz").write_bytes(b"PK nothing")
     damaged = bytearray((tmp_path / "b.npz").read_bytes())
     damaged[len(damaged) // 2] ^= 255
@@ -178,14 +180,15 @@ def test_saving_and_loading(net, images, tmp_path):
             TopActivations.load(path)
 
 
+@pytest.mark.long
 def test_the_table_of_the_bundled_photos(net):
     """A part of it made anew: what a few photos contribute is what the table says of them, and nothing is missing."""
     table = TopActivations.load()
     assert list(table.values) == list(RECTIFIED) and sum(map(len, table.values.values())) == 5504
     assert table.sources == tuple(photos()) and table.size == 224 and table.k == 9
-    some = [7, 30, 77, 120, 148]
+    some, shared, all_listed = [7, 77, 148], 0, 0
     part = top_activations(net, [(n, load_square(table.sources[n], 224)) for n in some], 9, progress=False)
-    for layer in RECTIFIED:
+    for layer in RECTIFIED:                         # 1e-3 of a value, where 1e-5 was measured
         values, places, own = table.values[layer], table.places[layer], part.values[layer][:, :len(some)]
         assert (values[:, 1:] <= values[:, :-1]).all() and (values > 0).all()
         listed = torch.isin(places[:, :, 0], torch.tensor(some))
@@ -193,9 +196,10 @@ def test_the_table_of_the_bundled_photos(net):
             found, last = own[channel], values[channel, -1]
             assert torch.allclose(values[channel][listed[channel]], found[:listed[channel].sum()], rtol=1e-3)
             assert (found[listed[channel].sum():] <= last * (1 + 1e-3)).all()
-        shared = sum(place in part.places[layer][channel].tolist() for channel in range(len(values))
-                     for place in places[channel][listed[channel]].tolist())
-        assert shared >= 0.99 * listed.sum()                    # a near tie may fall differently on another processor
+        shared += sum(place in part.places[layer][channel].tolist() for channel in range(len(values))
+                      for place in places[channel][listed[channel]].tolist())
+        all_listed += listed.sum().item()
+    assert shared >= 0.95 * all_listed > 0                      # a near tie falls differently on another processor; 0.999 were measured
 
 
 def test_squares(tmp_path):
@@ -225,6 +229,7 @@ def test_folders_without_pictures(tmp_path):
             pictures_in(folder)
 
 
+@pytest.mark.process
 def test_command(tmp_path):
     for n, name in enumerate(NAMES[:3]):
         Image.open(ROOT / "data" / "photos" / f"{name}.webp").save(tmp_path / f"{n}.png")
@@ -246,7 +251,7 @@ def test_ctrl_c_keeps_what_was_found(net, images):
         raise KeyboardInterrupt
 
     done, table = last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False, keep=True)
-    assert done == 4 and table.k == 2 and table.places["relu1_1"].max() <= 39        # a batch of four was complete
+    assert done == 4 and table.k == 2 and table.places["relu1_1"].max() < SIDE        # a batch of four was complete
     with pytest.raises(KeyboardInterrupt):
         last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False)
     for size in (0, -1, 1.5, None):
