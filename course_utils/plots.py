@@ -48,7 +48,7 @@ def gallery(pictures, columns=None, height=2.6):
     for axis in axes.flat:
         axis.axis("off")
     for axis, (caption, image) in zip(axes.flat, pictures.items()):
-        axis.imshow(image[0].float().clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
+        axis.imshow(image[0].float().clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
         axis.set_title(textwrap.fill(caption, max(12, int(height * widest / 0.09))), fontsize=10)
     return figure
 
@@ -101,11 +101,11 @@ def magnifier(image, channel, row, column, window=8):
     left = min(max(round(column * width - window / 2), 0), width - window)
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     whole, close = figure.subplots(1, 2)
-    whole.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
+    whole.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), window, window, fill=False, color="white", lw=2))
     whole.set_title(f"image[0], {height} × {width} pixels")
     values = image[0, channel, top:top + window, left:left + window]
-    close.imshow(values, cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]), vmin=0, vmax=1)
+    close.imshow(values.numpy(), cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]), vmin=0, vmax=1)
     for y in range(window):
         for x in range(window):
             value = values[y, x].item()
@@ -133,7 +133,7 @@ def feature_maps(features, count=5, height=1.5):
     for row, (layer, maps) in zip(axes, features.items()):
         strongest = maps[0].mean((1, 2)).topk(count).indices.tolist()
         for axis, channel in zip(row, strongest):
-            axis.imshow(maps[0, channel], cmap="magma")
+            axis.imshow(maps[0, channel].numpy(), cmap="magma")
             axis.set_title(f"{layer}, map {channel}", fontsize=9)
             axis.axis("off")
     return figure
@@ -203,7 +203,7 @@ def boxes_on_photo(image, boxes, height=4.0):
     figure = Figure(figsize=(height * (right - left) / (bottom - top) + 1.6, height), layout="constrained")
     axis = figure.subplots()
     axis.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, facecolor="white", edgecolor="lightgrey", hatch="///"))
-    axis.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
+    axis.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
     for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
         axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
                                  edgecolor="white", lw=3.5, zorder=3))
@@ -232,7 +232,7 @@ def score_map(image, occlusions, box, height=3.0):
     tall, wide = image.shape[2:]
     figure = Figure(figsize=((1 + 1.25 * len(occlusions)) * height * wide / tall, height), layout="constrained")
     photo, *maps = figure.subplots(1, 1 + len(occlusions))
-    photo.imshow(image[0].clamp(0, 1).permute(1, 2, 0), interpolation="nearest")
+    photo.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
     inside = box.clip(tall, wide)
     photo.add_patch(Rectangle((inside.left - 0.5, inside.top - 0.5), inside.right - inside.left, inside.bottom - inside.top, fill=False,
                               edgecolor="white", lw=2))
@@ -240,7 +240,7 @@ def score_map(image, occlusions, box, height=3.0):
     for axis, (label, occlusion) in zip(maps, occlusions.items()):
         half = [(places[1] - places[0]) / 2 if len(places) > 1 else 0.5 for places in (occlusion.rows, occlusion.columns)]
         extent = (occlusion.columns[0] - half[1], occlusion.columns[-1] + half[1], occlusion.rows[-1] + half[0], occlusion.rows[0] - half[0])
-        drawn = axis.imshow(occlusion.scores / occlusion.before, cmap="magma", vmin=0, extent=extent)
+        drawn = axis.imshow((occlusion.scores / occlusion.before).numpy(), cmap="magma", vmin=0, extent=extent)
         axis.set_title(f"{label}, share left", fontsize=9)
         axis.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))
         figure.colorbar(drawn, ax=axis, shrink=0.8)

@@ -93,7 +93,7 @@ def _draw(before, after, maps, changes):
         top = max(before[name][0, channel].max().item(), 1e-12)
         for side, values in enumerate((before[name], after[name])):
             axis = figure.add_subplot(grid[0, 2 * column + side])
-            axis.imshow(values[0, channel].cpu(), cmap="magma", vmin=0, vmax=top)
+            axis.imshow(values[0, channel].cpu().numpy(), cmap="magma", vmin=0, vmax=top)
             axis.set_title(f"{name}, map {channel}\n{'after' if side else 'before'}", fontsize=9)
             axis.axis("off")
     axis = figure.add_subplot(grid[1, :])

@@ -113,11 +113,11 @@ def pair(found, k, other):
     labels = [f"{found.layer}, map {channel}\nmean {_number(found.maps[channel].mean().item())}" for channel in (k, other)]
     labels.append(f"their product\nmean G/M = {_number(found.matrices['G / M'][k, other].item())}")
     for axis, values, label in zip(axes, (found.maps[k], found.maps[other], product), labels):
-        axis.imshow(values, cmap="magma", vmin=0, vmax=max(values.max().item(), 1e-12), interpolation="nearest", aspect="auto")
+        axis.imshow(values.numpy(), cmap="magma", vmin=0, vmax=max(values.max().item(), 1e-12), interpolation="nearest", aspect="auto")
         axis.set_title(label, fontsize=9)
     light = half.repeat_interleave(tall // len(half), 0).repeat_interleave(tall // len(half), 1)
     shown = torch.where(light, found.picture, 0.45 + 0.3 * found.picture.mean(1, keepdim=True))
-    places.imshow(shown[0].permute(1, 2, 0), interpolation="nearest", aspect="auto")
+    places.imshow(shown[0].permute(1, 2, 0).numpy(), interpolation="nearest", aspect="auto")
     places.set_title(f"half of G: {share} of\nthe positions, in colour" if half.any() else "nowhere do\nboth fire", fontsize=9)
     for axis in (*axes, places):
         axis.axis("off")
@@ -180,7 +180,7 @@ def overview(found, channels, values="cosine"):
     matrix, _, colours, scale = _entries(found, channels, values)
     figure = Figure(figsize=(2.7, 3.4))
     axis, below = figure.add_axes((0.02, 0.14, 0.96, 0.76)), figure.add_axes((0.1, 0.08, 0.8, 0.03))
-    drawn = axis.imshow(matrix[order][:, order], cmap=colours, norm=scale)
+    drawn = axis.imshow(matrix[order][:, order].numpy(), cmap=colours, norm=scale)
     axis.add_patch(Rectangle((-0.5, -0.5), len(channels), len(channels), fill=False, edgecolor=COLOURS[1], lw=2))
     axis.set_title(f"{values}, all {len(order)} × {len(order)} entries;\norange: those of the grid", fontsize=9)
     axis.axis("off")
