@@ -1,6 +1,9 @@
 """What holds for the project as a whole: its files agree with each other, and every notebook has the anatomy that readers rely on."""
+import os
 import re
 import subprocess
+import sys
+import warnings
 
 import nbformat
 import pytest
@@ -140,3 +143,23 @@ def test_exercises(notebook):
 def test_no_address_is_fetched(notebook):
     for cell in code(notebook):
         assert not re.search(r"https?://|urllib|requests\.|download", cell.source)
+
+
+OURS, OTHERS = "course_utils.images", "somebody.else"
+
+
+def test_deprecations_in_our_code_are_errors():
+    with pytest.raises(FutureWarning):
+        warnings.warn_explicit("old", FutureWarning, "images.py", 1, module=OURS)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.warn_explicit("old", FutureWarning, "else.py", 1, module=OTHERS)
+    assert len(seen) == 1
+
+
+@pytest.mark.process
+def test_deprecations_in_our_code_are_errors_in_the_kernels_too():
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "offline")}
+    code = "import warnings; warnings.warn_explicit('old', FutureWarning, '', 1, '{}')"
+    failed = [subprocess.run([sys.executable, "-c", code.format(module)], env=environment, capture_output=True).returncode
+              for module in (OURS, OTHERS)]
+    assert failed == [1, 0]

@@ -1,11 +1,15 @@
-"""Imported by Python at its start when this folder is on PYTHONPATH: no connection leaves this machine.
+"""Imported by Python at its start when this folder is on PYTHONPATH: no connection leaves this machine, and what the course's
+modules do that is deprecated is an error, as in the unit tests (in a cell it is printed, and nbval finds more than was stored).
 
 Each attempt raises OSError and is written to the file named in OFFLINE_LOG, so that a test sees attempts whose error
 the program caught.
 """
 import os
 import socket
+import warnings
 
+for category in (DeprecationWarning, FutureWarning, PendingDeprecationWarning):
+    warnings.filterwarnings("error", category=category, module="course_utils")
 
 
 def _refuse(where):
