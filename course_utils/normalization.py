@@ -293,7 +293,7 @@ def _square(flow, net, generator):
     for side in (64, *range(1, 513)):
         try:
             with torch.no_grad():
-                torch.func.functional_call(net, shapes, torch.empty(1, first.in_channels, side, side, device="meta"))
+                torch.func.functional_call(net, shapes, torch.empty(1, first.in_channels, side, side, device="meta", dtype=first.weight.dtype))
         except (RuntimeError, ValueError, TypeError, IndexError):
             continue
         break
