@@ -293,7 +293,8 @@ def _square(flow, net, generator):
     for side in (64, *range(1, 513)):
         try:
             with torch.no_grad():
-                torch.func.functional_call(net, shapes, torch.empty(1, first.in_channels, side, side, device="meta", dtype=first.weight.dtype))
+                picture = torch.empty(1, first.in_channels, side, side, dtype=first.weight.dtype, device="meta")
+                torch.func.functional_call(net, shapes, picture)
         except (RuntimeError, ValueError, TypeError, IndexError):
             continue
         break
