@@ -1,14 +1,17 @@
 """Receptive fields and projections against independent references: the support of derivatives, autograd, captum, brute force."""
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from bounds import DOUBLE
 from course_utils import deconvnet
 from course_utils.deconvnet import BACKWARD_RULES, occlusion_map, project
 from course_utils.images import load_square
 from course_utils.receptive import Box, UnitError, chain, cut, geometry, map_size, patch_box, receptive_field
-from course_utils.vgg import LAYERS, vgg19
+from course_utils.vgg import LAYERS
 
 SIX = ("relu1_2", "relu2_1", "conv3_3", "relu4_1", "relu5_1", "pool5")
 
@@ -20,12 +23,18 @@ def cat():
 
 @pytest.fixture(scope="module")
 def small(cat):
-    return cat[:, :, 20:117, 30:135].double()                                # 97 × 105
+    """41 × 49, with a little noise: no two values are so near each other that rounding decides where a maximum lies."""
+    part = cat[:, :, 40:81, 60:109].double()
+    return part + 1e-3 * torch.randn(part.shape, dtype=part.dtype, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
-def net64():
-    return vgg19().double()
+def net64(net):
+    return copy.deepcopy(net).double()
+
+
+def near(found, expected):
+    return (found - expected).norm() <= DOUBLE * expected.norm()
 
 
 def by_autograd(net, image, layer, channel, position, rule, seed=None):
@@ -109,37 +118,30 @@ def test_boxes_at_the_border():
 @pytest.mark.parametrize("rule", BACKWARD_RULES)
 @pytest.mark.parametrize("layer", SIX)
 def test_projection_is_autograd_with_another_rule(net64, small, layer, rule):
-    height, width = map_size(layer, 97, 105)
+    height, width = map_size(layer, 41, 49)
     maps = net64.features(small, [layer])[layer][0]
-    for y, x in ((0, width // 2), (height - 1, width // 2), (height // 2, 0), (height // 2, width - 1), (height // 2, width // 3)):
+    for y, x in ((0, width // 2), (height - 1, width - 1), (height // 2, width // 3)):
         channel = maps[:, y, x].argmax().item()
-        expected = by_autograd(net64, small, layer, channel, (y, x), rule)
         found = project(net64, small, layer, channel, (y, x), rule)
-        assert expected.norm() > 0 and (found - expected).norm() <= 1e-12 * expected.norm()
-        inside = patch_box(layer, y, x).clip(97, 105)
+        assert found.any() and near(found, by_autograd(net64, small, layer, channel, (y, x), rule))
+        inside = patch_box(layer, y, x).clip(41, 49)
         found[:, :, inside.top:inside.bottom, inside.left:inside.right] = 0
         assert found.count_nonzero() == 0
 
 
-def test_projection_in_float32(net, cat):
-    for layer in SIX:
-        maps = net.features(cat, [layer])[layer]
-        _, channel, y, x = (index.item() for index in torch.unravel_index(maps.argmax(), maps.shape))
-        whole = by_autograd(net, cat, layer, channel, (y, x), "deconvnet")
-        trace, activation = deconvnet._forward(chain(net, layer), cat - net.mean)
-        signal = torch.zeros_like(activation)
-        signal[0, channel, y, x] = activation[0, channel, y, x]
-        for step in reversed(trace):
-            signal = deconvnet._back(signal, *step, BACKWARD_RULES["deconvnet"])
-        assert (signal - whole).norm() <= 1e-6 * whole.norm()
-        # the part alone rounds differently, and a maximum may be a tie but for the last bit
-        assert F.cosine_similarity(project(net, cat, layer, channel, (y, x)).flatten(), whole.flatten(), dim=0) > 0.9999
+def test_projection_in_float32(net, net64, small):
+    """Near ties of maxima and of zeros fall differently: the same picture to the eye, a cosine of 0.99999 as measured."""
+    for layer in ("relu2_1", "relu5_1"):
+        maps = net64.features(small, [layer])[layer]
+        _, channel, *place = (index.item() for index in torch.unravel_index(maps.argmax(), maps.shape))
+        found, exact = (project(n, picture, layer, channel, place).double() for n, picture in ((net, small.float()), (net64, small)))
+        assert F.cosine_similarity(found.flatten(), exact.flatten(), dim=0) > 0.99
 
 
 def test_zero_gives_zero_and_the_seed_only_scales(net64, small):
-    assert project(net64, small, "relu4_1", 264, (8, 9), seed=0).count_nonzero() == 0
-    one, three = (project(net64, small, "relu4_1", 264, (8, 9), seed=seed) for seed in (1, 3))
-    assert one.norm() > 0 and (three - 3 * one).norm() < 1e-12 * three.norm()
+    assert project(net64, small, "relu4_1", 264, (3, 4), seed=0).count_nonzero() == 0
+    one, three = (project(net64, small, "relu4_1", 264, (3, 4), seed=seed) for seed in (1, 3))
+    assert one.any() and near(three, 3 * one)
 
 
 def test_first_layer_gives_its_filter(net64, cat):
@@ -156,19 +158,19 @@ def test_way_back_through_a_convolution_is_its_adjoint(kernel, stride, padding, 
     forward = conv(x) - conv.bias[:, None, None]
     y = torch.randn_like(forward)
     back = deconvnet._back(y, conv, x, None, None)
-    assert back.shape == x.shape and torch.allclose((forward * y).sum(), (x * back).sum(), rtol=1e-10)
+    assert back.shape == x.shape and torch.allclose((forward * y).sum(), (x * back).sum(), rtol=DOUBLE, atol=DOUBLE * (forward * y).abs().sum().item())
 
 
 @pytest.mark.filterwarnings("ignore:Input Tensor 0:UserWarning", "ignore:Setting backward hooks:UserWarning")
 def test_captum_agrees(net64, small):
     from captum.attr import NeuronDeconvolution
-    modules = nn.Sequential(*[module for _, module in chain(vgg19().double(), "relu3_2")])
+    modules = nn.Sequential(*[module for _, module in chain(copy.deepcopy(net64), "relu3_2")])
     seen = small - net64.mean
     maps = modules(seen)
     _, channel, y, x = (index.item() for index in torch.unravel_index(maps.argmax(), maps.shape))
     attribution = NeuronDeconvolution(modules, modules[-1]).attribute(seen, (channel, y, x))
     ours = project(net64, small, "relu3_2", channel, (y, x), seed=1.0)
-    assert (ours - attribution).norm() <= 1e-12 * attribution.norm()
+    assert near(ours, attribution)
 
 
 def test_other_chains_of_layers():
@@ -180,23 +182,24 @@ def test_other_chains_of_layers():
     for rule in BACKWARD_RULES:
         for position in ((0, 0), (3, 4), (7, 8)):
             expected = by_autograd(plain, image, "5", 2, position, rule, seed=1.0)
-            assert torch.allclose(project(net, image, "5", 2, position, rule, seed=1.0), expected, rtol=1e-10, atol=1e-12)
+            assert near(project(net, image, "5", 2, position, rule, seed=1.0), expected)
 
 
 def test_many_units_at_once(net64, small):
     image = small
-    places = [(3, 4), (10, 9), (11, 11)]
-    together = project(net64, image, "relu4_1", [1, 264, 7], places)
-    single = torch.cat([project(net64, image, "relu4_1", k, place) for k, place in zip((1, 264, 7), places)])
-    assert together.shape == (3, 3, 97, 105) and torch.allclose(together, single, rtol=1e-10, atol=1e-10)
+    places = [(3, 4), (1, 5), (4, 2)]
+    channels = [net64.features(image, ["relu4_1"])["relu4_1"][0, :, y, x].argmax().item() for y, x in places]
+    together = project(net64, image, "relu4_1", channels, places)
+    single = torch.cat([project(net64, image, "relu4_1", k, place) for k, place in zip(channels, places)])
+    assert together.shape == (3, 3, 41, 49) and near(together, single) and single.flatten(1).any(1).all()
     two = torch.cat([image, image.flip(3)])
     of_two = project(net64, two, "relu3_1", 40, (9, 9))
-    assert torch.allclose(of_two[1:], project(net64, image.flip(3), "relu3_1", 40, (9, 9)), rtol=1e-10, atol=1e-10)
+    assert near(of_two[1:], project(net64, image.flip(3), "relu3_1", 40, (9, 9)))
     maps = net64.features(two, ["relu3_1"])["relu3_1"][:, 40]
     strongest = [divmod(one.argmax().item(), one.shape[1]) for one in maps]
-    assert torch.equal(project(net64, two, "relu3_1", 40), project(net64, two, "relu3_1", 40, strongest))
+    assert near(project(net64, two, "relu3_1", 40), project(net64, two, "relu3_1", 40, strongest))
     of_channels = project(net64, image, "relu3_1", [40, 3])
-    assert torch.equal(of_channels[1:], project(net64, image, "relu3_1", 3))
+    assert near(of_channels[1:], project(net64, image, "relu3_1", 3))
 
 
 class Functional(nn.Module):
@@ -216,7 +219,7 @@ def test_a_module_that_is_used_twice():
     apart = nn.Sequential(convs[0], nn.ReLU(), nn.MaxPool2d(2), convs[1], nn.ReLU(), nn.MaxPool2d(2), convs[2])
     image = torch.rand(1, 3, 21, 26, dtype=torch.float64)
     expected = by_autograd(apart, image, "6", 2, (3, 3), "deconvnet", seed=1.0)
-    assert torch.allclose(project(shared, image, "6", 2, (3, 3), seed=1.0), expected, rtol=1e-10, atol=1e-14) and expected.norm() > 0
+    assert expected.any() and near(project(shared, image, "6", 2, (3, 3), seed=1.0), expected)
 
 
 class Hidden(nn.Sequential):
@@ -262,7 +265,7 @@ def test_refusals_of_networks(net, layer, message):
     (dict(image=torch.rand(3, 40, 48)), "N, 3, H, W"), (dict(image=torch.rand(1, 1, 40, 48)), "N, 3, H, W"),
     (dict(image=torch.zeros(1, 3, 40, 48, dtype=torch.uint8)), "torch.float32"), (dict(image=torch.rand(1, 3, 40, 48).double()), "torch.float32"),
     (dict(position=None, channel=64), "no unit"), (dict(position=(1, 2, 3)), "(row, column)"), (dict(position=(1.9, 2.0)), "whole numbers"),
-    (dict(position=[(1, 2), None]), "whole numbers"), (dict(image=torch.full((1, 3, 40, 48), float("nan"))), "not finite"), (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
+    (dict(position=[(1, 2), None]), "whole numbers"), (dict(image=torch.full((1, 3, 40, 48), float("nan"))), "finite"), (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
 ])
 def test_refusals_of_requests(net, change, message):
     settings = dict(image=torch.rand(1, 3, 40, 48), layer="relu1_1", channel=0, position=(0, 0)) | change
@@ -279,20 +282,20 @@ def test_geometry_needs_a_fixed_field():
 # --- occlusion ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("position", [None, (5, 6)])
-def test_occlusion_is_brute_force(net, position):
-    image = load_square("animal_red_panda", 64)[:, :, :56]
-    result = occlusion_map(net, image, "relu3_1", 12, position, size=24, stride=9, batch_size=3)
+def test_occlusion_is_brute_force(net64, position):
+    image = load_square("animal_red_panda", 64)[:, :, :56].double()
+    result = occlusion_map(net64, image, "relu3_1", 12, position, size=24, stride=9, batch_size=3)
     # every ninth pixel, and the border
     assert result.scores.shape == (5, 6) and result.rows == [11.5, 20.5, 29.5, 38.5, 43.5] and result.columns[-2:] == [47.5, 51.5]
 
     def score(picture):
-        maps = net.features(picture, ["relu3_1"])["relu3_1"][0, 12]
+        maps = net64.features(picture, ["relu3_1"])["relu3_1"][0, 12]
         return (maps.sum() if position is None else maps[position]).item()
 
     hidden = image.clone()
-    hidden[:, :, 18:42, 27:51] = net.mean
-    assert result.scores[2, 3].item() == pytest.approx(score(hidden), rel=1e-4, abs=1e-3)
-    assert result.before == pytest.approx(score(image), rel=1e-4)
+    hidden[:, :, 18:42, 27:51] = net64.mean
+    assert result.scores[2, 3].item() == pytest.approx(score(hidden), rel=1e-9, abs=1e-9)
+    assert result.before == pytest.approx(score(image), rel=1e-9)
 
 
 def test_occlusion_takes_the_strongest_map(net):
