@@ -135,14 +135,15 @@ def test_bad_options(tmp_path, capsys, options, tally):
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "80000", "65536", "8888.0", "٨٨٨٨", "http", ""])
-def test_bad_ports(capsys, port, tally):
+def test_bad_ports(capsys, monkeypatch, port, tally):
+    monkeypatch.setattr(cli, "run_lab", lambda options: pytest.fail("the server was started"))
     with pytest.raises(SystemExit) as end:
         main(["lab", f"--port={port}"])
     assert end.value.code == 2 and "is not a whole number from 1 to" in capsys.readouterr().err
     tally("options of commands")
 
 
-@pytest.mark.parametrize("words, meant", [(["--colors", "photo"], "--colours"), (["--Colours=photo"], "--colours"), (["--style_weight", "1"], "--style-weight"),
+@pytest.mark.parametrize("words, meant", [(["--colors", "photo"], "--colours"), (["--COLOURS=photo"], "--colours"), (["--style_weight", "1"], "--style-weight"),
                                           (["--qiet"], "--quiet"), (["--zzz"], None)])
 def test_unknown_options_get_a_suggestion(capsys, words, meant, tally):
     with pytest.raises(SystemExit) as end:
@@ -489,8 +490,9 @@ def test_run_chooses_by_the_beginning_of_names(capsys):
 
 
 @pytest.mark.parametrize("name", ["99", "", ".", "..", "/", "notebooks", "elsewhere/06_style_transfer.ipynb", "../06", "~", "*", "0" * 300, "0\0"])
-def test_run_refuses_other_names(capsys, name, tally):
+def test_run_refuses_other_names(capsys, monkeypatch, name, tally):
     """A name that is no file's is the beginning of one of ours, and leads to no other folder."""
+    monkeypatch.setattr(notebooks, "execute", lambda *_, **__: pytest.fail("a notebook was run"))
     assert main(["run", name]) == 2
     assert capsys.readouterr().err.startswith(f"error: There is no notebook '{name}': choose from 00_start_here")
     tally("options of commands")

@@ -235,11 +235,13 @@ def test_half_emptied_is_still_ours(project, monkeypatch):
     """Stopped while the old environment is removed: our mark goes last."""
     project.ensure()
     break_python(project.home)
+    (project.home / "pyvenv.cfg").touch()
 
     def stop(entry):
         raise KeyboardInterrupt
     with monkeypatch.context() as patch:
         patch.setattr(setup.shutil, "rmtree", stop)
+        patch.setattr(Path, "iterdir", lambda path: iter([path / "made_by_course_utils", path / "pyvenv.cfg", path / "bin"]))
         with pytest.raises(KeyboardInterrupt):
             project.ensure()
     assert (project.home / "made_by_course_utils").exists() and not (project.home / "complete").exists()
