@@ -123,12 +123,14 @@ class Checkpoint:
     def _read(self):
         """What `write` stored, on the CPU; None where there is no file."""
         try:
-            with open(self.path, "rb") as file:
-                stored = read_tensors(file)
+            file = open(self.path, "rb")
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StateError(f"'{self.path}' cannot be read ({error.strerror}): see to that, or begin anew without it.") from error
+        try:
+            with file:
+                stored = read_tensors(file)
         except Exception as error:              # neither zipfile nor torch.load says what damaged files raise
             raise StateError(f"'{self.path}' is damaged or no state of a run ({first_line(error)}): delete it and begin anew.") from error
         if not _is_state(stored):
@@ -191,9 +193,9 @@ def _is_state(stored):
     kinds = {"format": str, "run": dict, "arithmetic": dict, "point": tuple, "seconds": float, "history": list}
     if not isinstance(stored, dict) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()) or stored["format"] != FORMAT:
         return False
-    image, record, evaluations, value, gradient, pairs, step = stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7
-    if not (isinstance(image, torch.Tensor) and isinstance(record, dict) and type(evaluations) is int and isinstance(pairs, tuple)):
+    image, _, evaluations, value, gradient, pairs, step = stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7
+    good = isinstance(image, torch.Tensor) and type(evaluations) is int and isinstance(value, float) and isinstance(step, float)
+    if not good or not isinstance(pairs, tuple) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         return False
-    tensors = [gradient, *(part for pair in pairs if isinstance(pair, tuple) for part in pair)]
-    return {"content", "style", "total"} <= record.keys() and isinstance(value, float) and isinstance(step, float) and all(
-        isinstance(tensor, torch.Tensor) and tensor.shape == image.shape and tensor.dtype == image.dtype for tensor in tensors)
+    return all(isinstance(tensor, torch.Tensor) and tensor.shape == image.shape and tensor.dtype == image.dtype
+               for tensor in (gradient, *(part for pair in pairs for part in pair)))

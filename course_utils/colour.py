@@ -40,5 +40,7 @@ def _moments(image, smallest=1e-6):
 def square_root(matrix):
     """Symmetric square root of a positive semi-definite matrix."""
     check_tensor("The matrix", matrix, "n, n", values="finite")
+    if torch.finfo(matrix.dtype).bits < 32:
+        raise ValueError(f"The matrix holds {matrix.dtype}, too coarse for eigenvalues: convert it with .double().")
     values, vectors = torch.linalg.eigh(matrix)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

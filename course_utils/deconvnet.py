@@ -259,6 +259,8 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
         for one, (top, left) in zip(hidden, group):
             one[:, top:top + size, left:left + size] = grey
         scores.append(score(_maps(net, hidden, layer)))
-    middle = (size - 1) / 2
-    return Occlusion(torch.cat(scores).reshape(len(tops), len(lefts)).cpu(), score(before).item(),
+    scores, middle = torch.cat(scores), (size - 1) / 2
+    if not scores.isfinite().all():
+        raise UnitError("The scores are not finite: look for NaN in the weights of the network.")
+    return Occlusion(scores.reshape(len(tops), len(lefts)).cpu(), score(before).item(),
                      [top + middle for top in tops], [left + middle for left in lefts], channel)

@@ -125,7 +125,7 @@ def evaluate(function, image):
     if gradient.shape != image.shape:
         raise ValueError(f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}.")
     if not math.isfinite(value) or not bool(gradient.norm().isfinite()):
-        raise NotFinite("the loss or its gradient is not a finite number")
+        raise NotFinite("The function's value or gradient is not finite, or too large to be squared: scale it down, or look for NaN.")
     return value, gradient, record
 
 

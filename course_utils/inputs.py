@@ -1,6 +1,7 @@
 """What the functions of the course may be given: each check returns, or raises an error whose one sentence says what is needed."""
 import math
 import numbers
+import sys
 import zipfile
 
 import torch
@@ -32,7 +33,7 @@ def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, 
     if dtype and torch.promote_types(value.dtype, dtype) != dtype:
         raise error(f"{what} must be {dtype}, not {value.dtype}: convert it with .to({dtype}).")
     if values and (value.is_meta or not value.isfinite().all()):
-        raise error(f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}, no NaN and no infinity.")
+        raise error(f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}; some of these are not finite.")
     if values == "picture" and not (0 <= value.min() and value.max() <= 1):
         raise error(f"{what} must hold floating-point numbers from 0 to 1: divide bytes by 255, clamp the rest.")
 
@@ -49,7 +50,7 @@ def _fits(sides, shape):
 def check_number(what, value, least=-math.inf, most=math.inf, *, whole=False, error=ValueError):
     """Raise `error` unless a value is a finite (or whole) number from `least` to `most`."""
     good = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
-    if not good or not least <= value <= most or abs(value) == math.inf:
+    if not good or not least <= value <= most or not whole and abs(value) > sys.float_info.max:
         kind = "whole number" if whole else "finite number"
         bounds = f" from {least:,} to {most:,}" if most < math.inf else f" of at least {least:,}" if least > -math.inf else ""
         raise error(f"{what} must be a {kind}{bounds}, not {short(value)}.")

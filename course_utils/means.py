@@ -144,7 +144,7 @@ def measure(net, images, *, batch_size=8):
         except (RuntimeError, ValueError, IndexError) as error:
             if "memory" in str(error):
                 raise
-            raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {str(error).splitlines()[0]}") from error
+            raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {first_line(error)}.") from error
         part = reader.part(numbers.tolist())
         result = part if result is None else result + part
         yield result.pictures, result

@@ -77,7 +77,7 @@ class BatchNorm(nn.Module):
     """
 
     def __init__(self, channels, eps=EPS, momentum=0.1):
-        check_number("channels", channels, 1, whole=True, error=NormalizationError)
+        check_number("channels", channels, 1, 10**6, whole=True, error=NormalizationError)
         check_number("eps", eps, 0, error=NormalizationError)
         check_number("momentum", momentum, 0, 1, error=NormalizationError)
         super().__init__()
@@ -88,6 +88,8 @@ class BatchNorm(nn.Module):
 
     def forward(self, x):
         check_tensor("x", x, f"N, {len(self.gamma)}, H, W", like=self.gamma, error=NormalizationError)
+        if x.dtype != self.gamma.dtype:
+            raise NormalizationError(f"x must be {self.gamma.dtype}, not {x.dtype}: convert it, or the layer, with .to().")
         if not self.training:
             scale = self.gamma / (self.running_variance + self.eps).sqrt()
             return x * scale.view(1, -1, 1, 1) + (self.beta - scale * self.running_mean).view(1, -1, 1, 1)
@@ -150,8 +152,8 @@ class Rescaling:
 
     def restore(self, layer, maps):
         """Activations of a layer of the rescaled network -> those of the original, (N, C, H, W), or (N, C·H·W) behind a flattening."""
-        if layer not in self.carried:
-            raise NormalizationError(f"The scale of {layer!r} is not known: name a layer that occurs once in the network.")
+        if not isinstance(layer, str) or layer not in self.carried:
+            raise NormalizationError(f"The scale of {short(layer)} is not known: name a layer that occurs once in the network.")
         return self._times(self.carried[layer], maps)
 
     def restore_output(self, output):
@@ -218,6 +220,8 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
     channels = {name: net.get_submodule(name).out_channels for name in flow.rectified.values()}
     _check_means(means, channels)
     _check_numbers(net, power_of_two)
+    if picture is not None:
+        check_tensor("The picture", picture, values="finite", error=NormalizationError)
     means = {name: mean.detach().cpu().double() for name, mean in means.items()}
     alive = {name: mean > 0 for name, mean in means.items()}
     scales = {name: torch.where(alive[name], mean, 1.0) for name, mean in means.items()}

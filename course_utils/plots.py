@@ -1,15 +1,18 @@
 """Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and callbacks."""
 import itertools
 import textwrap
+from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from course_utils.deconvnet import Occlusion
 from course_utils.inputs import check_number, check_tensor, short
-from course_utils.receptive import Box, cut
+from course_utils.receptive import check_box, cut
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
@@ -27,6 +30,26 @@ def _some(what, values, kind=dict):
         raise ValueError(f"{what} must be a {'dictionary' if kind is dict else 'list'} with something to draw, not {short(values)}.")
 
 
+def _row(what, values, count=None):
+    """A list of numbers as an array. Raises ValueError; `count`: so many are needed."""
+    try:
+        row = np.asarray(values, dtype=float)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        row = np.zeros(())
+    if row.ndim != 1 or not len(row) or count not in (None, len(row)):
+        raise ValueError(f"{what} must be a list of {count or 'one or more'} numbers, not {short(values)}.")
+    return row
+
+
+def _curve(label, states, term):
+    """(evaluations, losses) of a run."""
+    try:
+        evaluations, values = [done for done, _ in states], [losses[term] for _, losses in states]
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"The run {short(label)} must be a list of (evaluations, {{{short(term)}: loss}}), not {short(states)}.") from error
+    return _row("The evaluations", evaluations), _row("The losses", values)
+
+
 def gallery(pictures, columns=None, height=2.6):
     """Pictures side by side with captions.
 
@@ -36,7 +59,7 @@ def gallery(pictures, columns=None, height=2.6):
         height: of a row, in inches.
     """
     _some("pictures", pictures)
-    pictures = {str(caption): _picture(image, f"The picture {short(caption)}") for caption, image in pictures.items()}
+    pictures = {caption: _picture(image, f"The picture {short(caption)}") for caption, image in pictures.items()}
     columns = columns or len(pictures)
     check_number("columns", columns, 1, whole=True)
     check_number("height", height, 0.1, 100)
@@ -49,7 +72,7 @@ def gallery(pictures, columns=None, height=2.6):
         axis.axis("off")
     for axis, (caption, image) in zip(axes.flat, pictures.items()):
         axis.imshow(image[0].float().clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
-        axis.set_title(textwrap.fill(caption, max(12, int(height * widest / 0.09))), fontsize=10)
+        axis.set_title(textwrap.fill(str(caption), max(12, int(height * widest / 0.09))), fontsize=10)
     return figure
 
 
@@ -62,16 +85,16 @@ def loss_curves(runs, terms=None, title=None, top=None):
         top: upper end of the scale; None shows every value.
     """
     _some("runs", runs)
-    for label, states in runs.items():
-        _some(f"The run {short(label)}", states, (list, tuple))
     terms = terms or (("total", "style", "content") if len(runs) == 1 else ("total",))
-    curves = [(label, term) for label in runs for term in terms]
+    _some("terms", terms, (list, tuple))
+    if top is not None:
+        check_number("top", top)
+    curves = [(label, term, _curve(label, states, term)) for label, states in runs.items() for term in terms]
     crowded = len(curves) > 4               # then the legend stands beside the curves
     figure = Figure(figsize=(9 if crowded else 7, 3.6), layout="constrained")
     axis = figure.subplots()
-    for number, (label, term) in enumerate(curves):
-        evaluations = [done for done, _ in runs[label]]
-        axis.semilogy(evaluations, [losses[term] for _, losses in runs[label]], color=COLOURS[number % len(COLOURS)], lw=2,
+    for number, (label, term, points) in enumerate(curves):
+        axis.semilogy(*points, color=COLOURS[number % len(COLOURS)], lw=2,
                       ls="-" if number < len(COLOURS) else "--", label=term if len(runs) == 1 else label)
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
     axis.set_ylim(top=top)
@@ -175,7 +198,7 @@ def mosaic(tiles, columns, gap=2):
     height, width = tiles[0].shape[2:] if isinstance(tiles[0], torch.Tensor) and tiles[0].ndim == 4 else (0, 0)
     tiles = [_picture(picture, f"Tile {n}", f"1, 3, {height}, {width}") for n, picture in enumerate(tiles)]
     check_number("columns", columns, 1, whole=True)
-    check_number("gap", gap, 0, whole=True)
+    check_number("gap", gap, 0, 10**4, whole=True)
     rows = -(-len(tiles) // columns)
     sheet = tiles[0].new_ones(1, 3, rows * (height + gap) - gap, columns * (width + gap) - gap)
     for n, picture in enumerate(tiles):
@@ -194,8 +217,8 @@ def boxes_on_photo(image, boxes, height=4.0):
     """
     image = _picture(image).float()
     _some("boxes", boxes)
-    if wrong := [label for label, box in boxes.items() if not isinstance(box, Box)]:
-        raise ValueError(f"The box {short(wrong[0])} must be a Box, such as patch_box() makes, not {short(boxes[wrong[0]])}.")
+    for part in boxes.values():
+        check_box(part)
     check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     top, left = min(0, *(box.top for box in boxes.values())), min(0, *(box.left for box in boxes.values()))
@@ -226,8 +249,10 @@ def score_map(image, occlusions, box, height=3.0):
     """
     image = _picture(image).float()
     _some("occlusions", occlusions)
-    if not isinstance(box, Box):
-        raise ValueError(f"The field must be a Box, such as patch_box() makes, not {short(box)}.")
+    check_box(box)
+    for label, occlusion in occlusions.items():
+        if not isinstance(occlusion, Occlusion) or not occlusion.before:
+            raise ValueError(f"{short(label)} must be an Occlusion of a unit that answers, from occlusion_map(), not {short(occlusion)}.")
     check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     figure = Figure(figsize=((1 + 1.25 * len(occlusions)) * height * wide / tall, height), layout="constrained")
@@ -258,9 +283,10 @@ def labelled_curves(curves, labels, height=3.2, logarithmic=False, xlabel=None, 
         xlabel, ylabel: what the places and the numbers are.
     """
     _some("curves", curves)
-    for name, values in curves.items():
-        if len(values) != len(labels):
-            raise ValueError(f"The curve {short(name)} must have a number for each of {len(labels)} labels, not {len(values)}.")
+    if not isinstance(labels, Iterable):
+        raise ValueError(f"The labels must be a list of texts, not {short(labels)}.")
+    labels = [*labels]
+    curves = {name: _row(f"The curve {short(name)}", values, len(labels)) for name, values in curves.items()}
     check_number("height", height, 0.1, 100)
     figure = Figure(figsize=(8, height), layout="constrained")
     axis = figure.subplots()

@@ -42,7 +42,7 @@ class Box(NamedTuple):
 
     def share_outside(self, height, width):
         """How much of the box is padding, from 0 to 1; UnitError for a box without pixels."""
-        _check_sides(self)
+        check_box(self)
         top, left, bottom, right = self.clip(height, width)
         return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
 
@@ -89,7 +89,7 @@ def cut(image, box, padding=1.0):
     """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
     check_tensor("The picture", image, "N, C, H, W", error=UnitError)
     check_number("padding", padding, error=UnitError)
-    _check_sides(box)
+    check_box(box)
     patch = image.new_full((*image.shape[:2], box.bottom - box.top, box.right - box.left), padding)
     top, left, bottom, right = box.clip(*image.shape[2:])
     patch[:, :, top - box.top:bottom - box.top, left - box.left:right - box.left] = image[:, :, top:bottom, left:right]
@@ -101,7 +101,8 @@ def _check_whole(least, **values):
         check_number(what, value, -2**63 if least is None else least, 2**63, whole=True, error=UnitError)
 
 
-def _check_sides(box):
+def check_box(box):
+    """Raise UnitError unless this is a `Box` with pixels in it."""
     if not isinstance(box, Box):
         raise UnitError(f"A part of a picture is given by a Box, such as patch_box() makes, not by {short(box)}.")
     _check_whole(None, **box._asdict())
@@ -124,7 +125,7 @@ def chain(net, layer):
         raise UnitError(f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
                         "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
     names = [name for name, _ in modules]
-    if layer not in names:
+    if not isinstance(layer, str) or layer not in names:
         raise UnitError(f"The network has no layer {short(layer)}: choose from {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}.")
     return modules[:names.index(layer) + 1]
 

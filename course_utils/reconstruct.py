@@ -41,7 +41,7 @@ class ContentCost:
     @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
     def __call__(self, image):
         """(share, gradient by the pixels, share)."""
-        check_tensor("The picture", image, "N, 3, H, W")
+        check_tensor("The picture", image, "1, 3, H, W")
         image = image.detach().requires_grad_()
         cost = content_loss(self.net.features(image, [self.layer])[self.layer], self.target).sum() / self.scale
         gradient, = torch.autograd.grad(cost, image)
@@ -67,7 +67,7 @@ def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
         ValueError: as `ContentCost`; or an unknown start.
         NotFinite: the network gives no finite numbers.
     """
-    check_network(net)
+    check_network(net, least_bits=32)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
     yield from projected_lbfgs(ContentCost(net, photo, layer), first_picture(start, photo, seed), evaluations,

@@ -134,8 +134,8 @@ def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sourc
     if isinstance(sources, str) or not isinstance(sources, Iterable):
         raise StatisticsError(f"sources must be a list of names, not {short(sources)}.")
     numbers = (k, batch_size, k if per_image is None else per_image)
-    if not layers or not all(isinstance(number, int) and number > 0 for number in numbers):
-        raise StatisticsError("k, per_image and batch_size are whole numbers above 0, and at least one layer is needed.")
+    if not layers or not all(type(number) is int and number > 0 for number in numbers) or k > 10**5:
+        raise StatisticsError("k, per_image and batch_size are whole numbers above 0, k at most 100,000, and at least one layer is needed.")
     layers, sources, per_image, done, result, shapes = sorted(layers, key=LAYERS.index), tuple(map(str, sources)), min(numbers[2], k), 0, None, set()
     for numbers, batch in batches(images, batch_size):
         values, places = {}, {}
@@ -150,8 +150,10 @@ def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sourc
                         values[name], places[name] = _update(*so_far, maps, numbers, per_image, name)
         except StatisticsError:
             raise
-        except ValueError as error:
-            raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {error}") from error
+        except (ValueError, RuntimeError) as error:
+            if "memory" in str(error):
+                raise
+            raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {first_line(error)}.") from error
         done += len(numbers)
         (height, width), *others = shapes
         result = TopActivations(values, places, per_image, sources, height if height == width and not others else None)

@@ -86,7 +86,7 @@ def batches(images, size, channels=3):
         number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
         if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not 0 <= number < 2**63 or not picture.is_floating_point() \
                 or channels and picture.shape[-3:-2] != (channels,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4) \
-                or picture.layout != torch.strided or picture.is_meta or 0 in picture.shape:
+                or picture.layout != torch.strided or picture.is_meta or picture.element_size() < 2 or 0 in picture.shape:
             shape = f"{channels or 'C'}, H, W"
             raise StatisticsError(f"Item {count} is no picture: give floating-point tensors ({shape}) or (1, {shape}) with values from 0 to 1, "
                                   "or pairs (number, picture).")

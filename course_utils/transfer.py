@@ -11,7 +11,7 @@ from typing import Iterator, NamedTuple
 
 import torch
 
-from course_utils.checkpoint import Progress, run_of
+from course_utils.checkpoint import Progress, StateError, run_of
 from course_utils.colour import match_colours
 from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, to_8bit
@@ -89,6 +89,7 @@ class Cost:
     @torch.no_grad()
     def losses(self, image):
         """{'content', 'style', 'total'} of a picture, as floats."""
+        check_tensor("The picture", image, "1, 3, H, W")
         return {name: term.item() for name, term in self.terms(self.features(image)).items()}
 
     @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
@@ -97,7 +98,7 @@ class Cost:
 
         With `objective`, features -> a tensor, value and gradient are those of the objective; the losses are still those of J.
         """
-        check_tensor("The picture", image, "N, 3, H, W")
+        check_tensor("The picture", image, "1, 3, H, W")
         image = image.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
         features = self.features(image)
         with torch.set_grad_enabled(objective is None):
@@ -139,15 +140,14 @@ def starting_image(start, content, style, seed=0):
         if start.shape != content.shape:
             raise ValueError(f"The start has the shape {tuple(start.shape)}, the photo {tuple(content.shape)}: they must agree.")
         return start.detach().to(content).clamp(0, 1)
+    check_choice("start, if it is no picture,", start, STARTS)
     if start == "content":
         return content.detach().clone()
     if start == "colour":
         return match_colours(content.detach(), style).detach()
-    if start == "noise":
-        check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
-        generator = torch.Generator().manual_seed(int(seed))    # drawn on the CPU: the same picture on every device
-        return torch.rand(content.shape, generator=generator).to(content)
-    raise ValueError(f"start is one of {', '.join(map(repr, STARTS))} or a picture, not {short(start)}.")
+    check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
+    generator = torch.Generator().manual_seed(int(seed))        # drawn on the CPU: the same picture on every device
+    return torch.rand(content.shape, generator=generator).to(content)
 
 
 def descend(content, style, *, evaluations=100, seed=0, start="colour", content_weight=1.0, style_weight=1.0,
@@ -182,10 +182,8 @@ def descend(content, style, *, evaluations=100, seed=0, start="colour", content_
 
 def _prepare(content, style, net, device, *, seed, start, content_weight, style_weight, layer_weights, colours):
     """The cost with its targets, and the first picture, both on the device."""
-    check_network(net)
+    check_network(net, least_bits=32)
     device, weight = pick_device(device), next(net.parameters())
-    if torch.finfo(weight.dtype).bits < 32:
-        raise ValueError(f"The network computes with {weight.dtype}, too coarse for a descent: convert it with .float().")
     check_weights(content_weight, style_weight, layer_weights)
     check_choice("colours", colours, COLOURS)
     for what, image in (("content", content), ("style", style)):
@@ -227,8 +225,8 @@ def _states(cost, first, evaluations, began, point=None):
             yield state, point
     except NotFinite as error:
         done = state.evaluations if state else 0
-        raise TransferError(f"After {done} evaluations {error}: lower the weights of content and style, or check that "
-                            "the pictures and the network hold finite numbers.", state) from error
+        raise TransferError(f"After {done} evaluations the loss or its gradient is not a finite number: lower the weights of content and style, "
+                            "or check that the pictures and the network hold finite numbers.", state) from error
 
 
 def _points(cost, start, evaluations):
@@ -255,7 +253,7 @@ def _guided(cost, start, evaluations, precondition):
     def guide(image):
         value, gradient, losses = cost(image, transport)
         if not math.isfinite(losses["total"]):
-            raise NotFinite("the loss is not a finite number")
+            raise NotFinite("The loss is not a finite number: lower the weights, or check the network.")
         if best and losses["total"] > best.record["total"]:         # a rise of J counts as one of the guide: the step is taken back
             value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
         return value, gradient, {**losses, "guide": True}
@@ -313,6 +311,8 @@ def transfer(content, style, *, size=512, evaluations=100, seed=0, start="colour
     point, seconds, history = None, 0.0, []
     if checkpoint is not None:
         point, seconds, history = checkpoint.begin(run_of(content, style, first, net, **settings), first.device)
+        if point and not (point.image.shape == first.shape and isinstance(point.record, dict) and {"content", "style", "total"} <= point.record.keys()):
+            raise StateError(f"'{checkpoint.path}' holds no picture of this run: delete it and begin anew.")
     del net
     began, stopped = began - seconds, False
     state = point and _state(point, began)

@@ -94,7 +94,7 @@ class VGG19(nn.Module):
 
 def check_layers(names, error=ValueError):
     """The names as a list; raises `error` unless every one is of `LAYERS`."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
+    if isinstance(names, (str, torch.Tensor)) or not isinstance(names, Iterable):
         raise error(f"The layers are given as a list of names, not as {short(names)}.")
     names = list(names)
     for name in names:
@@ -103,12 +103,14 @@ def check_layers(names, error=ValueError):
     return names
 
 
-def check_network(net, error=ValueError):
-    """Raise `error` unless `net` is a `VGG19` that holds numbers."""
+def check_network(net, error=ValueError, least_bits=16):
+    """Raise `error` unless `net` is a `VGG19` that holds numbers, of at least so many bits."""
     if not isinstance(net, VGG19):
         raise error(f"The network must be one from vgg19(), not {short(type(net).__name__)}.")
     if net.mean.is_meta:
         raise error("The network is on the device 'meta', where it holds no numbers: make one with vgg19().")
+    if torch.finfo(net.mean.dtype).bits < least_bits:
+        raise error(f"The network computes with {net.mean.dtype}, too coarse for a descent: convert it with .float().")
 
 
 def vgg19(weights="caffe", pooling="max"):
