@@ -7,6 +7,7 @@ import contextlib
 import csv
 import difflib
 import functools
+import hashlib
 import html
 import io
 import logging
@@ -14,7 +15,6 @@ import math
 import numbers
 import os
 import re
-import secrets
 import struct
 import tempfile
 import threading
@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from course_utils.inputs import check_number, check_tensor, short
+from course_utils.lock import alone
 from course_utils.setup import ROOT
 
 DATA = ROOT / "data"
@@ -50,13 +51,14 @@ FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp
            ".tif": {"compression": "tiff_lzw"}, ".tiff": {"compression": "tiff_lzw"}}
 if AVIF:
     FORMATS[".avif"] = {"quality": 95, "subsampling": "4:4:4"}
+LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".avif": 32768}       # pixels on a side; Pillow writes longer AVIF that nobody reads
 
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
 # what Pillow's readers raise on damaged files (UnidentifiedImageError and ImageCms.PyCMSError apart)
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, AssertionError, RuntimeError,
-          struct.error, zlib.error)
+          MemoryError, struct.error, zlib.error)
 QUIET = threading.Lock()        # Python's list of warning filters is one for all threads
 logging.getLogger("PIL").addHandler(logging.NullHandler())      # what is wrong with a file is said by ImageError, not on stderr
 
@@ -99,14 +101,20 @@ def _similar(name):
 
 
 def one_line(thing):
-    """A name or an error as a message can show it: printable, on one line, of two lines' length at most."""
-    text = " ".join("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201]).split())
+    """A name or an error as a sentence can hold it: every sign can be shown, and it is not too long."""
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201])
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _reason(error):
-    """Why something failed, on one line."""
-    return one_line(getattr(error, "strerror", None) or error) or type(error).__name__
+    return one_line(" ".join(str(getattr(error, "strerror", None) or error).split())) or type(error).__name__
+
+
+def _unreadable(what, error):
+    """The ImageError for what Pillow or torch raised while a file was decoded."""
+    if isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in str(error):
+        return ImageError(f"{what} needs more memory than there is: make it smaller first.")
+    return ImageError(f"{what} is damaged or cut off ({_reason(error)}): save or download it again.")
 
 
 # --- load --------------------------------------------------------------------------------------------------
@@ -140,20 +148,20 @@ def load_image(source, size=None, *, smallest=1):
                 enough = -(-smallest * max(height, width) // min(height, width))        # rounded up
                 raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: take a size of "
                                  f"{enough if isinstance(size, numbers.Integral) else (smallest, smallest)} or more.")
-            image = _to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4)
+            return _resized(_to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4), target)
         except ImageError:
             raise
-        except MemoryError as error:
-            raise ImageError(f"{what} needs more memory than there is: make it smaller first.") from error
         except DAMAGE as error:
-            raise ImageError(f"{what} is damaged or cut off ({_reason(error)}): save or download it again.") from error
-    return resize(image, target)
+            raise _unreadable(what, error) from error
 
 
 def resize(image, size):
     """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]. Raises ImageError."""
     check_tensor("The picture", image, "N, 3, H, W", values="finite", error=ImageError)
-    target = _target(*image.shape[-2:], size)
+    return _resized(image, _target(*image.shape[-2:], size))
+
+
+def _resized(image, target):
     if target == tuple(image.shape[-2:]):
         return image
     exact = image if image.dtype == torch.float64 else image.float()        # bicubic knows no other types everywhere
@@ -208,9 +216,9 @@ def _open(source):
     if isinstance(source, Image.Image):
         return source, "The picture"
     if isinstance(source, (bytes, bytearray, memoryview)):
-        what, file = "The picture", io.BytesIO(bytes(source))
+        what, file = "The file", io.BytesIO(bytes(source))
         if not file.getbuffer():
-            raise ImageError("The picture is empty (0 bytes): choose another file.")
+            raise ImageError("The file is empty (0 bytes): choose another.")
     elif isinstance(source, (str, os.PathLike)):
         what = f"'{one_line(source)}'"
         try:
@@ -235,10 +243,10 @@ def _open(source):
                 raise ImageError(f"{what} is {kind}, which cannot be read here: {way}.") from error
         raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
                          "or export it as one.") from error
-    except MemoryError as error:
-        raise ImageError(f"{what} needs more memory than there is: make it smaller first.") from error
+    except PermissionError as error:
+        raise ImageError(f"{what} cannot be read ({_reason(error)}): check its permissions.") from error
     except DAMAGE as error:
-        raise ImageError(f"{what} cannot be read ({_reason(error)}): check the file and its permissions.") from error
+        raise _unreadable(what, error) from error
 
 
 def _jp2_profile(file):
@@ -413,7 +421,8 @@ def check_writable(path, endings=tuple(FORMATS)):
     target = Path(os.path.realpath(path))           # a link stays, and the file behind it is written
     try:
         if target.is_dir():
-            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{one_line(path / f'picture{endings[0]}')}'.")
+            example = one_line(path / f"picture{endings[0]}")
+            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{example}'.")
         if path.suffix.lower() not in endings:
             raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in {', '.join(endings)}.")
         if not target.parent.is_dir():
@@ -453,24 +462,33 @@ def save_image(image, path):
             BUILD.mkdir(exist_ok=True)
     check_writable(path)
     picture, buffer = to_pil(image), io.BytesIO()
+    longest = LONGEST.get(path.suffix.lower(), math.inf)
+    if max(picture.size) > longest:
+        raise ImageError(f"{picture.width} × {picture.height} pixels do not fit into '{one_line(path)}', which holds {longest} on a side: "
+                         "choose another format, such as .png.")
     try:
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
-    except (OSError, ValueError, RuntimeError) as error:        # full disk; more pixels than the format can hold
+    except (OSError, ValueError, RuntimeError) as error:        # full disk; too much for the encoder
         raise ImageError(f"'{one_line(path)}' could not be written ({_reason(error)}): make room, or choose another format.") from error
 
 
 def replace_file(path, contents):
     """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. A link stays a link. Raises OSError."""
+    if not isinstance(contents, (bytes, bytearray, memoryview)):
+        raise ImageError(f"A file takes bytes, not {short(contents)}: encode it first.")
     path = Path(os.path.realpath(_path(path)))
-    temporary = path.with_name(f".new-{secrets.token_hex(8)}{path.suffix}")
-    try:
-        with open(temporary, "xb") as file:         # the system gives it the rights that a new file gets here
-            file.write(contents)
-        os.replace(temporary, path)
-    except BaseException:
+    temporary = path.with_name(f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix}")
+    # One name for each file, and one writer at a time: the next one clears away what a kill has left.
+    with alone(temporary.with_suffix(".lock"), busy=lambda: None, note=lambda sentence: None):
         temporary.unlink(missing_ok=True)
-        raise
+        try:
+            with open(temporary, "xb") as file:         # the system gives it the rights that a new file gets here
+                file.write(contents)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 # --- show --------------------------------------------------------------------------------------------------
@@ -495,8 +513,8 @@ def img_tag(picture, alt, width=None):
             picture = to_pil(picture)
         elif picture.mode not in ("RGB", "RGBA"):
             picture = to_pil(load_image(picture))
-        if not 0 < max(picture.size) <= 16383:
-            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 16383 or less.")
+        if not 0 < min(picture.size) <= max(picture.size) <= LONGEST[".webp"]:
+            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 1 to {LONGEST['.webp']} on a side.")
         picture.save(buffer, format="webp", quality=85, method=6)
     data = base64.b64encode(buffer.getvalue()).decode()
     size = f' width="{width}"' if width else ""

@@ -78,3 +78,112 @@ def profile(space, gamma=1.8, swapped=False):
                        b"Lab " if space == "CMYK" else b"XYZ ")
     head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + number(0.9642) + number(1) + number(0.8249)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
+
+
+# --- pictures of every format and mode ---------------------------------------------------------------------
+
+OPTIONS = {"PNG": [{}], "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_deflate"}, {"compression": "packbits"}],
+           "JPEG": [{}, {"progressive": True}], "WEBP": [{}, {"lossless": True}], "GIF": [{}, {"interlace": 0}], "BMP": [{}], "PPM": [{}],
+           "JPEG2000": [{}, {"irreversible": True, "no_jp2": True}], "AVIF": [{"speed": 10}]}
+IN_MODE = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "F", "I"),
+           "JPEG": ("L", "RGB", "CMYK"), "WEBP": ("RGB", "RGBA"), "GIF": ("L", "P", "RGBA"), "BMP": ("1", "L", "P", "RGB", "RGBA"),
+           "PPM": ("1", "L", "RGB", "I;16"), "JPEG2000": ("L", "LA", "RGB", "RGBA", "I;16"), "AVIF": ("RGB", "RGBA")}
+
+
+def picture(width, height, mode="RGB"):
+    """Something between a gradient and noise, with a transparent corner where the mode can hold one."""
+    y, x = np.mgrid[:height, :width]
+    noise = np.random.default_rng(0).integers(0, 64, (height, width, 4))
+    colours = np.stack([191 * x // max(width - 1, 1), 191 * y // max(height - 1, 1), 191 * (x + y) // (width + height), 191 - 0 * x], 2) + noise
+    colours[:height // 3, :width // 3, 3] = 0
+    colours = Image.fromarray(colours.astype(np.uint8))
+    if mode == "I;16":
+        return Image.fromarray(np.asarray(colours.convert("L")).astype(np.uint16) * 257)
+    return colours if mode == "RGBA" else colours.convert(mode if mode in ("LA", "P") else "RGB").convert(mode)
+
+
+def coded(format, mode, number, width, height):
+    """A picture with EXIF data and a colour profile, where the format holds them; number: of the format's OPTIONS."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "turned"
+    more = {"exif": exif, "icc_profile": profile("RGB ")} if format in ("PNG", "TIFF", "JPEG", "WEBP", "AVIF") else {}
+    return encode(picture(width, height, mode), format, **OPTIONS[format][number], **more)
+
+
+@functools.cache
+def files(width=19, height=13):
+    """{name: bytes}: small pictures in every format that is read, in every mode and packing."""
+    found = {f"{format} {mode} {number}": coded(format, mode, number, width, height)
+             for format in images.READABLE for mode in IN_MODE[format] for number in range(len(OPTIONS[format]))}
+    frames = [picture(width, height).rotate(angle) for angle in (0, 90, 180)]
+    for format in ("GIF", "PNG", "WEBP", "TIFF", *["AVIF"] * images.AVIF):
+        found[f"{format} animated"] = encode(frames[0], format, save_all=True, append_images=frames[1:])
+    found["JPEG several"] = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    for depth, kind in ((1, 0), (2, 0), (4, 0), (16, 0), (16, 2), (16, 4), (16, 6)):
+        row = -(-width * depth * {0: 1, 2: 3, 4: 2, 6: 4}[kind] // 8)
+        rows = np.random.default_rng(depth).integers(0, 256, row * height, dtype=np.uint8).tobytes()
+        key = [(b"tRNS", struct.pack(f">{1 if kind == 0 else 3}H", *[1] * (1 if kind == 0 else 3)))] if kind in (0, 2) else []
+        found[f"PNG {depth} {kind}"] = png(width, height, depth, kind, rows, (b"gAMA", struct.pack(">I", 100_000)), *key)
+    return found
+
+
+def damaged(content, random, number):
+    """`number` damaged copies: cut off, bits turned, bytes put to extremes, parts emptied or doubled."""
+    for _ in range(number):
+        data, how = bytearray(content), random.choice(["cut off", "bits turned", "bits turned", "bytes replaced", "parts emptied", "parts doubled"])
+        place = random.randrange(len(data))
+        if how == "cut off":
+            del data[place:]
+        elif how == "bits turned":
+            for _ in range(random.choice([1, 1, 3, 20])):
+                data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+        elif how == "bytes replaced":                                       # mostly in the header
+            for _ in range(random.choice([1, 3])):
+                data[random.randrange(min(len(data), random.choice([64, 300, len(data)])))] = random.choice([0, 1, 127, 128, 255])
+        elif how == "parts emptied":
+            data[place:place + 8] = bytes(len(data[place:place + 8]))
+        else:
+            data[place:place] = data[place:place + random.randrange(40)]
+        yield how, bytes(data)
+
+
+# --- bombs -------------------------------------------------------------------------------------------------
+
+def _patched(content, mark, distance, layout, *numbers):
+    """The file with other numbers so many bytes behind a mark."""
+    place = content.index(mark) + distance
+    return content[:place] + struct.pack(layout, *numbers) + content[place + struct.calcsize(layout):]
+
+
+@functools.cache
+def bombs():
+    """{name: bytes}: small files that claim, or unpack to, more than is reasonable."""
+    packed = zlib.compress(bytes(100 << 20))
+    side = 1 << 15
+    found = {}
+    for width, height in ((20_000, 20_000), (2**31 - 1, 2**31 - 1), (9_500, 9_500), (2**31 - 1, 1)):
+        header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+        whole = png(1, 1, 1, 0, b"\0")
+        found[f"PNG {width} × {height}"] = whole[:16] + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + whole[33:]
+    for name, chunk in {"zTXt": b"x\0\0" + packed, "iTXt": b"x\0\1\0\0\0" + packed, "iCCP": b"x\0\0" + packed}.items():
+        found[f"PNG {name}"] = png(4, 4, 8, 0, bytes(16), (name.encode(), chunk))
+    million = b"x\0\0" + zlib.compress(bytes(1_000_000))
+    found["PNG many zTXt"] = png(4, 4, 8, 0, bytes(16), *[(b"zTXt", million)] * 100)
+    gif = encode(picture(8, 8, "P"), "GIF")
+    found["GIF screen"] = _patched(gif, b"GIF8", 6, "<HH", 65535, 65535)
+    found["GIF frame"] = _patched(gif, b",\0\0\0\0", 5, "<HH", 65535, 65535)
+    found["TIFF"] = tiff({256: 60_000, 257: 60_000, 258: 8, 262: 1}, b"\0")
+    found["TIFF packed"] = tiff({256: 10_000, 257: 10_000, 258: 8, 259: 8, 262: 1, 278: 10_000}, packed)
+    found["TIFF tile"] = tiff({256: 16, 257: 16, 258: 8, 259: 8, 262: 1, 322: side, 323: side}, packed)
+    found["TIFF count"] = tiff({256: 16, 257: 16, 258: 8, 262: 1}, bytes(256)).replace(struct.pack("<HHI", 262, 4, 1), struct.pack("<HHI", 262, 4, 2**30))
+    webp = encode(picture(8, 8), "WEBP", save_all=True, append_images=[picture(8, 8).rotate(90)])
+    found["WEBP"] = _patched(webp, b"VP8X", 12, "<6B", 255, 63, 0, 255, 63, 0)                     # 16384 × 16384
+    found["BMP"] = _patched(encode(picture(8, 8), "BMP"), b"BM", 18, "<ii", 60_000, 60_000)
+    found["BMP upside down"] = _patched(encode(picture(8, 8), "BMP"), b"BM", 18, "<ii", 60_000, -60_000)
+    found["JPEG"] = _patched(encode(picture(8, 8), "JPEG"), b"\xff\xc0", 5, ">HH", 65_500, 65_500)
+    found["PPM"], found["PPM plain"] = b"P6 60000 60000 255\n" + bytes(64), b"P3 60000 60000 255\n" + b"0 " * 64
+    if images.JPEG2000:
+        found["JPEG2000"] = _patched(encode(picture(8, 8), "JPEG2000"), b"ihdr", 4, ">II", 60_000, 60_000)
+    if images.AVIF:
+        found["AVIF"] = _patched(encode(picture(8, 8), "AVIF"), b"ispe", 8, ">II", 16_000, 16_000)
+    return found

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from corpus import encode, png, profile, tiff
+from corpus import bombs, encode, png, profile, tiff
 from course_utils import images
 from course_utils.images import ImageError, catalogue, load_image, load_square, save_image
 
@@ -379,12 +379,11 @@ def empty(folder):
 
 
 def bomb(folder):
-    header = encode(Image.new("1", (20_000, 20_000)))
-    return header, "make it smaller"
+    return bombs()["PNG 20000 × 20000"], "make it smaller"
 
 
 def large(folder):
-    return encode(Image.new("1", (10_000, 10_000))), "make it smaller"
+    return bombs()["PNG 9500 × 9500"], "make it smaller"
 
 
 @pytest.mark.parametrize("make", [
