@@ -2,7 +2,7 @@
 import contextlib
 import threading
 
-PATIENCE = 900          # seconds after which an event will not come any more; on a machine that works none is waited for so long
+PATIENCE = 900          # seconds after which an event will not come any more; no test that passes waits so long
 
 
 @contextlib.contextmanager

@@ -12,8 +12,10 @@ def gap(a, b):
 
 
 def far_from_one(after, means):
-    """Largest distance of a mean from one. A channel counts by its share of the largest mean of its layer: one that hardly ever
-    answers has a mean that is mostly rounding, and a dead one none."""
+    """Largest distance of a mean from one. A channel counts by its share of the largest mean of its layer.
+
+    The mean of one that hardly ever answers is mostly rounding; a dead one has none.
+    """
     return max(((after.mean[name] - 1) * mean / mean.max()).abs().max().item() for name, mean in means.mean.items())
 
 

@@ -97,7 +97,7 @@ def test_the_path_does_not_depend_on_the_scale(scale):
         return value * scale, gradient * scale, record
 
     one, other = (list(projected_lbfgs(f, start, 30)) for f in (function, scaled))
-    assert len(one) == len(other) and all(torch.equal(a.image, b.image) and a.record == b.record for a, b in zip(one, other))
+    assert all(torch.equal(a.image, b.image) and a.record == b.record for a, b in zip(one, other, strict=True))
 
 
 def test_ends_at_a_minimum():
@@ -138,7 +138,8 @@ def test_match_colours_gives_mean_and_covariance():
     image, reference = (0.35 + 0.3 * load_image(name, 64).double() for name in ("animal_cat", "van_gogh_night_cafe"))   # far from the clamp
     matched = match_colours(image, reference)
     covariances = [np.cov(x[0].flatten(1).numpy(), ddof=0) for x in (matched, reference)]
-    assert 0 < matched.min() and matched.max() < 1 and np.allclose(*covariances, rtol=0, atol=3e-5)       # 1e-6 is added to their diagonals
+    assert 0 < matched.min() and matched.max() < 1
+    assert np.allclose(*covariances, rtol=0, atol=3e-5)         # 1e-6 is added to their diagonals
     assert gap(matched.mean((2, 3)), reference.mean((2, 3))) < DOUBLE
     assert torch.allclose(match_colours(image, image), image, rtol=0, atol=1e-9)
 

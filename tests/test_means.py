@@ -25,7 +25,8 @@ SIDES = ((64, 64), (40, 56), (40, 56), (33, 90), (64, 64), (50, 32))
 
 @pytest.fixture(scope="module")
 def images():
-    return [load_square(name, 100)[:, :, :height, :width].double() for name, (height, width) in zip(photos()[::25], SIDES)]
+    squares = [load_square(name, 100).double() for name in photos()[::25]]
+    return [square[:, :, :height, :width] for square, (height, width) in zip(squares, SIDES)]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,12 @@ def whole(double, images):
 @pytest.fixture(scope="module")
 def sums(double, images):
     """{convolution: (S of each picture (N, C), n of each picture (N,))}, as NumPy arrays."""
-    maps = [double.features(image, [name.replace("conv", "relu") for name in CONVOLUTIONS]) for image in images]
-    found = {name: [m[name.replace("conv", "relu")][0].numpy() for m in maps] for name in CONVOLUTIONS}
-    return {name: (np.stack([m.sum((1, 2)) for m in each]), np.array([m[0].size for m in each])) for name, each in found.items()}
+    result, relus = {}, {name.replace("conv", "relu"): name for name in CONVOLUTIONS}
+    found = [double.features(image, relus) for image in images]
+    for relu, name in relus.items():
+        maps = [activations[relu][0].numpy() for activations in found]
+        result[name] = np.stack([m.sum((1, 2)) for m in maps]), np.array([m[0].size for m in maps])
+    return result
 
 
 def same(a, b, tolerance=1e-12):
@@ -62,7 +66,7 @@ def same(a, b, tolerance=1e-12):
 def test_against_brute_force(whole, sums):
     assert whole.pictures == len(SIDES) and list(whole.mean) == list(CONVOLUTIONS)
     for name, (S, n) in sums.items():
-        assert np.allclose(whole.mean[name], S.sum(0) / n.sum(), rtol=DOUBLE, atol=DOUBLE * whole.mean[name].max().item())
+        assert gap(whole.mean[name], torch.from_numpy(S.sum(0) / n.sum())) < DOUBLE
         assert whole.positions[name] == (n.sum(), (n**2).sum())
 
 
@@ -72,7 +76,7 @@ def test_standard_error_is_that_of_a_ratio(whole, sums, small, images):
         mean, N = S.sum(0) / n.sum(), len(n)
         residuals = S - mean * n[:, None]
         expected = np.sqrt(N / (N - 1) * (residuals**2).sum(0)) / n.sum()
-        assert np.allclose(whole.standard_error[name], expected, rtol=1e-6, atol=1e-6 * expected.max())      # what cancels is 10⁴ times larger
+        assert gap(whole.standard_error[name], torch.from_numpy(expected)) < 1e4 * DOUBLE      # what cancels is larger
         left_out = np.stack([(S.sum(0) - S[k]) / (n.sum() - n[k]) for k in range(N)])
         jackknife = np.sqrt((N - 1) / N * ((left_out - left_out.mean(0))**2).sum(0))
         alive = mean > 0.1 * np.median(mean)
@@ -192,10 +196,12 @@ def test_the_stored_means_are_those_of_the_bundled_photos(net):
     only_first = nn.Sequential(net.conv1_1, nn.ReLU())          # the deeper layers would take a minute
     remade = mean_activations(only_first, (load_square(name, SIZE) - net.mean for name in photos()), progress=False)
     assert gap(remade.mean["0"], stored.mean["conv1_1"]) < rounding(only_first)
-    assert gap(remade.standard_error["0"], stored.standard_error["conv1_1"]) < 10 * rounding(only_first)       # what cancels is larger
+    errors = remade.standard_error["0"], stored.standard_error["conv1_1"]
+    assert gap(*errors) < 10 * rounding(only_first)             # what cancels is larger
     deep = mean_activations(net, [load_square(name, SIZE) for name in photos()[::50]], progress=False)
     for name in CONVOLUTIONS:           # three photos of them, within four standard errors
-        far = (deep.mean[name] - stored.mean[name]).abs() / torch.hypot(deep.standard_error[name], stored.standard_error[name])
+        error = torch.hypot(deep.standard_error[name], stored.standard_error[name])
+        far = (deep.mean[name] - stored.mean[name]).abs() / error
         assert far.nanmedian() < 4
 
 
@@ -220,8 +226,8 @@ def test_command_and_torchrun(net, folder, tmp_path):
     assert done.returncode == 0 and "5,504 channels over 5 pictures" in done.stdout and done.stdout.startswith("done: ")
     assert "left out: " in done.stderr and "broken.jpg" in done.stderr
     means = MeanActivations.load(tmp_path / "m.json")
-    expected = mean_activations(net, [load_square(file, 64) for file in sorted(folder.iterdir()) if file.name != "broken.jpg"],
-                                batch_size=4, progress=False)
+    good = [load_square(file, 64) for file in sorted(folder.iterdir()) if file.name != "broken.jpg"]
+    expected = mean_activations(net, good, batch_size=4, progress=False)
     assert same(means, expected, rounding(net))
     shared = command(folder, "-o", tmp_path / "shared.json", "--size", "64",
                      before=(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"))

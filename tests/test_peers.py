@@ -13,7 +13,8 @@ from peers import PEERS, Tutorial
 
 @pytest.fixture(scope="module")
 def pictures():
-    return to_8bit(load_image("animal_koala", (32, 40)).double()), to_8bit(load_image("van_gogh_night_cafe", (32, 36)).double())
+    sizes = {"animal_koala": (32, 40), "van_gogh_night_cafe": (32, 36)}
+    return [to_8bit(load_image(name, size).double()) for name, size in sizes.items()]
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def double(net):
 
 @pytest.mark.parametrize("layer", ["relu1_2", "relu3_1", "conv2_1", "pool4"])
 def test_cost_and_gradient(double, photo, layer):
-    noise = 1e-3 * torch.rand(1, 3, 32, 34, dtype=torch.float64, generator=torch.Generator().manual_seed(1))       # no ties of maxima
+    noise = 1e-3 * torch.rand(1, 3, 32, 34, generator=torch.Generator().manual_seed(1)).double()        # no ties of maxima
     small, start = photo[:, :, 10:42, 10:44].double(), load_square("animal_koala", 64)[:, :, :32, :34].double() + noise
     cost = ContentCost(double, small, layer)
     value, gradient, record = cost(start)

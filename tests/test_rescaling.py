@@ -1,5 +1,6 @@
 """The weight normalisation: means of one, the same output, bit for bit with powers of two; and what forbids it."""
 import copy
+import itertools
 
 import pytest
 import torch
@@ -40,7 +41,8 @@ def test_means_of_one_and_the_same_activations(double, images, means):
     for layer in LAYERS:
         assert gap(new.rescaling.restore(layer, found[layer]), right[layer]) < DOUBLE
     assert gap(new.rescaling.restore_output(new(images[1])), double(images[1])) < DOUBLE
-    assert all(torch.equal(value, double.state_dict()[name]) for name, value in before.items()) and not hasattr(double, "rescaling")
+    assert all(torch.equal(value, double.state_dict()[name]) for name, value in before.items())
+    assert not hasattr(double, "rescaling")
     assert not any(parameter.requires_grad for parameter in new.parameters())
 
 
@@ -57,7 +59,7 @@ def test_torchvision_with_its_classifier(name):
     """Random weights of the right size; the first linear layer undoes the last scale."""
     with torch.device("meta"):
         model = getattr(torchvision.models, name)()
-        for place, shape in ((0, (512 * 7 * 7, 32)), (3, (32, 32)), (6, (32, 10))):        # with its 4096 hidden ones it would need 3 GB
+        for place, shape in ((0, (512 * 7 * 7, 32)), (3, (32, 32)), (6, (32, 10))):        # with 4096 hidden ones: 3 GB
             model.classifier[place] = nn.Linear(*shape)
     model, generator = model.double().to_empty(device="cpu").eval(), torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -77,7 +79,7 @@ def test_torchvision_with_its_classifier(name):
 
 def test_bit_for_bit_with_powers_of_two(net):
     names = photos()[::16] + paintings()
-    pictures = [torch.cat([load_square(name, 32) for name in names[start:start + 8]]) for start in range(0, len(names), 8)]
+    pictures = torch.cat([load_square(name, 32) for name in names]).split(8)
     first = [picture for group in pictures[:2] for picture in group]
     means = mean_activations(net, first, progress=False)
     new = normalize_weights(net, means, power_of_two=True)
@@ -86,7 +88,7 @@ def test_bit_for_bit_with_powers_of_two(net):
         assert all(torch.equal(new.rescaling.restore(layer, found[layer]), right[layer]) for layer in right)
         assert torch.equal(new.rescaling.restore_output(found["pool5"]), right["pool5"])
     after = mean_activations(new, first, progress=False)
-    for name in CONVOLUTIONS:                           # nothing is rounded, so they lie between √½ and √2, the ends included
+    for name in CONVOLUTIONS:                           # nothing is rounded: they lie between √½ and √2
         alive, scale = means.mean[name] > 0, new.rescaling.scales[name]
         assert torch.equal(after.mean[name] * scale, means.mean[name])
         assert 0.7 < after.mean[name][alive].min() and after.mean[name].max() < 1.42
@@ -96,16 +98,18 @@ def test_bit_for_bit_with_powers_of_two(net):
 
 def chain(*channels):
     torch.manual_seed(0)
-    return nn.Sequential(*[layer for inputs, outputs in zip((3, *channels), channels) for layer in (nn.Conv2d(inputs, outputs, 3), nn.ReLU())]).double()
+    layers = [(nn.Conv2d(inputs, outputs, 3), nn.ReLU()) for inputs, outputs in zip((3, *channels), channels)]
+    return nn.Sequential(*itertools.chain(*layers)).double()
 
 
 def test_layer_by_layer_is_all_at_once():
     net, pictures = chain(8, 6, 8, 4), random_pictures(2)
     means = mean_activations(net, pictures, progress=False).mean
-    at_once, cascade, ones = normalize_weights(net, means), net, {name: torch.ones_like(mean) for name, mean in means.items()}
+    at_once, cascade, ones = normalize_weights(net, means), net, {name: torch.ones_like(means[name]) for name in means}
     for name in means:
-        cascade = normalize_weights(cascade, ones | {name: mean_activations(cascade, pictures, progress=False).mean[name]})
-    least = min((mean.min() / mean.max()).item() for mean in means.values())        # a small mean is less certain: see `far_from_one`
+        now = mean_activations(cascade, pictures, progress=False).mean
+        cascade = normalize_weights(cascade, ones | {name: now[name]})
+    least = min((mean.min() / mean.max()).item() for mean in means.values())        # see `far_from_one`
     for a, b in zip(cascade.parameters(), at_once.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=DOUBLE / least, atol=0)
 
@@ -124,7 +128,8 @@ def test_dead_channels_keep_their_scale():
         new = normalize_weights(net, means)
         assert means.dead == {"0": [2], "2": [0]} == new.rescaling.dead
         assert new.rescaling.scales["0"][2] == 1 and torch.equal(new[0].weight[2], net[0].weight[2])
-        assert torch.isfinite(new[2].weight).all() and gap(new.rescaling.restore_output(new(pictures[0])), net(pictures[0])) < DOUBLE
+        assert torch.isfinite(new[2].weight).all()
+        assert gap(new.rescaling.restore_output(new(pictures[0])), net(pictures[0])) < DOUBLE
 
 
 def test_means_that_do_not_fit(net, means):

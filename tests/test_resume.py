@@ -125,7 +125,8 @@ def test_now_and_then(path, monkeypatch):
         checkpoint.begin({}, CPU)
         checkpoint.offer(progress())
         assert path.exists() == (checkpoint is often)
-    monkeypatch.setattr(module.os, "fsync", lambda file: setattr(clock, "now", clock.now + 0.2))       # a slow disk: at most a fiftieth of the time
+    # a slow disk: at most a fiftieth of the time
+    monkeypatch.setattr(module.os, "fsync", lambda file: setattr(clock, "now", clock.now + 0.2))
     often.write(progress())
     for clock.now, written in ((10.1, False), (10.3, True)):
         path.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from course_utils.setup import ROOT
 from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
 from course_utils.streams import StatisticsError, batches, last_step, pictures, pictures_in
 from course_utils.vgg import VGG19
+from networks import gap
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
 NAMES, SIDE = photos()[::12], 24
@@ -68,20 +69,20 @@ def brute_force(net, images, k, per_image, layers=LAYERS):
 def test_mining_is_brute_force(exact_net, levels, per_image):
     expected = brute_force(exact_net, levels, 5, per_image)
     for batch_size in (1, 7, 32):
-        assert same(top_activations(exact_net, levels, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
         order = torch.randperm(len(levels), generator=torch.Generator().manual_seed(batch_size)).tolist()
-        shuffled = [(n, levels[n]) for n in order]
-        assert same(top_activations(exact_net, shuffled, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False), expected)
+        for pictures in (levels, [(n, levels[n]) for n in order]):
+            found = top_activations(exact_net, pictures, 5, per_image, layers=LAYERS, batch_size=batch_size, progress=False)
+            assert same(found, expected)
 
 
 def test_mining_with_the_real_network(net, images):
     double, pictures = copy.deepcopy(net).double(), [image.double() for image in images]
-    one, seven = (top_activations(double, pictures, 5, layers=LAYERS, batch_size=size, progress=False) for size in (1, 7))
     expected = brute_force(double, pictures, 5, 1)
-    for table in (one, seven):
-        for layer in LAYERS:
-            assert torch.allclose(table.values[layer], expected.values[layer], rtol=DOUBLE, atol=DOUBLE * expected.values[layer].max().item())
-            assert (table.places[layer] == expected.places[layer]).float().mean() > 0.9            # ties are broken by the last bit: there are few
+    for size in (1, 7):
+        table = top_activations(double, pictures, 5, layers=LAYERS, batch_size=size, progress=False)
+        for layer in LAYERS:                    # ties may be broken by the last bit: there are few, here none
+            assert gap(table.values[layer], expected.values[layer]) < DOUBLE
+            assert (table.places[layer] == expected.places[layer]).float().mean() > 0.9
 
 
 def test_ties_are_broken_by_picture_and_place(exact_net):
@@ -125,8 +126,9 @@ def test_pictures_of_different_sizes(exact_net):
     assert [len(numbers) for numbers, _ in batches(mixed, 8)][:1] == [1 if mixed[0].shape != mixed[1].shape else 2]
     table = top_activations(exact_net, mixed, 2, layers=["relu2_1"], progress=False)
     strongest = torch.stack([exact_net.features(image, ["relu2_1"])["relu2_1"][0].amax((1, 2)) for image in mixed])
+    first = (strongest == strongest.amax(0)).int().argmax(0)                # of equal ones
     assert torch.equal(table.values["relu2_1"][:, 0], strongest.amax(0))
-    assert torch.equal(table.places["relu2_1"][:, 0, 0], (strongest == strongest.amax(0)).int().argmax(0))          # the first of equal ones
+    assert torch.equal(table.places["relu2_1"][:, 0, 0], first)
 
 
 def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
@@ -199,7 +201,7 @@ def test_the_table_of_the_bundled_photos(net):
         shared += sum(place in part.places[layer][channel].tolist() for channel in range(len(values))
                       for place in places[channel][listed[channel]].tolist())
         all_listed += listed.sum().item()
-    assert shared >= 0.95 * all_listed > 0                      # a near tie falls differently on another processor; 0.999 were measured
+    assert shared >= 0.95 * all_listed > 0          # a near tie falls differently on another processor: one in 1000, as measured
 
 
 def test_squares(tmp_path):

@@ -34,17 +34,19 @@ def test_states(net, small):
     states = list(descend(*small, evaluations=8, net=net))
     assert [state.evaluations for state in states] == list(range(1, 9))
     totals = [state.losses["total"] for state in states]
-    assert all(later <= earlier for earlier, later in zip(totals, totals[1:])) and totals[-1] < 0.8 * totals[0]           # 0.46 as measured
+    assert all(later <= earlier for earlier, later in zip(totals, totals[1:]))
+    assert totals[-1] < 0.8 * totals[0]             # 0.46 as measured
     for state in states:
         assert state.image.shape == small[0].shape and 0 <= state.image.min() and state.image.max() <= 1
-        assert state.losses["total"] == pytest.approx(state.losses["content"] + state.losses["style"], rel=1e-6)     # one addition of float32
+        parts = state.losses["content"] + state.losses["style"]
+        assert state.losses["total"] == pytest.approx(parts, rel=1e-6)             # one addition in float32
     assert states[-1].seconds > states[0].seconds > 0
     assert Cost(net, *small).losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=rounding(net))
 
 
 def test_gradient_of_the_pixels_only(net, small):
     double, style = copy.deepcopy(net).double(), small[1].double()
-    generator = torch.Generator().manual_seed(0)            # a little noise: no two values are so near each other that rounding decides
+    generator = torch.Generator().manual_seed(0)            # a little noise: no two values are so near that rounding decides
     image = small[0].double() + 1e-3 * torch.rand(small[0].shape, dtype=torch.float64, generator=generator)
     cost = Cost(double, small[0].double(), style)
     with torch.no_grad():                       # the caller's gradient mode does not matter
@@ -54,7 +56,7 @@ def test_gradient_of_the_pixels_only(net, small):
     direction, h = torch.randn(image.shape, dtype=torch.float64, generator=generator), 1e-7
     slope = (cost.losses(image + h * direction)["total"] - cost.losses(image - h * direction)["total"]) / (2 * h)
     assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)           # 1e-6 as measured
-    almost = Cost(net, *small)(image.float())[1]            # as the course computes; near ties fall differently: 0.9999 as measured
+    almost = Cost(net, *small)(image.float())[1]            # as the course computes: 0.9999 as measured
     assert torch.cosine_similarity(almost.double().flatten(), gradient.flatten(), dim=0) > 0.99
 
 
@@ -136,7 +138,8 @@ def test_not_finite_from_the_start(small):
 def test_the_path_does_not_depend_on_the_scale_of_the_cost(net, small, weight):
     """α and β multiplied by the same number: the same pictures."""
     one, other = (list(descend(*small, net=net, evaluations=16, content_weight=w, style_weight=w)) for w in (1.0, weight))
-    assert all(torch.equal(a.image, b.image) and a.losses["total"] * weight == b.losses["total"] for a, b in zip(one, other, strict=True))
+    for a, b in zip(one, other, strict=True):
+        assert torch.equal(a.image, b.image) and a.losses["total"] * weight == b.losses["total"]
 
 
 def test_the_network_of_the_caller_stays_as_it_is(net, small):

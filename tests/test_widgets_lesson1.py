@@ -8,6 +8,7 @@ from course_utils.plots import tile
 from course_utils.receptive import patch_box
 from course_utils.statistics import TopActivations, top_activations
 from course_utils.widgets import lesson1
+from events import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +50,17 @@ def test_unit_on_photo(net, layer, last):
 
 def test_units_widget_redraws(net, table):
     view = lesson1.units("relu2_1", 0, table, net)
-    assert view.job.wait(60) == "finished"
+    assert view.job.wait(PATIENCE) == "finished"
     for control, value in ((view.channel, 5), (view.layer, "relu1_2"), (view.k, 2), (view.what, "patches"), (view.what, lesson1.SHOWS[0]),
                            (view.rule, "guided")):
         before = view.sheet.value
         control.value = value
-        view.job.wait(60)
+        view.job.wait(PATIENCE)
         assert view.sheet.value != before and "<img alt=" in view.sheet.value
     for control, value in ((view.photo, "fish_3"), (view.row, 0), (view.column, 223)):
         before, sheet = view.place.value, view.sheet.value
         control.value = value
-        view.job.wait(60)
+        view.job.wait(PATIENCE)
         assert view.place.value != before and view.sheet.value == sheet
     assert view.messages.outputs == ()
 
@@ -82,7 +83,7 @@ def test_units_widget_keeps_its_numbers_in_range(net, table):
     for _ in range(3):
         view.surprise.click()
         assert 0 <= view.channel.value < len(table.values[view.layer.value])
-    view.job.wait(60)
+    view.job.wait(PATIENCE)
     assert view.messages.outputs == () and f"channel {view.channel.value} of {view.layer.value}," in view.text.value
 
 
@@ -97,8 +98,8 @@ def test_units_widget_searches_a_folder(net, tmp_path):
     assert "no folder" in view.messages.outputs[0]["text"] and not view.search.running
     view.folder.value = str(tmp_path)
     view.start.click()
-    assert view.search.wait(60) == "finished" and view.progress.value == 4
-    view.job.wait(60)
+    assert view.search.wait(PATIENCE) == "finished" and view.progress.value == 4
+    view.job.wait(PATIENCE)
     assert "x.jpg" in view.messages.outputs[0]["text"] and len(view.messages.outputs) == 1
     assert [label for label, _ in view.photo.options] == ["0.png", "1.png", "2.png"]
     assert "of the 3 strongest units" in view.text.value and not view.start.disabled and view.stop.disabled
@@ -111,14 +112,14 @@ def test_units_widget_reads_changed_files_anew(net, tmp_path):
     for name in ("animal_pig", "fish_3"):
         save_image(load_image(name, 100), tmp_path / "0.png")
         view.start.click()
-        view.search.wait(60)
-        view.job.wait(60)
+        view.search.wait(PATIENCE)
+        view.job.wait(PATIENCE)
         sheets.append(view.sheet.value)
         assert view.table.size == 64 and view.row.max == 63
     assert sheets[0] != sheets[1]
     (tmp_path / "0.png").write_bytes(b"no picture any more")
     view.start.click()
-    view.search.wait(60)
+    view.search.wait(PATIENCE)
     assert "0.png" in view.messages.outputs[0]["text"] and "stays" in view.messages.outputs[1]["text"]
 
 
@@ -128,7 +129,7 @@ def test_units_widget_recovers_from_a_lost_file(net, tmp_path):
     sources = [str(tmp_path / f"{n}.png") for n in range(2)]
     small = top_activations(net, [load_square(source, 64) for source in sources], layers=["relu1_1"], sources=sources, progress=False)
     view = lesson1.units("relu1_1", 3, small, net)
-    view.job.wait(60)
+    view.job.wait(PATIENCE)
     (tmp_path / "1.png").unlink()
     view.seen = lesson1.Seen(net)                                           # nothing is remembered
     view.photo.value = sources[1]
@@ -136,7 +137,7 @@ def test_units_widget_recovers_from_a_lost_file(net, tmp_path):
     assert "1.png" in view.messages.outputs[0]["text"]
     save_image(load_image("fish_3", 100), tmp_path / "1.png")
     view.channel.value = 9
-    assert view.job.wait(60) == "finished" and "channel 9 of" in view.text.value and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and "channel 9 of" in view.text.value and view.messages.outputs == ()
 
 
 @pytest.mark.parametrize("change, message", [

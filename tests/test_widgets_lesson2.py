@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from course_utils.widgets import lesson2
+from events import PATIENCE
 
 SUBSETS = ["".join(axes) for length in range(5) for axes in itertools.combinations("NCHW", length)]
 
@@ -185,7 +186,7 @@ def test_what_cannot_be_shown_is_refused(call, message):
 def view(net, monkeypatch):
     monkeypatch.setattr(lesson2, "SIZE", 56)                                # in pixels: light
     view = lesson2.axes("conv1_1", net)
-    assert view.job.wait(60) == "finished"
+    assert view.job.wait(PATIENCE) == "finished"
     return view
 
 
@@ -196,7 +197,7 @@ def test_each_control_redraws(view):
             (view.ticks["C"], False, True, True), (view.ticks["H"], False, True, True), (view.ticks["W"], False, True, True)):
         before = view.drawn.value, view.live.value
         control.value = value
-        assert view.job.wait(60) == "finished"
+        assert view.job.wait(PATIENCE) == "finished"
         assert (view.drawn.value != before[0], view.live.value != before[1]) == (drawn, live), control
     assert view.messages.outputs == () and "1 × 128 × 28 × 28 values" in view.text.value and "conv2_1 before the ReLU" in view.text.value
     assert "each value alone: 144 groups" in view.about.value
@@ -222,14 +223,14 @@ def test_methods_and_axes_agree(view):
     assert view.method.value == "group norm"
     view.method.value = "own choice"                                        # leaves the axes as they are
     assert ticked() == "CHW" and view.groups.value == 4
-    assert view.job.wait(60) == "finished" and "group norm" in view.about.value and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and "group norm" in view.about.value and view.messages.outputs == ()
 
 
 def test_activations_are_computed_once(view, net, monkeypatch):
     monkeypatch.setattr(type(net), "features", lambda *_: pytest.fail("computed again"))
     for control, value in ((view.pictures, 3), (view.order, "NHWC"), (view.method, "instance norm")):
         control.value = value
-        assert view.job.wait(60) == "finished"
+        assert view.job.wait(PATIENCE) == "finished"
     assert "3 × 64 × 56 × 56 values make 192 groups" in view.text.value
 
 
@@ -238,10 +239,10 @@ def test_errors_reach_the_reader_and_the_next_drawing_recovers(view):
         patch.setattr(lesson2, "layer_statistics", lambda *_: 1 / 0)
         view.pictures.value = 2
         with pytest.raises(ZeroDivisionError):
-            view.job.wait(60)
+            view.job.wait(PATIENCE)
     assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and view.live.value == view.text.value == ""
     view.pictures.value = 1
-    assert view.job.wait(60) == "finished" and view.messages.outputs == () and "1 × 64" in view.text.value
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and "1 × 64" in view.text.value
 
 
 def test_stored_as_plain_text_and_every_control_has_a_label(view):

@@ -5,10 +5,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from bounds import rounding
 from course_utils.images import load_square
 from course_utils.normalization import normalize_weights
 from course_utils.vgg import CONVOLUTIONS, LAYERS
 from course_utils.widgets import lesson3
+from events import PATIENCE
+from networks import gap
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
     expected = changed.features(load_square("fish_3", lesson3.SIDE), list(found))
     assert list(found) == list(LAYERS[LAYERS.index(layer):LAYERS.index(lesson3.LAST) + 1])
     for name in found:
-        assert torch.allclose(found[name], expected[name], rtol=1e-4, atol=1e-4 * expected[name].abs().max().item())
+        assert gap(found[name], expected[name]) < rounding(net, name), name
 
 
 def test_it_is_the_rule_of_the_lesson(net, scaled):
@@ -76,12 +79,12 @@ def test_the_widget_names_wrong_layers(net):
 
 def test_the_widget_redraws(net):
     view = lesson3.scale_one("conv5_1", 511, net)
-    assert view.job.wait(60) == "finished" and "Not undone" in view.text.value
+    assert view.job.wait(PATIENCE) == "finished" and "Not undone" in view.text.value
     for control, value, says in ((view.undo, True, "Undone"), (view.factor, 10, "times 10"), (view.negative, True, "times -10"), (view.channel, 2, "Filter 2 "),
                                  (view.layer, "conv5_2", "Filter 2 of conv5_2"), (view.photo, "fish_3", "Filter 2 of conv5_2"),
                                  (view.channel, 511, "Filter 511"), (view.layer, "conv1_1", "Filter 63 of conv1_1"), (view.layer, "conv5_3", "Filter 63 of conv5_3")):
         before, control.value = view.picture.value.split("src=")[1], value
-        view.job.wait(60)
+        view.job.wait(PATIENCE)
         assert view.picture.value.split("src=")[1] != before and says in view.text.value        # the picture itself, not its description
     assert view.channel.max == 511 and view.messages.outputs == ()
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: one filter of VGG-19")
@@ -89,9 +92,9 @@ def test_the_widget_redraws(net):
 
 def test_errors_reach_the_reader(net):
     view = lesson3.scale_one("conv5_1", 0, net)
-    view.job.wait(60)
+    view.job.wait(PATIENCE)
     view.scaled.usual = lambda source: 1 / 0
     view.channel.value = 1
     with pytest.raises(ZeroDivisionError):
-        view.job.wait(60)
+        view.job.wait(PATIENCE)
     assert "ZeroDivisionError" in view.messages.outputs[0]["text"]

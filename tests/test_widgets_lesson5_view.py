@@ -8,6 +8,7 @@ import pytest
 from course_utils.images import load_image
 from course_utils.widgets import lesson5
 from course_utils.widgets.core import Job
+from events import PATIENCE
 
 CAFE = "van_gogh_cafe_terrace_at_night"
 
@@ -15,7 +16,7 @@ CAFE = "van_gogh_cafe_terrace_at_night"
 @pytest.fixture
 def view(net):
     view = lesson5.GramMap(CAFE, "relu3_1", net, size=96)                       # pixels: light
-    assert view.job.wait(60) == "finished"
+    assert view.job.wait(PATIENCE) == "finished"
     return view
 
 
@@ -48,7 +49,7 @@ def test_a_click_shows_the_pair(view):
     for number in (5 * 12 + 7, 7 * 12 + 5, 0, 143):
         before, entries = pixels(view.picture), [button.description for button in view.buttons]
         view.buttons[number].click()
-        assert view.job.wait(60) == "finished" and pixels(view.picture) != before
+        assert view.job.wait(PATIENCE) == "finished" and pixels(view.picture) != before
         k, other = rows[number // 12], rows[number % 12]
         assert [field.value for field in view.fields] == [k, other] and marked(view) == [number]
         assert (f"channels {k} and {other}." in view.text.value) == (k != other) and view.text.value in view.picture.value
@@ -62,10 +63,10 @@ def test_the_fields_choose_any_pair(view):
     outside = next(channel for channel in range(256) if channel not in rows)
     for field, value, mark in ((view.fields[0], rows[4], [4 * 12 + 1]), (view.fields[1], rows[9], [4 * 12 + 9]), (view.fields[1], outside, [])):
         before, field.value = pixels(view.picture), value
-        assert view.job.wait(60) == "finished" and pixels(view.picture) != before and marked(view) == mark
+        assert view.job.wait(PATIENCE) == "finished" and pixels(view.picture) != before and marked(view) == mark
     assert f"channels {rows[4]} and {outside}." in view.text.value and heads(view) == [columns, rows]
     view.fields[0].value = 999                                                  # the last one there is
-    assert view.job.wait(60) == "finished" and f"channels 255 and {outside}." in view.text.value and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and f"channels 255 and {outside}." in view.text.value and view.messages.outputs == ()
 
 
 def test_each_control_redraws(view):
@@ -73,7 +74,7 @@ def test_each_control_redraws(view):
                                       (view.source, "animal_cat", True), (view.channels, "evenly spaced", False)):
         before, chosen = (pixels(view.picture), pixels(view.overview)), [field.value for field in view.fields]
         control.value = value
-        assert view.job.wait(60) == "finished"
+        assert view.job.wait(PATIENCE) == "finished"
         assert pixels(view.picture) != before[0] and pixels(view.overview) != before[1], value
         assert ([field.value for field in view.fields] == chosen) == same_pair
         last = {"relu1_1": 63, "relu5_1": 511}[view.layer.value]
@@ -83,7 +84,7 @@ def test_each_control_redraws(view):
         before, picture = pixels(view.overview), view.picture.value
         colours = [button.style.button_color for button in view.buttons]
         view.values.value = values
-        assert view.job.wait(60) == "finished" and pixels(view.overview) != before and view.picture.value == picture
+        assert view.job.wait(PATIENCE) == "finished" and pixels(view.overview) != before and view.picture.value == picture
         assert [button.style.button_color for button in view.buttons] != colours and view.legend.value.startswith(lesson5.VALUES[values])
     assert view.messages.outputs == ()
 
@@ -94,7 +95,7 @@ def test_activations_are_computed_once(view, net, monkeypatch):
     view.channels.value = "strongest"
     view.fields[0].value = 7
     view.buttons[30].click()
-    assert view.job.wait(60) == "finished" and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
 
 
 def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
@@ -103,7 +104,7 @@ def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
     def tour():
         pictures = []
         for view.source.value, view.layer.value in settings:
-            assert view.job.wait(60) == "finished"
+            assert view.job.wait(PATIENCE) == "finished"
             pictures.append((view.overview.value, view.picture.value))
         return pictures
     first = tour()
@@ -119,7 +120,7 @@ def test_changes_in_quick_succession_end_with_the_last(view):
     view.buttons[70].click()
     view.layer.value = "relu2_1"
     view.source.value = "animal_cat"
-    assert view.job.wait(60) == "finished" and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     assert view.text.value.startswith("relu2_1, cat: channel") and [field.value for field in view.fields] == heads(view)[1][:2]
     assert [field.max for field in view.fields] == [127, 127] and marked(view) == [1]
 
@@ -128,11 +129,11 @@ def test_errors_reach_the_reader_and_the_next_drawing_recovers(view):
     grams, view.grams = view.grams, lambda *_: 1 / 0
     view.fields[0].value = 9
     with pytest.raises(ZeroDivisionError):
-        view.job.wait(60)
+        view.job.wait(PATIENCE)
     assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and empty(view)
     view.grams = grams
     view.buttons[40].click()                                                    # of no grid: once more
-    assert view.job.wait(60) == "finished" and view.messages.outputs == () and "src=" in view.picture.value and "src=" in view.overview.value
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and "src=" in view.picture.value and "src=" in view.overview.value
     assert view.fields[0].value == 9 and f"channels 9 and {view.fields[1].value}." in view.text.value
 
 
@@ -150,15 +151,15 @@ def test_after_an_error_on_the_way_to_a_layer_clicks_and_channels_count(view):
         grams, view.grams = view.grams, fails
         view.layer.value = "relu1_1" if view.layer.value == "relu5_1" else "relu5_1"
         with pytest.raises(ZeroDivisionError):
-            view.job.wait(60)
+            view.job.wait(PATIENCE)
         assert empty(view)
         view.grams = grams
         recover()
-        assert view.job.wait(60) == "finished" and view.messages.outputs == () and not empty(view)
+        assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and not empty(view)
         assert f"{view.layer.value}, " in view.text.value and view.legend.value == lesson5.VALUES["cosine"]
     assert view.fields[1].value == 7 and "and 7." in view.text.value
     view.buttons[40].click()
-    assert view.job.wait(60) == "finished" and marked(view) == [40]
+    assert view.job.wait(PATIENCE) == "finished" and marked(view) == [40]
     assert [field.value for field in view.fields] == [heads(view)[1][3], heads(view)[0][4]]
 
 
@@ -174,7 +175,7 @@ def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
     opened, grams = threading.Event(), view.grams
 
     def slow(*arguments):
-        opened.wait(60)
+        opened.wait(PATIENCE)
         return grams(*arguments)
     for layer, typed, becomes in (("relu5_1", 200, 200), ("relu1_1", 400, 63)):             # the last one there is
         opened.clear()
@@ -182,7 +183,7 @@ def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
         view.layer.value = layer
         view.fields[1].value = typed
         opened.set()
-        assert view.job.wait(60) == "finished" and view.messages.outputs == ()
+        assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
         assert [field.value for field in view.fields] == [heads(view)[1][0], becomes] and f"and {becomes}." in view.text.value
 
 
@@ -198,9 +199,9 @@ def test_a_layer_chosen_while_another_is_being_shown(view, monkeypatch):
         return replace(*arguments, **pair)
     monkeypatch.setattr(lesson5.Asked, "_replace", interrupted)
     view.layer.value = "relu5_1"
-    assert view.job.wait(60) == "finished"
-    others[0].join(60)
-    assert view.job.wait(60) == "finished" and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished"
+    others[0].join(PATIENCE)
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     assert view.text.value.startswith("relu1_1, ") and [field.value for field in view.fields] == heads(view)[1][:2]
     assert [field.max for field in view.fields] == [63, 63] and marked(view) == [1]
 
@@ -217,7 +218,7 @@ def test_what_was_drawn_for_an_older_request_is_not_shown(view):
 def test_a_job_shows_each_item_once(steps):
     for rate in (1e-3, 1e9):                                                    # only the first and the last; all
         shown = []
-        assert Job(lambda: iter(range(steps)), shown.append, rate=rate).start().wait(10) == "finished"
+        assert Job(lambda: iter(range(steps)), shown.append, rate=rate).start().wait(PATIENCE) == "finished"
         assert shown == ([0, steps - 1][:steps] if rate < 1 else list(range(steps)))
 
 
@@ -225,7 +226,7 @@ def test_a_click_draws_once(view):
     shown, show = [], view.job.show
     view.job.show = lambda item: shown.append(show(item))
     view.buttons[40].click()
-    assert view.job.wait(60) == "finished" and len(shown) == 1
+    assert view.job.wait(PATIENCE) == "finished" and len(shown) == 1
 
 
 def test_the_fields_come_before_the_grid(view):
