@@ -30,7 +30,8 @@ def main(arguments=None):
         if python is None:
             return options.function(options)
         arguments = sys.argv[1:] if arguments is None else arguments
-        return go_on_as([python, "-m", "course_utils", *arguments], {**setup.own_variables(), "PYTHONPATH": str(setup.ROOT), INSIDE: "1"})
+        return go_on_as([python, "-m", "course_utils", *arguments],
+                        {**setup.own_variables(), "PYTHONPATH": str(setup.ROOT), INSIDE: "1"})
     except KeyboardInterrupt:
         return _interrupted()
     except Exception:

@@ -9,12 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from course_utils.lock import alone
 from course_utils.setup import ROOT
 
-STATE_ENDINGS = (".state", ".state.new", ".state.lock")     # what a run keeps beside its picture; the lock's name is the longest
+STATE_ENDINGS = (".state", ".state.new", ".state.lock")     # what a run keeps beside its picture
 FIRST_LESSON = "notebooks/00_start_here.ipynb"
 JUPYTER = Path(__file__).with_name("jupyter")       # settings of the server, and a kernel that is always this Python
 
@@ -33,7 +34,8 @@ class Parser(argparse.ArgumentParser):
             known = sorted(set(re.findall(r"--[a-z-]+", command.format_help())))
             close = [match for word in unknown if word.startswith("--")
                      for match in difflib.get_close_matches(word.partition("=")[0].lower(), known, n=1)]
-            command.error(f"unrecognized arguments: {' '.join(unknown)}" + (f" (did you mean {' and '.join(close)}?)" if close else ""))
+            hint = f" (did you mean {' and '.join(close)}?)" if close else ""
+            command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return options
 
 
@@ -41,12 +43,14 @@ def parser():
     top = Parser(
         prog="python3 -m course_utils", description="The course on neural style transfer. Each command first sets up what "
         "is missing (once, into .venv), then does its work.", epilog="`python3 -m course_utils COMMAND --help` tells more.")
-    commands = top.commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser)
+    commands = top.commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True,
+                                                 parser_class=argparse.ArgumentParser)
 
     lab = commands.add_parser("lab", help="open JupyterLab on the first lesson",
                               description="Open JupyterLab on the first lesson. Stop it with Ctrl-C.")
     lab.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
-    lab.add_argument("--port", type=_whole(1, 65_000), default=8888, help="port of the server; the next free one is taken (default: 8888)")
+    lab.add_argument("--port", type=_whole(1, 65_000), default=8888,
+                     help="port of the server; the next free one is taken (default: 8888)")
     lab.set_defaults(function=run_lab)
 
     test = commands.add_parser("test", help="run all the tests", description="Run all the tests: the package, every notebook "
@@ -69,7 +73,8 @@ def parser():
         "with --resume: now and then it leaves its state in OUT.png.state, which goes when the picture is done.")
     paint.add_argument("content", metavar="CONTENT", help="the photo")
     paint.add_argument("style", metavar="STYLE", help="the painting")
-    paint.add_argument("-o", "--output", required=True, metavar="OUT.png", help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif")
+    paint.add_argument("-o", "--output", required=True, metavar="OUT.png",
+                       help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif")
     paint.add_argument("--size", type=_whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)")
     paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
@@ -126,11 +131,12 @@ def _weight(text):
 
 
 def environment():
-    """Environment for the processes that the commands start: they find the package without its being installed, and kernels are this Python.
+    """Environment for the processes that the commands start: they find the package, and their kernels are this Python.
 
-    Without the latter "python3" may be a Python that the user once installed a kernel for, without our packages or gone since.
+    Without the latter "python3" may be another Python, for which the user once installed a kernel.
     """
-    return {**os.environ, **{name: _first(path, name) for name, path in (("PYTHONPATH", ROOT), ("JUPYTER_PATH", JUPYTER))}}
+    ours = {"PYTHONPATH": ROOT, "JUPYTER_PATH": JUPYTER}
+    return {**os.environ, **{name: _first(path, name) for name, path in ours.items()}}
 
 
 def _first(path, name):
@@ -154,8 +160,18 @@ def go_on_as(command, variables):
 
 
 def run_lab(options):
+    from jupyter_core.paths import jupyter_config_dir, jupyter_runtime_dir
+    for folder in (jupyter_config_dir(), jupyter_runtime_dir()):
+        try:
+            os.makedirs(folder, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return _fail(f"JupyterLab cannot write to the folder '{folder}' ({error.strerror}): let the variable HOME "
+                         "name a folder that you may write to.", 2)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={options.port}",
-               "--ServerApp.identity_provider_class=course_utils.server.OwnToken", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
+               "--ServerApp.identity_provider_class=course_utils.server.OwnToken",
+               f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     if options.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -198,7 +214,8 @@ def run_transfer(options):
         return _fail(error, 2)
     try:
         with _only_run(output), _memory_for(options.size):
-            content, style = (load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style))
+            content, style = (load_image(source, options.size, smallest=SMALLEST)
+                              for source in (options.content, options.style))
             checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=_note)
             try:
                 result = _paint(content, style, device, checkpoint, options)
@@ -225,18 +242,22 @@ def _check_apart(output, sources):
     from course_utils.images import DATA, catalogue
     for source in sources if os.path.exists(output) else ():
         same = False
-        with contextlib.suppress(OSError, RuntimeError, ValueError):        # `load_image` will say what is wrong with the source
+        with contextlib.suppress(OSError, RuntimeError, ValueError):    # `load_image` will say what is wrong
             path = Path(source).expanduser()
             if not path.exists() and source in catalogue():
                 path = DATA / catalogue()[source]["file"]
             same = os.path.samefile(output, path)
         if same:
-            raise Refused(f"'{output}' is the picture '{source}' itself, which would be lost: let the output have another name.")
+            raise Refused(f"'{output}' is the picture '{source}' itself, which would be lost: let the output have "
+                          "another name.")
 
 
 @contextlib.contextmanager
 def _only_run(output):
-    """Hold the picture to paint: a second run with the same name would replace the state of the first, or take it away."""
+    """Hold the picture to paint: a second run with the same name would replace or remove the state of the first.
+
+    The name of the lock is the longest beside the picture: where it can be made, so can the others.
+    """
     def refuse():
         raise Refused(f"Another run is painting '{output}': wait for its end, or let -o name another file.")
 
@@ -244,8 +265,8 @@ def _only_run(output):
         try:
             stack.enter_context(alone(f"{output}{STATE_ENDINGS[-1]}", refuse, _note))
         except OSError as error:
-            raise Refused(f"The state of the run cannot be kept beside '{output}' ({error.strerror}): give a shorter name, or another "
-                          "place.") from error
+            raise Refused(f"The state of the run cannot be kept beside '{output}' ({error.strerror}): give a shorter "
+                          "name, or another place.") from error
         yield
 
 
@@ -298,10 +319,12 @@ def _go_through(folders, output, ending, size, says, search):
     skipped = []
     try:
         output = check_writable(output, (ending,))
-        sources = list(dict.fromkeys(source for folder in folders for source in pictures_in(folder))) if folders else photos()
+        found = dict.fromkeys(source for folder in folders for source in pictures_in(folder))
+        sources = list(found) if folders else photos()
         _check_apart(output, sources)
         if rank == 0 and (below := left_below(folders)):
-            _note(f"{below:,} picture{'s' * (below > 1)} in subfolders will be left out: name each folder that you mean.")
+            count = f"{below:,} picture{'s' * (below > 1)}"
+            _note(f"{count} in subfolders will be left out: name each folder that you mean.")
         share = range(len(sources))[rank::workers]
         images = ((share[n], picture) for n, picture in pictures([sources[n] for n in share], size, skipped))
         with _memory_for(size):

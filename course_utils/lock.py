@@ -13,7 +13,7 @@ def alone(path, busy, note):
         busy: called without arguments where another process holds it; it raises, or returns and we wait.
         note: called with a sentence where the file system has no locks; then nothing is held.
     Yields:
-        The file's descriptor: a child process that inherits it holds the lock too, and goes on holding it if we are killed.
+        The file's descriptor: a child process that inherits it holds the lock too, even where we are killed.
     Raises:
         OSError: the file cannot be made.
     """
@@ -29,7 +29,7 @@ def alone(path, busy, note):
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)                # the one before us removed the file when we had opened it: ours would be another one
+        os.close(handle)                # the one before us removed the file that we had opened: begin again
     try:
         yield handle
     finally:
@@ -52,7 +52,7 @@ def _hold(handle, note):
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:            # some network file systems
-        note(f"This file system has no locks ({error.strerror}): see to it that this command does not run twice at once.")
+        note(f"This file system has no locks ({error.strerror}): do not let the command run twice at once.")
     return True
 
 

@@ -33,7 +33,8 @@ def select(names=()):
     chosen = {}
     for name in names:
         try:
-            found = [Path(name)] if Path(name).is_file() else [path for path in every if name and path.name.startswith(name)]
+            ours = [path for path in every if name and path.name.startswith(name)]
+            found = [Path(name)] if Path(name).is_file() else ours
         except (OSError, ValueError):       # too long a name, a null byte
             found = []
         if not found:
@@ -49,8 +50,8 @@ def execute(path, in_place=False):
         Path of the executed notebook.
     Raises:
         NotANotebook: the file cannot be read.
-        NotebookError: a cell failed, or the kernel died or did not start; the notebook as far as it came is in build/notebooks/.
-            Or the result cannot be written.
+        NotebookError: a cell failed, or the kernel died; the notebook as far as it came is in build/notebooks/. Or the
+            kernel did not start, or the result cannot be written.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -75,8 +76,9 @@ def execute(path, in_place=False):
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
-            raise NotebookError(f"{Path(path).name}: the kernel did not start ({str(error).partition(chr(10))[0]}): see what it says above, and "
-                                "look for a mistake in the startup files of IPython (~/.ipython/profile_default/startup).") from error
+            reason = str(error).partition("\n")[0]
+            raise NotebookError(f"{Path(path).name}: the kernel did not start ({reason}): see what it says above, and "
+                                "look for a mistake in ~/.ipython/profile_default/startup.") from error
     if in_place:
         target = Path(path)
     _write(reproducible(notebook), target)
@@ -90,7 +92,8 @@ def _write(notebook, target):
             target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, (nbformat.writes(notebook) + "\n").encode(errors="replace"))
     except OSError as error:
-        raise NotebookError(f"'{target}' cannot be written ({error.strerror or error}): make room, or make its folder writable.") from error
+        raise NotebookError(f"'{target}' cannot be written ({error.strerror or error}): make room, or make its folder "
+                            "writable.") from error
 
 
 def reproducible(notebook):

@@ -1,17 +1,17 @@
-"""The course's JupyterLab, as the `lab` command starts it: for this machine alone, with a token, whatever other settings say."""
+"""The `lab` command's JupyterLab is for this machine alone and has a token, whatever other settings say."""
 import secrets
 
 from jupyter_server.auth.identity import PasswordIdentityProvider
 
 ADDRESS = "127.0.0.1"
 TOKEN = secrets.token_hex(24)
-LARGEST = 256 * 2**20       # bytes of a message from the page; Tornado's 10 MiB are less than a photo, and what is larger is lost without a word
+LARGEST = 256 * 2**20       # bytes of a message from the page: Tornado's 10 MiB are less than a photo, and say nothing
 
 
 class OwnToken(PasswordIdentityProvider):
-    """Jupyter's own, but its token is fresh with each server, cannot be configured away, and is part of the address that is printed.
+    """Jupyter's own, but its token is new with each server, cannot be configured away, and is part of the address.
 
-    It is made when all settings have been read, those included that rank above the command line, and before the server listens.
+    It is made when all settings have been read, also those that rank above the command line, before the server listens.
     """
 
     token = property(lambda self: TOKEN, lambda self, value: None)

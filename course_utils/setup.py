@@ -1,9 +1,9 @@
 """Set up what is missing. Standard library only: this runs on a bare Python, before torch is there.
 
 `ensure(group)` finds a Python that has everything: the running one if it does, else that of `.venv`, which is made
-beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils` from its first moment, `complete` once the
-installation has come to its end. One without `complete`, or of no use any more, is made anew; one without either is somebody
-else's and left alone.
+beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils` from its first moment, `complete` once
+the installation has come to its end. One without `complete`, or of no use any more, is made anew; one without either is
+somebody else's and left alone.
 """
 import ast
 import errno
@@ -22,10 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 10)        # Python
 NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"
+WAITING = "Another set-up of this course is running; waiting for it …"
 READY, LACKS, ABSENT, UNFINISHED = "has everything", "lacks ", "is not there", "was not finished last time"
 # what shows a Python the packages of others, or lets pip install elsewhere or less than it is told to
-FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_NO_DEPS",
-           "PIP_NO_BUILD_ISOLATION", "PIP_REQUIRE_VIRTUALENV"}
+FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON",
+           "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_NO_BUILD_ISOLATION", "PIP_REQUIRE_VIRTUALENV"}
 
 
 class SetupError(RuntimeError):
@@ -66,18 +67,19 @@ def missing(group="run", root=ROOT):
 
 
 def own_variables():
-    """The environment variables, without those that would mix another Python's packages into `.venv`, or send its own elsewhere."""
+    """The environment variables without those that would mix packages of others into `.venv`, or send its own away."""
     return {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "PIP_USER": "0"}
 
 
 def ensure(group="run", root=ROOT, say=print):
-    """Path of the Python that has everything the group needs, None for the running one; installs it into `.venv` where necessary.
+    """Path of the Python that has everything the group needs, None for the running one; installs it where necessary.
 
     Raises:
-        SetupError: no pip, a failed installation, a strange `.venv`, a folder that cannot be written; the message says what to do.
+        SetupError: no pip, a failed installation, a strange `.venv`, a folder that cannot be written.
     """
     if sys.version_info < OLDEST:
-        raise SetupError(f"The course needs Python {_dotted(OLDEST)} or newer; this is {sys.version.split()[0]}: install a newer one.")
+        raise SetupError(f"The course needs Python {_dotted(OLDEST)} or newer; this is {sys.version.split()[0]}: "
+                         "install a newer one.")
     if not missing(group, root):
         return None
     home = root / ".venv"
@@ -85,13 +87,14 @@ def ensure(group="run", root=ROOT, say=print):
     try:
         if _state(home, python, group, root) == READY:
             return python
-        with alone(root / ".venv.lock", lambda: say("Another set-up of this course is running; waiting for it …"), say) as lock:
+        with alone(root / ".venv.lock", lambda: say(WAITING), say) as lock:
             state = _state(home, python, group, root)
             if state == READY:                              # another set-up has finished meanwhile
                 return python
             if state != ABSENT and not (home / OURS).exists():
                 install = f", or run `{python} -m pip install -e \"{root}[test]\"`" if state.startswith(LACKS) else ""
-                raise SetupError(f"The folder {home} was not made by the course and {state}: remove or rename it{install}, then repeat the command.")
+                raise SetupError(f"The folder {home} was not made by the course and {state}: "
+                                 f"remove or rename it{install}, then repeat the command.")
             whole = state.startswith(LACKS)
             if whole:
                 say("Setting up: the environment in .venv lacks something; completing it.")
@@ -101,14 +104,14 @@ def ensure(group="run", root=ROOT, say=print):
                 _create(home, lock, say)
             _install(home, python, root, whole, lock, say)
     except OSError as error:
-        raise SetupError(f"The set-up cannot write to the folder {root} ({error.strerror or error}): make room there, or copy the course to a "
-                         "folder that you may write to, then repeat the command there.") from error
+        raise SetupError(f"The set-up cannot write to the folder {root} ({error.strerror or error}): make room there, "
+                         "or copy the course to a folder that you may write to, then repeat the command.") from error
     say("Set-up complete.")
     return python
 
 
 def report(group, root):
-    """What the running interpreter is good for: READY, LACKS with the names, or what is wrong with it. `_state` asks another interpreter."""
+    """What the running interpreter is good for: READY, LACKS with the names, or what is wrong with it (see `_ask`)."""
     lacking = missing(group, Path(root))
     if not lacking:
         return READY
@@ -130,28 +133,33 @@ def _dotted(version):
 
 def _state(home, python, group, root):
     """ABSENT, UNFINISHED, or what `_ask` says of the environment."""
-    if not os.path.lexists(home) or home.is_dir() and not any(home.iterdir()) or home.is_symlink() and not home.exists():
-        return ABSENT                   # or we were stopped before its first file
+    if not home.exists() or home.is_dir() and not any(home.iterdir()):      # or we were stopped before its first file
+        return ABSENT
     if (home / OURS).exists() and not (home / COMPLETE).exists():
         return UNFINISHED
     return _ask(python, group, root)
 
 
 def _ask(python, group, root):
-    """READY, LACKS with the names, or what is wrong with the environment of this interpreter: words that may follow '.venv'."""
-    code = f"import sys; sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', sys.version.split()[0])); " \
-           f"sys.path.insert(0, {str(ROOT)!r}); from course_utils.setup import report; print(report({group!r}, {str(root)!r}))"
+    """READY, LACKS with the names, or what is wrong with an interpreter's environment: words to follow '.venv'."""
+    code = ("import sys; version = sys.version.split()[0]; "
+            f"sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', version)); "
+            f"sys.path.insert(0, {str(ROOT)!r}); from course_utils.setup import report; "
+            f"print(report({group!r}, {str(root)!r}))")
     try:
-        asked = subprocess.run([python, "-c", code], env=own_variables(), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+        asked = subprocess.run([python, "-c", code], env=own_variables(), stdin=subprocess.DEVNULL, capture_output=True,
+                               text=True, errors="replace")
     except OSError as error:
         if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):     # nothing is wrong with it
-            raise SetupError(f"No process can be started now ({error.strerror}): close other programs, then repeat the command.") from error
+            raise SetupError(f"No process can be started now ({error.strerror}): close other programs, then repeat the "
+                             "command.") from error
         return f"has a Python that cannot be started ({error.strerror})"
     if asked.returncode in (-2, -9, -15):               # SIGINT, SIGKILL, SIGTERM
         raise SetupError(f"{python} was stopped from outside: repeat the command.")
     if asked.returncode or not asked.stdout.strip():
-        return f"has a Python that cannot be started ({asked.stderr.strip().rpartition(chr(10))[2] or f'exit code {asked.returncode}'})"
-    return asked.stdout.strip().rpartition("\n")[2]
+        reason = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
+        return f"has a Python that cannot be started ({reason[-1]})"
+    return asked.stdout.strip().splitlines()[-1]
 
 
 def _create(home, lock, say):
@@ -162,7 +170,8 @@ def _create(home, lock, say):
     say(f"Setting up 1/2: making the environment .venv with Python {sys.version.split()[0]} …")
     with_pip = importlib.util.find_spec("ensurepip") is not None
     if not with_pip and importlib.util.find_spec("pip") is None:
-        raise SetupError("This Python has neither ensurepip nor pip: install pip first (Debian, Ubuntu: apt install python3-venv).")
+        raise SetupError("This Python has neither ensurepip nor pip: install pip first "
+                         "(Debian, Ubuntu: apt install python3-venv).")
     place = home.resolve()              # a link to another disk stays one
     place.mkdir(exist_ok=True)
     (place / COMPLETE).unlink(missing_ok=True)
@@ -174,8 +183,8 @@ def _create(home, lock, say):
     (place / OURS).touch()
     # the command itself, so that it links or copies the interpreter as it does for everybody
     if _run([sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), place], lock) != 0:
-        raise SetupError(f"The environment {home} could not be made, see above: check that the folder can be written, and on Debian "
-                         "or Ubuntu that python3-venv is installed.")
+        raise SetupError(f"The environment {home} could not be made, see above: check that the folder can be written, "
+                         "and on Debian or Ubuntu that python3-venv is installed.")
     if not with_pip:        # Debian without python3-venv: this interpreter's pip puts one there
         packages = place / "lib" / f"python{_dotted(sys.version_info[:2])}" / "site-packages"
         _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"], lock)
@@ -187,10 +196,11 @@ def _install(home, python, root, whole, lock, say):
         "minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command later.")
     (home / COMPLETE).unlink(missing_ok=True)
     try:
-        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location", "-e", f"{root}[test]"], lock)
+        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location",
+              "-e", f"{root}[test]"], lock)
         if (state := _ask(python, "test", root)) != READY:
-            raise SetupError(f"pip has ended well, but .venv {state}: look with `{python} -m pip config list` for settings that send packages "
-                             "elsewhere or hold them back, then repeat the command.")
+            raise SetupError(f"pip has ended well, but .venv {state}: look with `{python} -m pip config list` for "
+                             "settings that send packages elsewhere or hold them back, then repeat the command.")
     except SetupError:
         if whole:               # pip has given up in good order: what was whole before still is
             (home / COMPLETE).touch()
@@ -200,15 +210,16 @@ def _install(home, python, root, whole, lock, say):
 
 def _pip(command, lock=None):
     if _run(command, lock) != 0:
-        raise SetupError("The installation failed, see above: check the network, the free disk space, pip's own settings "
-                         f"(`{command[0]} -m pip config list`), and whether PyTorch exists for this Python and system, then repeat the command.")
+        raise SetupError("The installation failed, see above: check the network, the free disk space, pip's own "
+                         f"settings (`{command[0]} -m pip config list`), and whether PyTorch exists for this Python "
+                         "and system, then repeat the command.")
 
 
 def _run(command, lock=None):
-    """Exit code of a command that holds our lock as well: where we are killed and it goes on, the next set-up waits for it."""
-    command = [str(part) for part in command]
+    """Exit code of a command. It holds our lock too: if we are killed and it goes on, the next set-up waits for it."""
+    command, held = [str(part) for part in command], [lock] if lock and os.name == "posix" else ()
     try:
-        return subprocess.run(command, env=own_variables(), pass_fds=[lock] if lock and os.name == "posix" else ()).returncode
+        return subprocess.run(command, env=own_variables(), pass_fds=held).returncode
     except OSError as error:
-        raise SetupError(f"'{command[0]}' cannot be started ({error.strerror}): copy the course to a folder whose programs may run, then "
-                         "repeat the command there.") from error
+        raise SetupError(f"'{command[0]}' cannot be started ({error.strerror}): copy the course to a folder whose "
+                         "programs may run, then repeat the command there.") from error

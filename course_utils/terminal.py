@@ -1,4 +1,4 @@
-"""What the commands print: what a terminal cannot show is replaced, and a print that fails is no failed run. Standard library only."""
+"""What a terminal cannot show is replaced, and a print that fails is no failed run. Standard library only."""
 import io
 import os
 import sys
@@ -6,7 +6,8 @@ import sys
 
 def forgive():
     """Make the standard streams of this process forgiving, for everything that prints: us, progress bars, warnings."""
-    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:      # closed ones: the next file would get their number, and what is meant for them
+    # in the place of closed ones: else the next file gets their number, and what others print to it
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)
     os.close(handle)
     sys.stdout, sys.stderr = (_forgiving(stream, number) for number, stream in ((1, sys.stdout), (2, sys.stderr)))
@@ -18,8 +19,9 @@ def _forgiving(stream, number):
     if not hasattr(stream, "buffer"):
         return stream
     raw = getattr(stream.buffer, "raw", stream.buffer)          # `python -u` has no buffer between
-    return io.TextIOWrapper(io.BufferedWriter(_Forgiving(raw)), encoding=stream.encoding, line_buffering=stream.line_buffering or raw is stream.buffer,
-                            errors="backslashreplace" if stream.errors == "backslashreplace" else "replace")
+    return io.TextIOWrapper(io.BufferedWriter(_Forgiving(raw)), encoding=stream.encoding,
+                            errors="backslashreplace" if stream.errors == "backslashreplace" else "replace",
+                            line_buffering=stream.line_buffering or raw is stream.buffer)
 
 
 class _Forgiving(io.RawIOBase):

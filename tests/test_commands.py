@@ -55,14 +55,23 @@ def test_transfer_writes_the_same_bytes_again(tmp_path):
 
 
 def paint(tmp_path, *options, content=PAIR[0], style=PAIR[1], output="out.png"):
-    return main(["transfer", str(content), str(style), "-o", str(tmp_path / output), "--size", "32", "--evaluations", "2", "--quiet", *options])
+    names = [str(content), str(style), "-o", str(tmp_path / output)]
+    return main(["transfer", *names, "--size", "32", "--evaluations", "2", "--quiet", *options])
 
 
 def test_options_change_the_picture(tmp_path):
     pictures = set()
-    for name, options in {"plain": [], "weight": ["--style-weight", "0.001"], "size": ["--size", "40"], "evaluations": ["--evaluations", "3"],
-                          "start": ["--start", "content"], "seed": ["--start", "noise"], "seed 1": ["--start", "noise", "--seed", "1"],
-                          "colours": ["--colours", "photo"], "pooling": ["--pooling", "average"]}.items():
+    for name, options in {
+        "plain": [],
+        "weight": ["--style-weight", "0.001"],
+        "size": ["--size", "40"],
+        "evaluations": ["--evaluations", "3"],
+        "start": ["--start", "content"],
+        "seed": ["--start", "noise"],
+        "seed 1": ["--start", "noise", "--seed", "1"],
+        "colours": ["--colours", "photo"],
+        "pooling": ["--pooling", "average"],
+    }.items():
         assert paint(tmp_path, *options, output=f"{name}.png") == 0
         pictures.add((tmp_path / f"{name}.png").read_bytes())
     assert len(pictures) == 9
@@ -82,14 +91,22 @@ def bad_inputs(folder):
     (folder / "file").touch()
     (folder / "empty.png").touch()
     return {
-        "missing": ({"content": folder / "nowhere.jpg"}, "no file"), "text": ({"content": folder / "note.txt"}, "not a picture"),
-        "text named png": ({"style": folder / "note.png"}, "not a picture"), "cut": ({"content": folder / "cut.jpg"}, "cut off"),
-        "dot": ({"content": folder / "dot.png"}, "1 × 1"), "name": ({"style": "van_gogh_sunflower"}, "no bundled picture"),
-        "empty": ({"content": folder / "empty.png"}, "empty"), "folder": ({"content": folder}, "folder"),
-        "nowhere to write": ({"output": "no/such/out.png"}, "does not exist"), "file as folder": ({"output": "file/out.png"}, "does not exist"),
-        "format": ({"output": "out.tga"}, "let the name end in"), "folder as output": ({"output": "."}, "format|folder"),
-        "device": ({"options": ["--device", "abacus"]}, "no device"), "meta": ({"options": ["--device", "meta"]}, "no device"),
-        "small": ({"options": ["--size", "18"]}, "take a size of 22 or more"), "long name": ({"content": "x" * 300}, "cannot be read|no file"),
+        "missing": ({"content": folder / "nowhere.jpg"}, "no file"),
+        "text": ({"content": folder / "note.txt"}, "not a picture"),
+        "text named png": ({"style": folder / "note.png"}, "not a picture"),
+        "cut": ({"content": folder / "cut.jpg"}, "cut off"),
+        "dot": ({"content": folder / "dot.png"}, "1 × 1"),
+        "name": ({"style": "van_gogh_sunflower"}, "no bundled picture"),
+        "empty": ({"content": folder / "empty.png"}, "empty"),
+        "folder": ({"content": folder}, "folder"),
+        "nowhere to write": ({"output": "no/such/out.png"}, "does not exist"),
+        "file as folder": ({"output": "file/out.png"}, "does not exist"),
+        "format": ({"output": "out.tga"}, "let the name end in"),
+        "folder as output": ({"output": "."}, "format|folder"),
+        "device": ({"options": ["--device", "abacus"]}, "no device"),
+        "meta": ({"options": ["--device", "meta"]}, "no device"),
+        "small": ({"options": ["--size", "18"]}, "take a size of 22 or more"),
+        "long name": ({"content": "x" * 300}, "cannot be read|no file"),
         "long output": ({"output": "x" * 300 + ".png"}, "cannot be written"),
     }
 
@@ -123,10 +140,30 @@ def test_unwritable_place(tmp_path, capsys, monkeypatch):
     assert paint(tmp_path) == 2 and "Permission denied" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("options", [["--size", "0"], ["--size", "200000"], ["--seed", "-1"], ["--seed", "1" + "0" * 20],
-                                     ["--size", "٦٤"], ["--size", "６４"], ["--size", "²"], ["--size", "64.0"], ["--size", ""], ["--size", "9" * 5000],
-                                     ["--evaluations", "many"], ["--evaluations", "٣"], ["--style-weight", "-1"], ["--style-weight", "nan"],
-                                     ["--style-weight", "٠"], ["--style-weight", ""], ["--start", "blue"], ["--no-such-option"]], ids=lambda words: " ".join(words)[:30])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--size", "0"],
+        ["--size", "200000"],
+        ["--seed", "-1"],
+        ["--seed", "1" + "0" * 20],
+        ["--size", "٦٤"],
+        ["--size", "６４"],
+        ["--size", "²"],
+        ["--size", "64.0"],
+        ["--size", ""],
+        ["--size", "9" * 5000],
+        ["--evaluations", "many"],
+        ["--evaluations", "٣"],
+        ["--style-weight", "-1"],
+        ["--style-weight", "nan"],
+        ["--style-weight", "٠"],
+        ["--style-weight", ""],
+        ["--start", "blue"],
+        ["--no-such-option"],
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)
 def test_bad_options(tmp_path, capsys, options, tally):
     with pytest.raises(SystemExit) as end:
         paint(tmp_path, *options)
@@ -143,13 +180,25 @@ def test_bad_ports(capsys, monkeypatch, port, tally):
     tally("options of commands")
 
 
-@pytest.mark.parametrize("words, meant", [(["--colors", "photo"], "--colours"), (["--COLOURS=photo"], "--colours"), (["--style_weight", "1"], "--style-weight"),
-                                          (["--qiet"], "--quiet"), (["--zzz"], None)])
+@pytest.mark.parametrize(
+    "words, meant",
+    [
+        (["--colors", "photo"], "--colours"),
+        (["--COLOURS=photo"], "--colours"),
+        (["--style_weight", "1"], "--style-weight"),
+        (["--qiet"], "--quiet"),
+        (["--zzz"], None),
+    ],
+)
 def test_unknown_options_get_a_suggestion(capsys, words, meant, tally):
     with pytest.raises(SystemExit) as end:
         main(["transfer", *PAIR, "-o", "out.png", *words])
     last = capsys.readouterr().err.splitlines()[-1]
-    assert end.value.code == 2 and f"unrecognized arguments: {' '.join(words)}" in last and last.endswith(f"(did you mean {meant}?)") == (meant is not None)
+    assert (
+        end.value.code == 2
+        and f"unrecognized arguments: {' '.join(words)}" in last
+        and last.endswith(f"(did you mean {meant}?)") == (meant is not None)
+    )
     tally("options of commands")
 
 
@@ -245,7 +294,11 @@ def test_an_input_is_not_written_over(tmp_path, capsys, monkeypatch, role, kind,
 def test_the_state_is_not_written_over_an_input(tmp_path, capsys, ending, tally):
     Image.effect_noise((40, 40), 50).save(photo := tmp_path / f"out.png{ending}", "png")
     before = contents(tmp_path)
-    assert paint(tmp_path, content=photo) == 2 and "which would be lost" in capsys.readouterr().err and contents(tmp_path) == before
+    assert (
+        paint(tmp_path, content=photo) == 2
+        and "which would be lost" in capsys.readouterr().err
+        and contents(tmp_path) == before
+    )
     tally("outputs that name inputs")
 
 
@@ -253,7 +306,10 @@ def test_a_bundled_picture_is_not_written_over(tmp_path, capsys, monkeypatch):
     Image.effect_noise((40, 40), 50).save(tmp_path / "a.png")
     monkeypatch.setattr("course_utils.images.DATA", tmp_path)
     monkeypatch.setattr("course_utils.images.catalogue", lambda: {"mine": {"file": "a.png"}})
-    assert paint(tmp_path, content="mine", output="a.png") == 2 and "is the picture 'mine' itself" in capsys.readouterr().err
+    assert (
+        paint(tmp_path, content="mine", output="a.png") == 2
+        and "is the picture 'mine' itself" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
@@ -262,7 +318,9 @@ def test_a_link_is_written_through(tmp_path):
     (tmp_path / "out.png").symlink_to(tmp_path / "real" / "target.png")         # not there yet, then there
     for _ in range(2):
         assert paint(tmp_path) == 0 and (tmp_path / "out.png").is_symlink()
-        assert max(Image.open(tmp_path / "real" / "target.png").size) == 32 and os.listdir(tmp_path / "real") == ["target.png"]
+        assert max(Image.open(tmp_path / "real" / "target.png").size) == 32 and os.listdir(tmp_path / "real") == [
+            "target.png"
+        ]
     assert sorted(os.listdir(tmp_path)) == ["out.png", "real"]
 
 
@@ -271,7 +329,13 @@ def test_long_names_of_outputs(tmp_path, capsys, length, tally):
     """The state beside the picture has a longer name still."""
     name = "x" * (length - 4) + ".png"
     code = paint(tmp_path, output=name)
-    assert code == 0 and os.listdir(tmp_path) == [name] or code == 2 and os.listdir(tmp_path) == [] and "give a shorter name" in capsys.readouterr().err
+    assert (
+        code == 0
+        and os.listdir(tmp_path) == [name]
+        or code == 2
+        and os.listdir(tmp_path) == []
+        and "give a shorter name" in capsys.readouterr().err
+    )
     assert code == 2 or length <= 244
     tally("options of commands")
 
@@ -284,20 +348,44 @@ def test_a_second_run_with_the_same_output_is_refused(tmp_path, capsys):
         before = contents(tmp_path)
         for options in ([], ["--resume"]):
             assert paint(tmp_path, *options) == 2
-            assert re.fullmatch(r"error: Another run is painting '.*': .*\n", capsys.readouterr().err) and contents(tmp_path) == before
+            assert (
+                re.fullmatch(r"error: Another run is painting '.*': .*\n", capsys.readouterr().err)
+                and contents(tmp_path) == before
+            )
     assert paint(tmp_path, output="other.png") == 0
     assert not (tmp_path / "out.png.state.lock").exists()
 
 
-@pytest.mark.parametrize("error", [RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError(),
+    ],
+)
 @pytest.mark.parametrize("command", ["transfer", "means"])
 def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch, error, command):
     def fail(*_, **__):
         raise error
     monkeypatch.setattr(cli, "_paint" if command == "transfer" else "_network", fail)
     output = tmp_path / ("o.png" if command == "transfer" else "o.json")
-    assert main([command, *(PAIR if command == "transfer" else [str(ROOT / "data" / "photos")]), "-o", str(output), "--size", "64"]) == 2
-    assert capsys.readouterr().err == "error: The memory is not enough for 64 pixels: take a smaller --size.\n" and os.listdir(tmp_path) == []
+    assert (
+        main(
+            [
+                command,
+                *(PAIR if command == "transfer" else [str(ROOT / "data" / "photos")]),
+                "-o",
+                str(output),
+                "--size",
+                "64",
+            ]
+        )
+        == 2
+    )
+    assert (
+        capsys.readouterr().err == "error: The memory is not enough for 64 pixels: take a smaller --size.\n"
+        and os.listdir(tmp_path) == []
+    )
 
 
 def test_another_error_is_not_blamed_on_the_memory(tmp_path, monkeypatch):
@@ -319,11 +407,17 @@ def test_subfolders_are_left_out_and_counted(tmp_path, capsys, monkeypatch, net,
         Image.new("RGB", (20, 20), "teal").save(tmp_path / place, "png")
 
     def run(folder, *more):
-        code = main([command, *(str(tmp_path / place) for place in (folder, *more)), "-o", str(tmp_path / name), "--size", "16"])
+        code = main(
+            [command, *(str(tmp_path / place) for place in (folder, *more)), "-o", str(tmp_path / name), "--size", "16"]
+        )
         return code, *capsys.readouterr()
 
     code, out, err = run("a")
-    assert code == 0 and "over 1 pictures" in out and "note: 3 pictures in subfolders will be left out: name each folder" in err
+    assert (
+        code == 0
+        and "over 1 pictures" in out
+        and "note: 3 pictures in subfolders will be left out: name each folder" in err
+    )
     code, out, err = run("empty")
     assert code == 2 and "no picture in the folder" in err and "its subfolders, with 1 of them, do not count" in err
     if command == "means":
@@ -346,28 +440,52 @@ class Raw:
         return self.result
 
 
-@pytest.mark.parametrize("result, written", [(BrokenPipeError(), 3), (OSError(28, "No space left on device"), 3), (None, 3), (2, 2), (3, 3)])
+@pytest.mark.parametrize(
+    "result, written", [(BrokenPipeError(), 3), (OSError(28, "No space left on device"), 3), (None, 3), (2, 2), (3, 3)]
+)
 def test_what_is_not_taken_is_lost(result, written):
     assert _Forgiving(Raw(result)).write(b"abc") == written
 
 
-SHOW = ("import sys; from tqdm import tqdm; from course_utils.terminal import forgive; forgive(); "
-        r"print('32 × 24, 日本.png, \udcff'); list(tqdm(range(3), desc='日本')); print('× \udcff', file=sys.stderr); open('file', 'w').write('mine'); print('end')")
+SHOW = (
+    "import sys; from tqdm import tqdm; from course_utils.terminal import forgive; forgive(); "
+    r"print('32 × 24, 日本.png, \udcff'); list(tqdm(range(3), desc='日本')); "
+    r"print('× \udcff', file=sys.stderr); open('file', 'w').write('mine'); print('end')"
+)
 
 
 @pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
-@pytest.mark.parametrize("where, encoding, shown", [
-    ("", "ascii", rb"32 \? 24, \?\?.png, \?\nend\n"), ("", "cp1251", rb"32 \? 24, \?\?.png, \?\nend\n"), ("", "utf-8", "32 × 24, 日本.png, \\?\nend\n".encode()),
-    ("| true", "utf-8", b""), ("2>&1 | true", "utf-8", b""), (">/dev/full", "utf-8", b""), (">/dev/full 2>/dev/full", "ascii", b""), (">&-", "utf-8", b""), ("2>&-", "utf-8", b"(?s).*end\n"),
-    (">&- 2>&- <&-", "utf-8", b"")])
+@pytest.mark.parametrize(
+    "where, encoding, shown",
+    [
+        ("", "ascii", rb"32 \? 24, \?\?.png, \?\nend\n"),
+        ("", "cp1251", rb"32 \? 24, \?\?.png, \?\nend\n"),
+        ("", "utf-8", "32 × 24, 日本.png, \\?\nend\n".encode()),
+        ("| true", "utf-8", b""),
+        ("2>&1 | true", "utf-8", b""),
+        (">/dev/full", "utf-8", b""),
+        (">/dev/full 2>/dev/full", "ascii", b""),
+        (">&-", "utf-8", b""),
+        ("2>&-", "utf-8", b"(?s).*end\n"),
+        (">&- 2>&- <&-", "utf-8", b""),
+    ],
+)
 def test_a_failed_print_is_no_failed_run(tmp_path, where, encoding, shown, tally):
     if "/dev/full" in where and not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
     for flag in ("", "-u"):
-        result = subprocess.run(["bash", "-c", f'"{sys.executable}" {flag} -c "$SHOW" {where}; echo code ${{PIPESTATUS[0]}} >code'], cwd=tmp_path,
-                                capture_output=True, env={**os.environ, "SHOW": SHOW, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)})
-        assert (tmp_path / "code").read_text() == "code 0\n" and b"Error" not in result.stderr and re.fullmatch(shown, result.stdout), result
+        result = subprocess.run(
+            ["bash", "-c", f'"{sys.executable}" {flag} -c "$SHOW" {where}; echo code ${{PIPESTATUS[0]}} >code'],
+            cwd=tmp_path,
+            capture_output=True,
+            env={**os.environ, "SHOW": SHOW, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)},
+        )
+        assert (
+            (tmp_path / "code").read_text() == "code 0\n"
+            and b"Error" not in result.stderr
+            and re.fullmatch(shown, result.stdout)
+        ), result
         assert (tmp_path / "file").read_text() == "mine"            # a closed stderr lends its number to no other file
         tally("terminals")
 
@@ -376,8 +494,25 @@ def test_a_failed_print_is_no_failed_run(tmp_path, where, encoding, shown, tally
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_a_picture_is_painted_though_nothing_can_be_shown(tmp_path):
     with open("/dev/full", "w") as full:
-        result = subprocess.run([sys.executable, "-m", "course_utils", "transfer", *PAIR, "-o", tmp_path / "日本 ×.png", "--size", "32", "--evaluations", "1"],
-                                cwd=ROOT, stdout=full, stderr=full, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "course_utils",
+                "transfer",
+                *PAIR,
+                "-o",
+                tmp_path / "日本 ×.png",
+                "--size",
+                "32",
+                "--evaluations",
+                "1",
+            ],
+            cwd=ROOT,
+            stdout=full,
+            stderr=full,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )
     assert result.returncode == 0 and os.listdir(tmp_path) == ["日本 ×.png"]
 
 
@@ -394,14 +529,31 @@ c.ServerApp.tornado_settings = {"websocket_max_message_size": 1}
 """
 
 
+@pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"])
+def test_lab_where_jupyter_cannot_write(tmp_path, capsys, monkeypatch, variable):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "jupyter"))
+    monkeypatch.setattr(cli, "go_on_as", lambda *_: pytest.fail("the server was started"))
+    assert main(["lab"]) == 2 and re.fullmatch(
+        r"error: JupyterLab cannot write to the folder '.*' \(.*\): .*\n", capsys.readouterr().err
+    )
+
+
 def test_the_last_word_about_the_server():
     from jupyter_server.serverapp import ServerApp
 
     from course_utils.server import OwnToken
-    app = ServerApp(ip="0.0.0.0", sock="/no/such/socket", tornado_settings={"headers": {"X-Mine": "1"}, "websocket_max_message_size": 1})
+
+    app = ServerApp(
+        ip="0.0.0.0",
+        sock="/no/such/socket",
+        tornado_settings={"headers": {"X-Mine": "1"}, "websocket_max_message_size": 1},
+    )
     user = OwnToken(parent=app)
     assert (app.ip, app.sock, app.tornado_settings["headers"]) == ("127.0.0.1", "", {"X-Mine": "1"})
-    assert app.tornado_settings["websocket_max_message_size"] >= 2 * 64 * 2**20             # the largest photo, with room for its copy
+    assert (
+        app.tornado_settings["websocket_max_message_size"] >= 2 * 64 * 2**20
+    )  # the largest photo, with room for its copy
     user.token, user.token_generated = "", False
     assert len(user.token) == 48 and user.token_generated and user.auth_enabled
 
@@ -419,18 +571,30 @@ def test_lab_serves_lesson_0_to_this_machine_alone(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(HOSTILE)
     kernel = tmp_path / "kernels" / "python3"
     kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text('{"argv": ["/no/such/python", "{connection_file}"], "display_name": "Gone", "language": "python"}')
-    for name, value in {"JUPYTER_CONFIG_PATH": str(tmp_path), "JUPYTER_PATH": str(tmp_path), "JUPYTER_TOKEN": ""}.items():
+    (kernel / "kernel.json").write_text(
+        '{"argv": ["/no/such/python", "{connection_file}"], "display_name": "Gone", "language": "python"}'
+    )
+    for name, value in {
+        "JUPYTER_CONFIG_PATH": str(tmp_path),
+        "JUPYTER_PATH": str(tmp_path),
+        "JUPYTER_TOKEN": "",
+    }.items():
         monkeypatch.setenv(name, value)
     with browser.lab("--port", "8931") as address, browser.lab("--port", "8931") as other:
-        base, token = re.match(r"(http://127\.0\.0\.1:\d+)/lab/tree/notebooks/00_start_here.ipynb\?token=(\w{48})$", address).groups()
+        base, token = re.match(
+            r"(http://127\.0\.0\.1:\d+)/lab/tree/notebooks/00_start_here.ipynb\?token=(\w{48})$", address
+        ).groups()
         assert "<title>JupyterLab</title>" in urllib.request.urlopen(address).read().decode()
         contents = json.load(urllib.request.urlopen(f"{base}/api/contents/notebooks/00_start_here.ipynb?token={token}"))
         assert contents["content"]["cells"][0]["source"].startswith("# Lesson 0")
         kernels = json.load(urllib.request.urlopen(f"{base}/api/kernelspecs?token={token}"))["kernelspecs"]
         assert kernels["python3"]["spec"]["argv"][0] == "python"
         for path in ("contents", "kernels", "kernelspecs", "terminals"):
-            assert refused(f"{base}/api/{path}") and refused(f"{base}/api/{path}?token=") and refused(f"{base}/api/{path}?token={other[-48:]}")
+            assert (
+                refused(f"{base}/api/{path}")
+                and refused(f"{base}/api/{path}?token=")
+                and refused(f"{base}/api/{path}?token={other[-48:]}")
+            )
         assert other.partition("/lab")[0] != base
         port = int(base.rpartition(":")[2])
         for family, _, _, _, place in socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM):
@@ -445,7 +609,9 @@ def notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "BUILD", tmp_path / "build")
     gone = tmp_path / "kernels" / "python3"
     gone.mkdir(parents=True)
-    (gone / "kernel.json").write_text('{"argv": ["/no/such/python", "{connection_file}"], "display_name": "Gone", "language": "python"}')
+    (gone / "kernel.json").write_text(
+        '{"argv": ["/no/such/python", "{connection_file}"], "display_name": "Gone", "language": "python"}'
+    )
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", "")
 
@@ -489,7 +655,10 @@ def test_run_chooses_by_the_beginning_of_names(capsys):
     assert [path.stem for path in notebooks.select(["06", "06_style"])] == ["06_style_transfer"]
 
 
-@pytest.mark.parametrize("name", ["99", "", ".", "..", "/", "notebooks", "elsewhere/06_style_transfer.ipynb", "../06", "~", "*", "0" * 300, "0\0"])
+@pytest.mark.parametrize(
+    "name",
+    ["99", "", ".", "..", "/", "notebooks", "elsewhere/06_style_transfer.ipynb", "../06", "~", "*", "0" * 300, "0\0"],
+)
 def test_run_refuses_other_names(capsys, monkeypatch, name, tally):
     """A name that is no file's is the beginning of one of ours, and leads to no other folder."""
     monkeypatch.setattr(notebooks, "execute", lambda *_, **__: pytest.fail("a notebook was run"))
@@ -498,8 +667,15 @@ def test_run_refuses_other_names(capsys, monkeypatch, name, tally):
     tally("options of commands")
 
 
-@pytest.mark.parametrize("error", [RuntimeError("Kernel died before replying to kernel_info"), FileNotFoundError(2, "No such file", "/no/such/python"),
-                                   PermissionError(13, "Permission denied"), NoSuchKernel("python3")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Kernel died before replying to kernel_info"),
+        FileNotFoundError(2, "No such file", "/no/such/python"),
+        PermissionError(13, "Permission denied"),
+        NoSuchKernel("python3"),
+    ],
+)
 def test_run_with_a_kernel_that_does_not_start(notebook, tmp_path, capsys, monkeypatch, error):
     def fail(self, **_):
         raise error
@@ -507,7 +683,10 @@ def test_run_with_a_kernel_that_does_not_start(notebook, tmp_path, capsys, monke
     path = notebook("a = 1")
     before = path.read_bytes()
     assert main(["run", "--in-place", str(path)]) == 1
-    assert "error: small.ipynb: the kernel did not start (" in capsys.readouterr().err.splitlines()[-1] and path.read_bytes() == before
+    assert (
+        "error: small.ipynb: the kernel did not start (" in capsys.readouterr().err.splitlines()[-1]
+        and path.read_bytes() == before
+    )
 
 
 @pytest.mark.parametrize("in_place", [[], ["--in-place"]])
@@ -519,7 +698,10 @@ def test_run_where_the_result_cannot_be_written(notebook, tmp_path, capsys, monk
     path = notebook("a = 1")
     before = path.read_bytes()
     assert main(["run", *in_place, str(path)]) == 1
-    assert "cannot be written (No space left on device)" in capsys.readouterr().err.splitlines()[-1] and path.read_bytes() == before
+    assert (
+        "cannot be written (No space left on device)" in capsys.readouterr().err.splitlines()[-1]
+        and path.read_bytes() == before
+    )
 
 
 @pytest.mark.parametrize("content", ["# no notebook", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'])

@@ -49,9 +49,12 @@ def test_what_is_not_installed_is_missing():
 
 @pytest.mark.process
 def test_before_the_set_up_only_the_standard_library_is_imported():
-    code = ("import sys; before = set(sys.modules); import course_utils.__main__, course_utils.terminal, course_utils.cli; course_utils.cli.parser(); "
-            "new = {name.split('.')[0] for name in set(sys.modules) - before} - {'course_utils'}; "
-            "print(sorted(new - sys.stdlib_module_names))")
+    code = (
+        "import sys; before = set(sys.modules); import course_utils.__main__, course_utils.terminal; "
+        "import course_utils.cli; course_utils.cli.parser(); "
+        "new = {name.split('.')[0] for name in set(sys.modules) - before} - {'course_utils'}; "
+        "print(sorted(new - sys.stdlib_module_names))"
+    )
     result = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -96,8 +99,18 @@ class Project:
     def ask(self, python, group, root):
         if not python.exists():
             return "has a Python that cannot be started (gone)"
-        lacking = [requirement for requirement in requirements(group, root) if not (self.site / requirement.partition(">")[0]).exists()]
-        return READY if not lacking else LACKS + ", ".join(lacking) if (self.site / "pip").exists() else "has no pip for its Python"
+        lacking = [
+            requirement
+            for requirement in requirements(group, root)
+            if not (self.site / requirement.partition(">")[0]).exists()
+        ]
+        return (
+            READY
+            if not lacking
+            else LACKS + ", ".join(lacking)
+            if (self.site / "pip").exists()
+            else "has no pip for its Python"
+        )
 
     def ensure(self, group="run"):
         self.said.clear()
@@ -126,7 +139,9 @@ def test_sets_up_once_and_completes_later(project):
     project.needs_more()                                    # completed, not made anew
     keepsake = project.home / "keepsake"
     keepsake.touch()
-    assert project.ensure() == python and project.installs() == 2 and "completing" in project.said[0] and keepsake.exists()
+    assert (
+        project.ensure() == python and project.installs() == 2 and "completing" in project.said[0] and keepsake.exists()
+    )
     assert project.ensure() == python and project.installs() == 2
 
 
@@ -143,7 +158,11 @@ def test_an_interrupted_set_up_is_made_anew(project, outcome):
     half.touch()
     assert not (project.home / "complete").exists()
     project.ensure()
-    assert not half.exists() and any("was not finished last time; making it anew" in line for line in project.said) and project.installs() == 2
+    assert (
+        not half.exists()
+        and any("was not finished last time; making it anew" in line for line in project.said)
+        and project.installs() == 2
+    )
 
 
 def test_an_interrupted_completion_is_made_anew(project):
@@ -155,7 +174,10 @@ def test_an_interrupted_completion_is_made_anew(project):
     assert not (project.home / "complete").exists()
 
 
-@pytest.mark.parametrize("outcome, message", [(1, "check the network"), (-1, "has ended well, but .venv lacks no-new-thing>=2: look with .*config list")])
+@pytest.mark.parametrize(
+    "outcome, message",
+    [(1, "check the network"), (-1, "has ended well, but .venv lacks no-new-thing>=2: look with .*config list")],
+)
 def test_a_refused_completion_keeps_what_was_whole(project, outcome, message):
     """Offline, say, pip gives up in good order; or its settings send the packages elsewhere."""
     python = project.ensure()
@@ -188,12 +210,18 @@ def test_ours_is_made_anew_where_it_is_of_no_use(project, breaks, reason, tally)
     python = project.ensure()
     breaks(project.home)
     tally("broken environments")
-    assert project.ensure() == python and re.fullmatch(rf"Setting up: \.venv {reason if 'pip' in reason else 'has a Python that ' + reason}.*; making it anew\.", project.said[0])
+    assert project.ensure() == python and re.fullmatch(
+        rf"Setting up: \.venv {reason if 'pip' in reason else 'has a Python that ' + reason}.*; making it anew\.",
+        project.said[0],
+    )
     assert project.installs() == 2
     assert project.ensure() == python and project.installs() == 2
 
 
-@pytest.mark.parametrize("breaks, reason", [(break_python, "has a Python that cannot be started"), (break_pip, "has no pip"), (None, "lacks no-new-thing")])
+@pytest.mark.parametrize(
+    "breaks, reason",
+    [(break_python, "has a Python that cannot be started"), (break_pip, "has no pip"), (None, "lacks no-new-thing")],
+)
 def test_somebody_elses_environment_is_left_alone(project, breaks, reason, tally):
     python = project.ensure()
     for name in ("complete", "made_by_course_utils"):
@@ -202,9 +230,15 @@ def test_somebody_elses_environment_is_left_alone(project, breaks, reason, tally
     breaks(project.home) if breaks else project.needs_more()
     before = sorted(project.home.rglob("*"))
     tally("broken environments")
-    with pytest.raises(SetupError, match=f"was not made by the course and {reason}.*remove or rename it.*repeat the command") as caught:
+    with pytest.raises(
+        SetupError, match=f"was not made by the course and {reason}.*remove or rename it.*repeat the command"
+    ) as caught:
         project.ensure()
-    assert sorted(project.home.rglob("*")) == before and project.installs() == 1 and ("pip install -e" in str(caught.value)) == (breaks is None)
+    assert (
+        sorted(project.home.rglob("*")) == before
+        and project.installs() == 1
+        and ("pip install -e" in str(caught.value)) == (breaks is None)
+    )
 
 
 def test_a_file_instead_of_the_folder(project):
@@ -241,7 +275,9 @@ def test_half_emptied_is_still_ours(project, monkeypatch):
         raise KeyboardInterrupt
     with monkeypatch.context() as patch:
         patch.setattr(setup.shutil, "rmtree", stop)
-        patch.setattr(Path, "iterdir", lambda path: iter([path / "made_by_course_utils", path / "pyvenv.cfg", path / "bin"]))
+        patch.setattr(
+            Path, "iterdir", lambda path: iter([path / "made_by_course_utils", path / "pyvenv.cfg", path / "bin"])
+        )
         with pytest.raises(KeyboardInterrupt):
             project.ensure()
     assert (project.home / "made_by_course_utils").exists() and not (project.home / "complete").exists()
@@ -267,7 +303,12 @@ def test_without_ensurepip_the_running_pip_helps(project, monkeypatch):
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else original(name))
     project.ensure()
     made, helped, _ = project.commands
-    assert "--without-pip" in made and helped[1:5] == ["-m", "pip", "install", "--target"] and helped[-1] == "pip" and "site-packages" in helped[-2]
+    assert (
+        "--without-pip" in made
+        and helped[1:5] == ["-m", "pip", "install", "--target"]
+        and helped[-1] == "pip"
+        and "site-packages" in helped[-2]
+    )
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     (project.home / "complete").unlink()
     with pytest.raises(SetupError, match="neither ensurepip nor pip"):
@@ -288,15 +329,21 @@ def test_old_python_is_refused(monkeypatch):
 
 # --- what the surroundings bring along ----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "Permission denied"), OSError(errno.EROFS, "Read-only file system"),
-                                   OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.EROFS, "Read-only file system"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
+)
 @pytest.mark.parametrize("call", ["open", "mkdir"])
 def test_a_folder_that_cannot_be_written(project, monkeypatch, error, call, tally):
     def refuse(path, *_, **__):
         raise error
     with monkeypatch.context() as patch:
         patch.setattr(*(lock.os, "open") if call == "open" else (Path, "mkdir"), refuse)
-        with pytest.raises(SetupError, match=rf"cannot write to the folder .*\({error.strerror}\).*repeat the command there"):
+        with pytest.raises(SetupError, match=rf"cannot write to the folder .*\({error.strerror}\).*repeat the command"):
             project.ensure()
     tally("surroundings of the set-up")
     assert not project.home.exists() and project.ensure()
@@ -313,7 +360,14 @@ def test_a_file_system_without_locks(project, monkeypatch):
 
 
 def test_inherited_settings_stay_outside(monkeypatch, tally):
-    settings = {"PYTHONPATH": "/ros/dist-packages", "PYTHONHOME": "/opt/python", "PIP_TARGET": "x", "PIP_PREFIX": "x", "PIP_ROOT": "x", "PIP_USER": "1"}
+    settings = {
+        "PYTHONPATH": "/ros/dist-packages",
+        "PYTHONHOME": "/opt/python",
+        "PIP_TARGET": "x",
+        "PIP_PREFIX": "x",
+        "PIP_ROOT": "x",
+        "PIP_USER": "1",
+    }
     for name, value in {**settings, "PIP_INDEX_URL": "https://mirror.example"}.items():
         monkeypatch.setenv(name, value)
     variables = setup.own_variables()
@@ -327,20 +381,29 @@ def test_an_older_package_on_the_path_does_not_win(tmp_path, monkeypatch):
     gone_on = []
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(setup, "ensure", lambda *_, **__: Path("/course/.venv/bin/python"))
-    monkeypatch.setattr("course_utils.cli.go_on_as", lambda command, variables: gone_on.append((command, variables)) or 0)
+    monkeypatch.setattr(
+        "course_utils.cli.go_on_as", lambda command, variables: gone_on.append((command, variables)) or 0
+    )
     assert __main__.main(["test", "--quick"]) == 0
     (command, variables), = gone_on
-    assert command[1:] == ["-m", "course_utils", "test", "--quick"] and variables["PYTHONPATH"] == str(ROOT) and variables[__main__.INSIDE] == "1"
+    assert (
+        command[1:] == ["-m", "course_utils", "test", "--quick"]
+        and variables["PYTHONPATH"] == str(ROOT)
+        and variables[__main__.INSIDE] == "1"
+    )
 
 
 def test_a_lock_is_waited_for_and_goes(tmp_path):
     path, busy = tmp_path / "lock", []
     with alone(path, busy.append, None) as handle:
-        child = os.dup(handle)                                  # as a child process that inherits it
-        with pytest.raises(RuntimeError, match="busy"), alone(path, lambda: (_ for _ in ()).throw(RuntimeError("busy")), None):
+        child = os.dup(handle)  # as a child process that inherits it
+        with (
+            pytest.raises(RuntimeError, match="busy"),
+            alone(path, lambda: (_ for _ in ()).throw(RuntimeError("busy")), None),
+        ):
             pass
     assert not path.exists()
-    with alone(path, busy.append, None):                        # another file of the same name, though the child still holds the old one
+    with alone(path, busy.append, None):  # another file of the same name, though the child still holds the old one
         pass
     os.close(child)
     path.touch()                                                # what a kill leaves holds nobody up
@@ -350,7 +413,7 @@ def test_a_lock_is_waited_for_and_goes(tmp_path):
 
 
 def test_a_lock_whose_file_its_holder_removed(tmp_path, monkeypatch):
-    """The file was opened before its holder removed it: whoever comes next must not hold another one of the same name."""
+    """The file was opened before its holder removed it: the next must not hold another one of that name."""
     path, original, calls = tmp_path / "lock", lock._hold, []
 
     def hold(handle, note):
@@ -379,15 +442,22 @@ def test_a_real_environment(tmp_path, monkeypatch, tally):
     """As `python -m venv` makes it, and asked with its own packages only, whatever the user's settings are."""
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     (tmp_path / "older" / "no_such_thing-1.0.dist-info").mkdir(parents=True)
-    (tmp_path / "older" / "no_such_thing-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: no-such-thing\nVersion: 1.0\n")
+    (tmp_path / "older" / "no_such_thing-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: no-such-thing\nVersion: 1.0\n"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "older"))
     monkeypatch.setenv("PIP_USER", "1")
     monkeypatch.setattr(setup, "_pip", lambda command, lock: install(tmp_path, "no-such-thing", "no-test-thing"))
     home, said = tmp_path / ".venv", []
     python = ensure("run", tmp_path, said.append)
-    assert python == home / PYTHON and python.is_symlink() and (home / "complete").exists()         # a copy may not find its library
+    assert (
+        python == home / PYTHON and python.is_symlink() and (home / "complete").exists()
+    )  # a copy may not find its library
     assert setup._ask(python, "test", tmp_path) == READY and ensure("test", tmp_path) == python
-    assert subprocess.run([python, "-m", "pip", "--version"], env=setup.own_variables(), capture_output=True).returncode == 0
+    assert (
+        subprocess.run([python, "-m", "pip", "--version"], env=setup.own_variables(), capture_output=True).returncode
+        == 0
+    )
 
     (tmp_path / "pyproject.toml").write_text(PROJECT.replace('[\n', '[\n    "no-new-thing>=2",\n', 1))
     assert setup._ask(python, "run", tmp_path) == "lacks no-new-thing>=2"
@@ -395,13 +465,20 @@ def test_a_real_environment(tmp_path, monkeypatch, tally):
     assert re.fullmatch(r"has no pip for its Python \d+\.\d+\.\d+\S*", setup._ask(python, "run", tmp_path))
 
     other = tmp_path / "program"
-    for contents, reason in ((None, "No such file"), (b"", "No such file|exit code|Exec format"), (b"\x7fELF", "Exec format"),
-                             (b"#!/bin/sh\necho cannot open shared object file >&2; exit 127", "cannot open shared object file"), (b"#!/bin/sh\n", "exit code 0")):
+    for contents, reason in (
+        (None, "No such file"),
+        (b"", "No such file|exit code|Exec format"),
+        (b"\x7fELF", "Exec format"),
+        (b"#!/bin/sh\necho cannot open shared object file >&2; exit 127", "cannot open shared object file"),
+        (b"#!/bin/sh\n", "exit code 0"),
+    ):
         other.write_bytes(contents or b"")
         other.chmod(0o755)
         python.unlink()
         python.symlink_to(other if contents is not None else tmp_path / "gone")
-        assert re.fullmatch(rf"has a Python that cannot be started \(.*({reason}).*\)", setup._ask(python, "run", tmp_path))
+        assert re.fullmatch(
+            rf"has a Python that cannot be started \(.*({reason}).*\)", setup._ask(python, "run", tmp_path)
+        )
         tally("broken environments")
     other.chmod(0o644)
     assert setup._ask(python, "run", tmp_path) == "has a Python that cannot be started (Permission denied)"
