@@ -1,10 +1,12 @@
 """The course in a real browser: the `lab` command's JupyterLab, driven through Playwright."""
+import ast
 import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import symtable
 import sys
 import tempfile
 import threading
@@ -30,10 +32,20 @@ def find():
     return next(filter(None, map(shutil.which, NAMES)), None) or next((place for place in PLACES if Path(place).exists()), None)
 
 
+def patience():
+    """How long to wait at most for one event, in seconds: two minutes, or more where this machine is slow or busy just now."""
+    began = time.perf_counter()
+    sum(range(3_000_000))               # some 0.04 s on a quiet machine
+    return 120 * max(1, (time.perf_counter() - began) / 0.05)
+
+
 @contextlib.contextmanager
-def lab(*arguments):
-    """The address that `python3 -m course_utils lab --no-browser` prints, with settings and kernels of its own."""
-    with tempfile.TemporaryDirectory(prefix="lab") as folder:
+def lab(*arguments, log=None):
+    """The address that `python3 -m course_utils lab --no-browser` prints, with settings and kernels of its own.
+
+    What the server and its kernels print is appended to the list `log`, line by line.
+    """
+    with tempfile.TemporaryDirectory(prefix="lab", ignore_cleanup_errors=True) as folder:
         settings = Path(folder) / "settings"
         for name, value in SETTINGS.items():
             file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -45,55 +57,75 @@ def lab(*arguments):
         process = subprocess.Popen([sys.executable, "-m", "course_utils", "lab", "--no-browser", *arguments], cwd=ROOT,
                                    env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
-            yield _address(process)
+            yield _address(process, [] if log is None else log)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(patience())
 
 
-def _address(process, timeout=120):
+def _address(process, lines):
     """The first address with a token in what the server prints; the rest is read on, so that its pipe never fills up."""
-    found, lines = threading.Event(), []
+    found = threading.Event()
 
     def read():
         for line in process.stdout:
             lines.append(line)
             if "token=" in line:
                 found.set()
+        found.set()                     # it has ended
 
     threading.Thread(target=read, daemon=True).start()
-    if not found.wait(timeout):
-        raise RuntimeError("JupyterLab did not start:\n" + "".join(lines))
-    address = next(match[0] for line in lines if (match := re.search(r"http://\S*token=\w+", line)))
-    for _ in range(100):            # the address is printed a moment before the server answers
+    found.wait(patience())
+    address = next((match[0] for line in lines if (match := re.search(r"http://\S*token=\w+", line))), None)
+    ends = time.monotonic() + patience()
+    while address and time.monotonic() < ends:      # it is printed a moment before the server answers
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(address, timeout=5).close()
+            urllib.request.urlopen(address, timeout=patience()).close()
             return address
         time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab does not answer at {address}:\n" + "".join(lines))
+    raise RuntimeError("JupyterLab did not start:\n" + "".join(lines))
+
+
+def ask(address, path, method="GET"):
+    """What the server whose address was printed answers to a request of its REST interface."""
+    base, token = re.match(r"(http://[^/]+)/.*?token=(\w+)", address).groups()
+    request = urllib.request.Request(f"{base}/api/{path}", method=method, headers={"Authorization": f"token {token}"})
+    with urllib.request.urlopen(request, timeout=patience()) as answer:
+        return json.loads(answer.read() or "null")
 
 
 @contextlib.contextmanager
-def page(width=1280, height=1000):
-    """A page of a headless browser with a profile of its own."""
+def program(width=1280, height=1000):
+    """A headless browser with a profile of its own; `new_page()` opens a page."""
     from playwright.sync_api import sync_playwright
-    program = find()
-    if program is None:
+    path = find()
+    if path is None:
         raise RuntimeError("No Chromium, Chrome or Edge is installed: install one (Debian, Ubuntu: apt install chromium).")
     with tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True) as profile, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(profile, executable_path=program, headless=True, args=FLAGS,
+        context = playwright.chromium.launch_persistent_context(profile, executable_path=path, headless=True, args=FLAGS,
                                                                 viewport={"width": width, "height": height})
         try:
-            yield context.pages[0] if context.pages else context.new_page()
+            yield context
         finally:
             context.close()
 
 
-CURRENT = "document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)')"
-SCROLLER = f"({CURRENT}.querySelector('.jp-WindowedPanel-outer') ?? {CURRENT}.querySelector('.jp-Notebook'))"
-BUSY = f"{CURRENT}.querySelectorAll('.jp-InputPrompt')"
-IDLE = f"""() => [...{BUSY}].every(prompt => !prompt.textContent.includes('*'))
-                 && document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'"""
+# --- a notebook in its page
+
+PANEL = "document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden)')"
+SCROLLER = f"({PANEL}.querySelector('.jp-WindowedPanel-outer') ?? {PANEL}.querySelector('.jp-Notebook'))"
+ERRORS = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+# each formula that the sources announce is set, and none by a message of MathJax
+FORMULAS = f"""expected => {{
+    const cells = [...{PANEL}.querySelectorAll('.jp-Notebook .jp-Cell')];
+    return cells.length > 0 && expected.every(number => cells[number].querySelector('mjx-container'))
+        && !{PANEL}.querySelector('mjx-merror') && cells.every(cell => {{
+            const text = cell.querySelector('.jp-RenderedMarkdown')?.cloneNode(true);
+            text?.querySelectorAll('mjx-container, code, pre').forEach(part => part.remove());
+            return !text?.textContent.includes('$');
+        }});
+}}"""
+PICTURES = f"() => [...{PANEL}.querySelectorAll('.jp-Notebook img')].every(image => image.complete && image.naturalWidth && image.alt.trim())"
 
 
 def open_notebook(page, address, path=None):
@@ -102,18 +134,72 @@ def open_notebook(page, address, path=None):
         base, token = re.match(r"(http://[^/]+)/.*?(token=\w+)", address).groups()
         address = f"{base}/lab/tree/{path}?{token}"
     page.goto(f"{address}&reset")       # an empty workspace: no tabs of another visit
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=120_000)
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
 
-def run_all(page, timeout=600):
-    """Run all cells, as a student would from the menu; wait for the end."""
+def cells(page):
+    """All cells of the notebook, in its order."""
+    return page.locator(".jp-Notebook .jp-Cell")
+
+
+def run(page, *numbers):
+    """Run some cells, as a student does with the keyboard; does not wait for their ends."""
+    for number in numbers:
+        cells(page).nth(number).locator(".jp-InputPrompt").click()
+        page.keyboard.press("Control+Enter")
+
+
+def widget(page, number):
+    """The cell, once it shows a widget."""
+    shown = cells(page).nth(number).locator(".jp-OutputArea .jupyter-widgets")
+    shown.or_(page.locator(ERRORS)).first.wait_for()
+    if found := errors(page):
+        raise AssertionError("\n".join(found))
+    cells(page).nth(number).scroll_into_view_if_needed()
+    return cells(page).nth(number)
+
+
+def run_all(page):
+    """Run all cells, as a student would from the menu; wait for the end: the last prompts are numbers again, and the kernel is idle."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(f"() => [...{BUSY}].some(prompt => prompt.textContent.includes('*'))", timeout=30_000)
-    page.wait_for_function(IDLE, timeout=timeout * 1000)
+    prompts = f"[...{PANEL}.querySelectorAll('.jp-InputPrompt')]"
+    page.wait_for_function(f"() => {prompts}.some(prompt => prompt.textContent.includes('*'))")
+    page.wait_for_function(f"""() => {prompts}.every(prompt => !prompt.textContent.includes('*'))
+        && {PANEL}.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'""")
 
 
 def errors(page):
     """Texts of all error outputs and of everything that was written to stderr."""
-    return page.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    return page.locator(ERRORS).all_inner_texts()
+
+
+# --- which cells a cell needs
+
+def needed(sources, target):
+    """The numbers of the code cells to run so that the cell `target` works, and that number last.
+
+    Args:
+        sources: {number of a code cell: its source}, in the order of the notebook.
+    """
+    chosen, wanted = [target], _names(sources[target])[1]
+    for number in sorted((number for number in sources if number < target), reverse=True):
+        bound, used = _names(sources[number])
+        if bound & wanted:
+            chosen, wanted = [number, *chosen], wanted - bound | used
+    return chosen
+
+
+def _names(source):
+    """The names that a cell binds, and those that it takes from the cells before."""
+    bound, used = set(), set()
+    for statement in ast.parse(source).body:
+        top = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        inner, here = list(top.get_children()), {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+        for table in inner:             # functions, classes and comprehensions, and what they hold
+            inner += table.get_children()
+            here |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+        used |= here - bound
+        bound |= {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    return bound, used

@@ -13,6 +13,7 @@ from course_utils.images import load_image, load_square, save_image
 from course_utils.statistics import top_activations
 from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6
 from course_utils.widgets.core import Messages
+from events import PATIENCE
 
 
 def encoded(kind="PNG", size=(40, 30), mode="RGB", **options):
@@ -33,7 +34,8 @@ BAD = {
     "text": b"no picture", "empty": b"", "zeros": bytes(10_000), "web page": b"<!doctype html><title>404</title>",
     "drawing": b'<svg xmlns="http://www.w3.org/2000/svg"/>', "archive": b"PK\3\4" + bytes(200),
     "film": b"\0\0\0\x18ftypmp42" + bytes(200),
-    "bomb": bomb(60_000, 60_000), "hollow": bomb(900, 900), "header alone": encoded()[:30], "half a JPEG": encoded("JPEG")[:400],
+    "bomb": bomb(60_000, 60_000), "hollow": bomb(900, 900), "header alone": encoded()[:30],
+    "half a JPEG": encoded("JPEG")[:400],
     "half a WebP": encoded("WEBP")[:120], "half a TIFF": encoded("TIFF")[:1500], "32 bits": encoded("TIFF", mode="F"),
 }
 
@@ -61,7 +63,7 @@ def paint(net):
 def test_a_file_that_is_no_picture_is_refused_and_forgotten(paint, tally, name, kind):
     before = paint.chosen.value
     upload(paint, kind, BAD[name])
-    assert "picture" in sentence(paint.messages)
+    assert sentence(paint.messages).startswith("The ")
     assert paint.sources[kind][1].value == () and paint.chosen.value == before
     upload(paint, kind, encoded())
     assert paint.messages.outputs == () and f"The chosen {kind}: an uploaded picture." in paint.chosen.value
@@ -97,7 +99,7 @@ def test_pictures_too_small_to_paint_are_refused_by_paint(paint, tally):
         tally("uploads: too small")
     upload(paint, "photo", encoded())
     paint.start.click()
-    assert paint.job.wait() == "finished" and paint.messages.outputs == () and paint.history[-1][0] == 2
+    assert paint.job.wait(PATIENCE) == "finished" and paint.messages.outputs == () and paint.history[-1][0] == 2
 
 
 def test_a_path_stands_among_the_pictures(net, tmp_path):
@@ -106,18 +108,18 @@ def test_a_path_stands_among_the_pictures(net, tmp_path):
     view = lesson6.live_view(tmp_path / "my fish.png", str(tmp_path / "my fish.png"), 64, 1, net)
     assert view.content.label == view.style.label == "my fish.png" and view.chosen.value.count("my fish.png.") == 2
     view.start.click()
-    assert view.job.wait() == "finished" and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     (tmp_path / "my fish.png").unlink()
     view.start.click()
     assert "my fish.png" in sentence(view.messages) and not view.job.running
     view.content.value, view.style.value = "animal_cat", "van_gogh_night_cafe"
     view.start.click()
-    assert view.job.wait() == "finished" and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
 
 
 def test_too_little_memory_is_said():
     messages = Messages()
-    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 …")):
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate …")):
         messages.outputs = ()
         messages.report(error)
         assert "choose a smaller size" in sentence(messages)
@@ -162,7 +164,7 @@ def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
             assert field.value == min(max(value, field.min), field.max)
             tally("uploads: numbers out of range")
         if job:
-            job.wait()
+            job.wait(PATIENCE)
     messages, = (part for part in view.children if isinstance(part, Messages))
     assert messages.outputs == ()
 
@@ -198,7 +200,7 @@ def test_folders_that_hold_no_pictures(net, small, tally, tmp_path):
     (tmp_path / "broken" / "round.png").symlink_to(tmp_path / "broken" / "round.png")
     os.mkfifo(tmp_path / "broken" / "pipe.png")
     view = lesson1.units("relu1_1", 3, small, net)
-    view.job.wait()
+    view.job.wait(PATIENCE)
     before = view.sheet.value
     for folder in ("", "   ", "\0", "x" * 5000, "~nobody here/x", "http://localhost/x", f'"{tmp_path}"', __file__,
                    "/dev/null", *(str(tmp_path / name) for name in ("none", "empty", "texts"))):
@@ -208,7 +210,7 @@ def test_folders_that_hold_no_pictures(net, small, tally, tmp_path):
         tally("uploads: folders")
     view.folder.value = str(tmp_path / "broken")
     view.start.click()
-    assert view.search.wait() == "finished" and view.sheet.value == before
+    assert view.search.wait(PATIENCE) == "finished" and view.sheet.value == before
     *left_out, last = (output["text"] for output in view.messages.outputs)
     assert len(left_out) == len(BAD) + 5 and "stays" in last
     assert all(text.startswith("left out: ") and text[-2:] in (".\n", "?\n") for text in left_out)
@@ -216,5 +218,5 @@ def test_folders_that_hold_no_pictures(net, small, tally, tmp_path):
     save_image(load_image("fish_3", 100), tmp_path / "texts" / "a.png")
     view.folder.value = str(tmp_path / "texts")
     view.start.click()
-    assert view.search.wait() == view.job.wait() == "finished"
+    assert view.search.wait(PATIENCE) == view.job.wait(PATIENCE) == "finished"
     assert view.messages.outputs == () and view.sheet.value != before

@@ -85,9 +85,9 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
         raise ValueError(f"The layout is {' or '.join(LAYOUTS)}, not {layout!r}.")
     if len(chosen) != 4 or not all(0 <= place < size for place, size in zip(chosen, SHAPE)):
         raise ValueError(f"The drawn tensor has the shape {SHAPE}: it has no value x[{', '.join(map(str, chosen))}].")
-    rows, _ = together(torch.arange(math.prod(SHAPE)).reshape(SHAPE), axes, groups)
+    rows, _ = together(torch.arange(math.prod(SHAPE)).double().reshape(SHAPE), axes, groups)
     (count, size), numbers = rows.shape, np.empty(rows.numel(), int)
-    numbers[rows] = np.arange(count)[:, None]                   # for each value its group
+    numbers[rows.long()] = np.arange(count)[:, None]                   # for each value its group
     numbers = numbers.reshape(SHAPE)
     strong, order = numbers == numbers[chosen], ["NCHW".index(axis) for axis in layout]
     colours = np.where(strong, STRONG, TINTS[numbers % len(TINTS)])
