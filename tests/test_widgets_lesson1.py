@@ -16,7 +16,8 @@ def table():
     return TopActivations.load()
 
 
-@pytest.mark.parametrize("layer, channel", [("relu1_1", 0), ("relu1_1", 63), ("relu3_4", 255), ("relu5_4", 511)])
+@pytest.mark.parametrize("layer, channel", [("relu1_1", 0), ("relu1_1", 63), *(
+    pytest.param(*unit, marks=pytest.mark.long) for unit in (("relu3_4", 255), ("relu5_4", 511)))])
 def test_sheets_at_the_corners_of_their_settings(net, table, layer, channel):
     for k, show, rule in ((1, lesson1.SHOWS[0], "guided"), (2, "projections", "gradient"), (3, "patches", "deconvnet")):
         drawn = list(lesson1.sheets(lesson1.Seen(net), table, layer, channel, k, show, rule))
@@ -40,7 +41,7 @@ def test_dead_channels_are_named(net):
     assert "is dead" in says
 
 
-@pytest.mark.parametrize("layer, last", [("relu1_1", 223), ("relu5_4", 13)])
+@pytest.mark.parametrize("layer, last", [("relu1_1", 223), pytest.param("relu5_4", 13, marks=pytest.mark.long)])
 def test_unit_on_photo(net, layer, last):
     for row, column in ((0, 0), (last, 0), (0, last), (last, last)):
         (figure, where), (pair, activation) = lesson1.unit_on_photo(lesson1.Seen(net), "fish_3", layer, 1, row, column, "gradient")
@@ -48,6 +49,7 @@ def test_unit_on_photo(net, layer, last):
         assert pair.shape[:2] == (1, 3) and "activation" in activation
 
 
+@pytest.mark.long
 def test_units_widget_redraws(net, table):
     view = lesson1.units("relu2_1", 0, table, net)
     assert view.job.wait(PATIENCE) == "finished"
@@ -65,6 +67,7 @@ def test_units_widget_redraws(net, table):
     assert view.messages.outputs == ()
 
 
+@pytest.mark.long
 def test_units_widget_keeps_its_numbers_in_range(net, table):
     view = lesson1.units("relu3_1", 255, table, net)
     view.next.click()
