@@ -7,7 +7,7 @@ import zipfile
 import torch
 
 
-def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, values=None, error=ValueError):
+def check_tensor(what, value, shape=None, *, smallest=1, like=None, same_type=False, dtype=None, values=None, error=ValueError):
     """Raise `error` unless a value is an ordinary tensor of floating-point numbers, as a function needs it.
 
     Args:
@@ -15,6 +15,7 @@ def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, 
         shape: such as '1, 3, H, W': a letter stands for any number above 0, the same one wherever it occurs; None: any shape.
         smallest: of the last two sides.
         like: a tensor on whose device the value must be.
+        same_type: it must also be of the type of that tensor.
         dtype: a type that must be able to hold the value.
         values: None: any; 'finite'; or 'picture', from 0 to 1.
     """
@@ -30,7 +31,8 @@ def check_tensor(what, value, shape=None, *, smallest=1, like=None, dtype=None, 
         raise error(f"{what} must have the shape {needed}{least}, not {tuple(value.shape)}.")
     if like is not None and value.device != like.device:
         raise error(f"{what} must be on the device '{like.device}', not on '{value.device}': move it with .to('{like.device}').")
-    if dtype and torch.promote_types(value.dtype, dtype) != dtype:
+    dtype = like.dtype if same_type else dtype
+    if same_type and value.dtype != dtype or dtype and torch.promote_types(value.dtype, dtype) != dtype:
         raise error(f"{what} must be {dtype}, not {value.dtype}: convert it with .to({dtype}).")
     if values and (value.is_meta or not value.isfinite().all()):
         raise error(f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}; some of these are not finite.")

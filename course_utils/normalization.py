@@ -87,9 +87,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(channels))
 
     def forward(self, x):
-        check_tensor("x", x, f"N, {len(self.gamma)}, H, W", like=self.gamma, error=NormalizationError)
-        if x.dtype != self.gamma.dtype:
-            raise NormalizationError(f"x must be {self.gamma.dtype}, not {x.dtype}: convert it, or the layer, with .to().")
+        check_tensor("x", x, f"N, {len(self.gamma)}, H, W", like=self.gamma, same_type=True, error=NormalizationError)
         if not self.training:
             scale = self.gamma / (self.running_variance + self.eps).sqrt()
             return x * scale.view(1, -1, 1, 1) + (self.beta - scale * self.running_mean).view(1, -1, 1, 1)

@@ -79,7 +79,7 @@ class Distance:
         self.constant = (2 * _soft(values, self.epsilon).sum() - (share * values).sum()).item()
 
     def __call__(self, gram):
-        check_tensor("A Gram matrix", gram, f"{len(self.root)}, {len(self.root)}", like=self.root)
+        check_tensor("A Gram matrix", gram, f"{len(self.root)}, {len(self.root)}", like=self.root, same_type=True)
         return _Distance.apply(gram, self)
 
     def value_and_gradient(self, gram):

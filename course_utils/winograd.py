@@ -97,9 +97,8 @@ class WinogradConv2d(nn.Module):
         self.register_buffer("filters", filters.view(-1, inputs, outputs))
 
     def forward(self, maps):
-        check_tensor("The maps", maps, f"N, {self.filters.shape[1]}, H, W", like=self.filters)
-        if maps.dtype != self.filters.dtype and not torch.is_autocast_enabled(maps.device.type):
-            raise ValueError(f"The maps must be {self.filters.dtype}, not {maps.dtype}: convert them with .to({self.filters.dtype}).")
+        free = torch.is_autocast_enabled(self.filters.device.type)          # then torch converts
+        check_tensor("The maps", maps, f"N, {self.filters.shape[1]}, H, W", like=self.filters, same_type=not free)
         return _Convolution.apply(maps, self)
 
     def extra_repr(self):
