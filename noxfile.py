@@ -6,9 +6,11 @@
 Each end downloads PyTorch (on Linux several gigabytes) and leaves its environment in `.nox`.
 """
 import subprocess
+import sys
 
 import nox
 
+PIP = ["--seed"]                                    # the tests of the set-up want one
 nox.options.default_venv_backend = "uv"             # knows how to take the lower bounds, and is quick
 OLDEST = nox.project.load_toml("pyproject.toml")["project"]["requires-python"].removeprefix(">=")
 LESSON = "notebooks/00_start_here.ipynb"
@@ -16,17 +18,17 @@ LESSON = "notebooks/00_start_here.ipynb"
 
 def newest_python():
     """'3.13': the newest Python that starts here. Where PyTorch has no build for it yet: nox -s newest --force-python 3.13."""
-    return next(version for version in (f"3.{minor}" for minor in range(30, 9, -1))
-                if subprocess.getstatusoutput(f"python{version} --version")[0] == 0)
+    return next((version for version in (f"3.{minor}" for minor in range(30, 9, -1))
+                 if subprocess.getstatusoutput(f"python{version} --version")[0] == 0), f"3.{sys.version_info[1]}")
 
 
-@nox.session(python=OLDEST)
+@nox.session(python=OLDEST, venv_params=PIP)
 def oldest(session):
     """The oldest Python, and each requirement at its lower bound; what they need themselves is the newest that fits."""
     check(session, "lowest-direct")
 
 
-@nox.session(python=newest_python())
+@nox.session(python=newest_python(), venv_params=PIP)
 def newest(session):
     """The newest Python here, and the newest of everything."""
     check(session, "highest")

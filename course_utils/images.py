@@ -475,7 +475,7 @@ def save_image(image, path):
 
 def replace_file(path, contents):
     """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. A link stays a link. Raises OSError."""
-    if not isinstance(contents, (bytes, bytearray, memoryview)):
+    if not isinstance(contents, (bytes, bytearray, memoryview)) or not memoryview(contents).c_contiguous:
         raise ImageError(f"A file takes bytes, not {short(contents)}: encode it first.")
     path = Path(os.path.realpath(_path(path)))
     temporary = path.with_name(f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix}")
