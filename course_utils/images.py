@@ -132,7 +132,7 @@ def load_image(source, size=None, *, smallest=1):
     Raises:
         ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
     """
-    check_number("The smallest side", smallest, 1, whole=True, error=ImageError)
+    check_number("The smallest side", smallest, 1, MAX_PIXELS, whole=True, error=ImageError)
     with _opened(source) as (picture, what):
         width, height = picture.size
         if width * height > MAX_PIXELS:
@@ -484,7 +484,7 @@ def replace_file(path, contents):
         temporary.unlink(missing_ok=True)
         try:
             with open(temporary, "xb") as file:         # the system gives it the rights that a new file gets here
-                file.write(contents)
+                file.write(bytes(contents))         # a view with gaps cannot be written as it is
             os.replace(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)

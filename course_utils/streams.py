@@ -61,8 +61,12 @@ def pictures(sources, size=SIZE, skipped=None):
     Raises:
         StatisticsError: no list, or no size.
     """
-    if isinstance(sources, (str, bytes, os.PathLike)) or not isinstance(sources, Iterable):
-        raise StatisticsError(f"{short(sources)} is no list of pictures: give a list of paths or names, also for a single one.")
+    try:
+        if isinstance(sources, (str, bytes, os.PathLike)):
+            raise TypeError("one name")
+        sources = iter(sources)
+    except TypeError as error:
+        raise StatisticsError(f"{short(sources)} is no list of pictures: give a list of paths or names, also for a single one.") from error
     check_number("The side of the squares in pixels", size, 1, whole=True, error=StatisticsError)
     for number, source in enumerate(sources):
         try:

@@ -227,6 +227,15 @@ def test_profiles_matter():
         assert (load_image(picture) - plain).abs().max() > 0.05
 
 
+@pytest.mark.parametrize("gamma", [1.0, 1.8125, 2.25])
+def test_dark_greys_are_exact(gamma):
+    """LittleCMS's shortcut for whole pictures would be up to ten levels off here."""
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    for picture in (Image.fromarray(ramp), Image.fromarray(ramp.astype(np.uint16) * 257)):
+        picture.info["icc_profile"] = profile("GRAY", gamma)
+        assert np.abs(load_image(picture)[0, :, 0].numpy() - srgb((ramp / 255) ** gamma)).max() * 255 < 0.51
+
+
 ICC = {"": [], "GRAY": [(b"iCCP", b"x\0\0" + zlib.compress(profile("GRAY", GAMMA)))],
        "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))], "gamma": [(b"gAMA", struct.pack(">I", 55172))]}
 
@@ -262,6 +271,13 @@ def test_transparent_colour(depth, meant):
     expected[0] = 1
     got = load_image(png(4, 1, depth, 2, rows, *ICC[meant], (b"tRNS", key)))[0, :, 0].T.numpy()
     assert np.abs(got - expected).max() * 255 < 1.1
+
+
+def test_a_transparent_colour_leaves_the_given_picture_as_it_was():
+    picture = Image.fromarray(RGB)
+    picture.info["transparency"] = tuple(RGB[0, 0].tolist())
+    assert torch.equal(load_image(picture)[0, :, 0, 0], torch.ones(3))
+    assert picture.mode == "RGB" and np.array_equal(np.asarray(picture), RGB)
 
 
 @pytest.mark.parametrize("meant", ["", "RGB ", "gamma"])
