@@ -70,7 +70,7 @@ class TopActivations:
         """Read what `save` wrote; without a path, the table of the bundled photos. Raises StatisticsError."""
         try:
             with open(path, "rb") as archive:
-                check_archive(archive)
+                check_archive(archive)          # before NumPy believes a header and makes room for what it says
                 file = np.load(archive, allow_pickle=False)
                 layers = [name.removesuffix(".values") for name in file.files if name.endswith(".values")]
                 table = cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},

@@ -732,6 +732,11 @@ def test_what_torch_makes_of_a_network():
     assert "_orig_mod" in normalization.check_rescalable(torch.compile(CHAIN))
 
 
+def test_the_scales_carry_no_graph():
+    kept = normalization.normalize_weights(CHAIN, {name: mean.clone().requires_grad_() for name, mean in MEANS.items()})
+    assert not any(scale.requires_grad for scale in kept.rescaling.scales.values())
+
+
 def test_functional_dropout_gives_no_means():
     net = Own(lambda a, b, x: b(F.dropout(a(x)).relu()))
     with pytest.raises(statistics.StatisticsError, match="training=self.training"):
