@@ -36,10 +36,11 @@ BUILD = ROOT / "build"          # what notebooks and commands write; never commi
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
 
 AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")            # a build of Pillow may lack a codec
-# formats that tell their kind and size in their first bytes: TGA has no such mark, and in ICO the size in front need not be true
+# formats that tell their kind and size in their first bytes: TGA has no such mark, ICO may tell a wrong size
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", *["AVIF"] * AVIF, *["JPEG2000"] * JPEG2000)
 OTHERS = {              # what people try, by its first bytes, and the way out
-    "a HEIC picture": (rb".{4}ftyp(hei|hev|mif1|msf1)", "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
+    "a HEIC picture": (rb".{4}ftyp(hei|hev|mif1|msf1)",
+                       "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
     "an AVIF picture": (rb".{4}ftypavi", "save it as PNG or JPEG, or run `pip install -U pillow`"),
     "a JPEG XL picture": (rb"\xff\x0a|.{4}JXL ", "save it as PNG or JPEG"),
     "a web page": (rb"\s*<(!doctype|html)", "download the picture itself"),
@@ -47,20 +48,23 @@ OTHERS = {              # what people try, by its first bytes, and the way out
     "a project of Photoshop or GIMP": (rb"8BPS|gimp xcf", "export it as PNG"),
     "an icon or a texture": (rb"\0\0[\1\2]\0|DDS |icns", "save it as PNG"),
 }
-FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6}, ".bmp": {},
-           ".tif": {"compression": "tiff_lzw"}, ".tiff": {"compression": "tiff_lzw"}}
+FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6},
+           ".bmp": {}, ".tif": {"compression": "tiff_lzw"}, ".tiff": {"compression": "tiff_lzw"}}
 if AVIF:
     FORMATS[".avif"] = {"quality": 95, "subsampling": "4:4:4"}
-LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".avif": 32768}       # pixels on a side; Pillow writes longer AVIF that nobody reads
+# pixels on a side; Pillow writes longer AVIF that nobody reads
+LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".avif": 32768}
 
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
+         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+         8: Image.Transpose.ROTATE_90}
 SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
 # what Pillow's readers raise on damaged files (UnidentifiedImageError and ImageCms.PyCMSError apart)
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError, AssertionError, RuntimeError,
-          MemoryError, struct.error, zlib.error)
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError,
+          AssertionError, RuntimeError, MemoryError, struct.error, zlib.error)
 QUIET = threading.Lock()        # Python's list of warning filters is one for all threads
-logging.getLogger("PIL").addHandler(logging.NullHandler())      # what is wrong with a file is said by ImageError, not on stderr
+# what is wrong with a file is said by ImageError, not on stderr
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class ImageError(ValueError):
@@ -87,7 +91,10 @@ def paintings():
 
 
 def title(name):
-    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'. Raises ImageError for another name."""
+    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'.
+
+    Raises ImageError for another name.
+    """
     row = catalogue().get(name) if isinstance(name, str) else None
     if row is None:
         raise ImageError(f"There is no bundled picture '{one_line(name)}': {_similar(name)}")
@@ -95,7 +102,7 @@ def title(name):
 
 
 def _similar(name):
-    """The end of a sentence about a name that does not exist: bundled names that look like it, whatever its case and suffix."""
+    """The end of a sentence about a name that does not exist: bundled names that look like it."""
     close = difflib.get_close_matches(Path(str(name)).stem.lower(), catalogue(), n=2, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
 
@@ -124,7 +131,8 @@ def load_image(source, size=None, *, smallest=1):
 
     Args:
         source: a path, the name of a bundled picture, the bytes of an image file, or a PIL image. Of an animation
-            the first frame is taken; transparency is laid on white; EXIF rotation, colour profiles and PNG's gamma are applied.
+            the first frame is taken; transparency is laid on white; EXIF rotation, colour profiles and PNG's gamma are
+            applied.
         size: None keeps the size; an int makes the longer side that many pixels; (H, W) is taken as it is.
         smallest: refuse a picture with a side shorter than this, in pixels, before or after resizing.
     Returns:
@@ -136,9 +144,11 @@ def load_image(source, size=None, *, smallest=1):
     with _opened(source) as (picture, what):
         width, height = picture.size
         if width * height > MAX_PIXELS:
-            raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first.")
+            raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it "
+                             "smaller first.")
         if min(width, height) < smallest:
-            raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}.")
+            raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × "
+                             f"{smallest}.")
         try:
             layout = _decode(picture, what)
             turn = _turn(picture)                           # None for a TIFF, which Pillow has turned itself
@@ -146,9 +156,11 @@ def load_image(source, size=None, *, smallest=1):
             target = _target(height, width, size)
             if min(target) < smallest:
                 enough = -(-smallest * max(height, width) // min(height, width))        # rounded up
-                raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: take a size of "
-                                 f"{enough if isinstance(size, numbers.Integral) else (smallest, smallest)} or more.")
-            return _resized(_to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4), target)
+                enough = enough if isinstance(size, numbers.Integral) else (smallest, smallest)
+                raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: "
+                                 f"take a size of {enough} or more.")
+            return _resized(_to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4),
+                            target)
         except ImageError:
             raise
         except DAMAGE as error:
@@ -156,7 +168,10 @@ def load_image(source, size=None, *, smallest=1):
 
 
 def resize(image, size):
-    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1]. Raises ImageError."""
+    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1].
+
+    Raises ImageError.
+    """
     check_tensor("The picture", image, "N, 3, H, W", values="finite", error=ImageError)
     return _resized(image, _target(*image.shape[-2:], size))
 
@@ -176,7 +191,8 @@ def load_square(source, size):
         shorter, longer = sorted(picture.size)
     whole = math.ceil(size * longer / max(shorter, 1))          # decodes large files at a reduced size
     if whole * size > MAX_PIXELS >= shorter * longer:
-        raise ImageError(f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, or take a smaller size.")
+        raise ImageError(f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, "
+                         "or take a smaller size.")
     image = load_image(source, whole)
     top, left = ((side - size) // 2 for side in image.shape[2:])
     return image[:, :, top:top + size, left:left + size]
@@ -188,22 +204,30 @@ def _target(height, width, size):
         return height, width
     pair = isinstance(size, (tuple, list))
     sides = tuple(size if pair else [size])
-    if len(sides) != 1 + pair or not all(isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0 for side in sides):
-        raise ImageError(f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0.")
-    sides = [min(int(side), MAX_PIXELS + 1) for side in sides]          # more is refused below; NumPy's small types overflow
+    if len(sides) != 1 + pair or not all(isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0
+                                         for side in sides):
+        raise ImageError(f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole "
+                         "numbers above 0.")
+    # more is refused below; NumPy's small types overflow
+    sides = [min(int(side), MAX_PIXELS + 1) for side in sides]
     if pair:
         target = tuple(sides)
     else:
         scale = sides[0] / max(height, width)
         target = max(1, round(height * scale)), max(1, round(width * scale))
-    if max(height, target[0]) * target[1] > MAX_PIXELS:                 # width first, then height: what resizing holds in between
-        raise ImageError(f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one.")
+    # width first, then height: what resizing holds in between
+    if max(height, target[0]) * target[1] > MAX_PIXELS:
+        raise ImageError(f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller "
+                         "one.")
     return target
 
 
 @contextlib.contextmanager
 def _opened(source):
-    """(PIL image, what to call it in a message) of any source; the pixels are not yet decoded. Pillow's warnings stay unsaid."""
+    """(PIL image, what to call it in a message) of any source; the pixels are not yet decoded.
+
+    Pillow's warnings stay unsaid.
+    """
     with QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture, what = _open(source)
@@ -228,14 +252,16 @@ def _open(source):
         except (OSError, RuntimeError, ValueError, TypeError) as error:     # too long a name, no such user, a null byte
             raise ImageError(f"{what} cannot be read ({_reason(error)}): check the path.") from error
     else:
-        raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL image.")
+        raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL "
+                         "image.")
     try:
         picture = Image.open(file, formats=READABLE)
         if picture.format == "JPEG2000" and (profile := _jp2_profile(picture.fp)):
             picture.info.setdefault("icc_profile", profile)
         return picture, what
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first.") from error
+        raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller "
+                         "first.") from error
     except UnidentifiedImageError as error:
         begin = file.getvalue()[:64] if isinstance(file, io.BytesIO) else _begin(file)
         for kind, (mark, way) in OTHERS.items():
@@ -250,7 +276,9 @@ def _open(source):
 
 
 def _jp2_profile(file):
-    """The colour profile of a JPEG 2000 file, which Pillow leaves out: its box is length, name, method 2, two more bytes, profile."""
+    """The colour profile of a JPEG 2000 file, which Pillow leaves out: its box is length, name, method 2, two more
+    bytes, profile.
+    """
     place = file.tell()
     file.seek(0)
     begin = file.read(2**22).partition(b"jp2c")[0]              # the boxes before the pixels
@@ -275,7 +303,8 @@ def _find(source):
         if "://" in str(source):
             raise ImageError(f"'{shown}' is a web address: download the picture and give the path of the file.")
         raise ImageError(f"There is no file and no bundled picture '{shown}': {_similar(source)}")
-    if not path.is_file():                                      # to open a pipe that nobody writes to would wait for ever
+    # to open a pipe that nobody writes to would wait for ever
+    if not path.is_file():
         raise ImageError(f"'{shown}' is no ordinary file: give the path of one picture.")
     if path.stat().st_size == 0:
         raise ImageError(f"'{shown}' is empty (0 bytes): choose another file.")
@@ -286,7 +315,8 @@ def _decode(picture, what):
     """Decode the pixels; returns Pillow's name for their layout in the file, or '' where that is not known any more."""
     tags = _numbers(picture)
     if tags.get(254, 0) & 1:                                    # NewSubfileType: a reduced version of another picture
-        raise ImageError(f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as JPEG or PNG.")
+        raise ImageError(f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as "
+                         "JPEG or PNG.")
     if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:        # the size of a tile, which is decoded whole
         raise ImageError(f"{what} has tiles of more than {MAX_PIXELS // 10**6} million pixels: save it without.")
     if picture.mode in ("F", "I") and not _sixteen_bits(picture):
@@ -306,7 +336,9 @@ def _sixteen_bits(picture):
 
 
 def _to_rgb(picture, layout, turn, shrink=0):
-    """Tensor (1, 3, H, W) of a decoded picture; `shrink` > 1 first averages blocks of that many pixels, to save memory."""
+    """Tensor (1, 3, H, W) of a decoded picture; `shrink` > 1 first averages blocks of that many pixels, to save
+    memory.
+    """
     sixteen_bits, negative = _sixteen_bits(picture), _numbers(picture).get(262) == 0
     if turn is not None:
         picture = picture.transpose(turn)
@@ -329,7 +361,9 @@ def _to_rgb(picture, layout, turn, shrink=0):
 
 
 def _turn(picture):
-    """The transposition that the EXIF orientation asks for, or None; other EXIF tags, even damaged ones, do not matter."""
+    """The transposition that the EXIF orientation asks for, or None; other EXIF tags, even damaged ones, do not
+    matter.
+    """
     try:
         return TURNS.get(picture.getexif().get(0x0112))
     except DAMAGE:
@@ -337,7 +371,9 @@ def _turn(picture):
 
 
 def _split(picture, layout):
-    """(colours without palette and alpha, alpha as a picture of mode L or None); `layout` is Pillow's name for the pixels in the file."""
+    """(colours without palette and alpha, alpha as a picture of mode L or None); `layout` is Pillow's name for the
+    pixels in the file.
+    """
     key = picture.info.get("transparency")
     if picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
@@ -347,7 +383,8 @@ def _split(picture, layout):
         return picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB"), picture.getchannel("A")
     if key is None or picture.mode not in ("1", "L", "I", "RGB") and not picture.mode.startswith("I;16"):
         return picture, None
-    if layout in ("L;2", "L;4"):                                # the key counts as the file does, Pillow's pixels from 0 to 255
+    # the key counts as the file does, Pillow's pixels from 0 to 255
+    if layout in ("L;2", "L;4"):
         key *= {"L;2": 85, "L;4": 17}[layout]
     if layout.startswith("RGB;16"):
         key = [part >> 8 for part in key]
@@ -362,10 +399,13 @@ def _greys(info):
 
 
 def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
-    """RGB picture with the colours that the profile means, or PNG's gamma; without either the numbers are taken as sRGB.
+    """RGB picture with the colours that the profile means, or PNG's gamma; without either the numbers are taken as
+    sRGB.
 
-    A profile for another kind of pixels does not count. One for RGB holds for greys too, as equal parts of red, green and blue.
-    LittleCMS is up to 10 levels off at dark greys, where it may replace the curve by a coarse table: `_greys` forbids that.
+    A profile for another kind of pixels does not count. One for RGB holds for greys too, as equal parts of red, green
+    and blue.
+    LittleCMS is up to 10 levels off at dark greys, where it may replace the curve by a coarse table: `_greys` forbids
+    that.
     """
     try:
         if profile := colours.mode != "LAB" and info.get("icc_profile"):
@@ -374,13 +414,15 @@ def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
             if meant == "RGB" and colours.mode not in ("RGB", "CMYK"):
                 colours = colours.convert("RGB")
             if meant == colours.mode:
-                return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", flags=flags)
+                return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB",
+                                                 flags=flags)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         pass        # a damaged profile: the plain numbers are the best guess
     if colours.mode != "RGB":
         colours = colours.convert("RGB")
     gamma = info.get("gamma")
-    if isinstance(gamma, float) and gamma > 0 and "srgb" not in info and abs(gamma * 2.2 - 1) > 0.05:   # libpng's threshold: else it means sRGB
+    # libpng's threshold: else it means sRGB
+    if isinstance(gamma, float) and gamma > 0 and "srgb" not in info and abs(gamma * 2.2 - 1) > 0.05:
         light = np.linspace(0, 1, 256) ** (1 / gamma)
         curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
         colours = colours.point(np.rint(curve * 255).astype(int).tolist() * 3)
@@ -388,9 +430,12 @@ def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
 
 
 def _from_sixteen_bits(grey, alpha, most, negative):
-    """Tensor (1, 3, H, W) of greys from 0 to `most` (Pillow would clip them): a table maps each of them to its colour."""
+    """Tensor (1, 3, H, W) of greys from 0 to `most` (Pillow would clip them): a table maps each of them to its
+    colour.
+    """
     steps = np.linspace(0, 255, most + 1)
-    table = np.stack([np.interp(steps, np.arange(256), column) / 255 for column in _greys(grey.info).T]).astype(np.float32)
+    table = np.stack([np.interp(steps, np.arange(256), column) / 255
+                      for column in _greys(grey.info).T]).astype(np.float32)
     values = np.asarray(grey).clip(0, most)
     if negative:
         values = most - values
@@ -401,7 +446,10 @@ def _from_sixteen_bits(grey, alpha, most, negative):
 # --- save --------------------------------------------------------------------------------------------------
 
 def to_8bit(image):
-    """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255. NaN stays NaN."""
+    """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255.
+
+    NaN stays NaN.
+    """
     check_tensor("The picture", image, error=ImageError)
     return image.clamp(0, 1).mul(255).round().div(255)
 
@@ -415,7 +463,10 @@ def to_pil(image):
 
 
 def check_writable(path, endings=tuple(FORMATS)):
-    """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind. Returns the Path."""
+    """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind.
+
+    Returns the Path.
+    """
     path = _path(path)
     shown = one_line(path)
     target = Path(os.path.realpath(path))           # a link stays, and the file behind it is written
@@ -424,9 +475,11 @@ def check_writable(path, endings=tuple(FORMATS)):
             example = one_line(path / f"picture{endings[0]}")
             raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{example}'.")
         if path.suffix.lower() not in endings:
-            raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in {', '.join(endings)}.")
+            raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in "
+                             f"{', '.join(endings)}.")
         if not target.parent.is_dir():
-            raise ImageError(f"The folder '{one_line(target.parent)}' does not exist: make it first, or write elsewhere.")
+            raise ImageError(f"The folder '{one_line(target.parent)}' does not exist: make it first, or write "
+                             "elsewhere.")
         with tempfile.TemporaryFile(dir=target.parent):
             pass
         if target.exists():                         # raises for a name that is too long
@@ -451,7 +504,8 @@ def _path(path):
 
 
 def save_image(image, path):
-    """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half file is left behind.
+    """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half
+    file is left behind.
 
     Raises:
         ImageError: the place cannot be written or the ending is unknown.
@@ -464,17 +518,21 @@ def save_image(image, path):
     picture, buffer = to_pil(image), io.BytesIO()
     longest = LONGEST.get(path.suffix.lower(), math.inf)
     if max(picture.size) > longest:
-        raise ImageError(f"{picture.width} × {picture.height} pixels do not fit into '{one_line(path)}', which holds {longest} on a side: "
-                         "choose another format, such as .png.")
+        raise ImageError(f"{picture.width} × {picture.height} pixels do not fit into '{one_line(path)}', "
+                         f"which holds {longest} on a side: choose another format, such as .png.")
     try:
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
     except (OSError, ValueError, RuntimeError) as error:        # full disk; too much for the encoder
-        raise ImageError(f"'{one_line(path)}' could not be written ({_reason(error)}): make room, or choose another format.") from error
+        raise ImageError(f"'{one_line(path)}' could not be written ({_reason(error)}): make room, or choose another "
+                         "format.") from error
 
 
 def replace_file(path, contents):
-    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there. A link stays a link. Raises OSError."""
+    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there.
+
+    A link stays a link. Raises OSError.
+    """
     if not isinstance(contents, (bytes, bytearray, memoryview)) or not memoryview(contents).c_contiguous:
         raise ImageError(f"A file takes bytes, not {short(contents)}: encode it first.")
     path = Path(os.path.realpath(_path(path)))
@@ -514,7 +572,8 @@ def img_tag(picture, alt, width=None):
         elif picture.mode not in ("RGB", "RGBA"):
             picture = to_pil(load_image(picture))
         if not 0 < min(picture.size) <= max(picture.size) <= LONGEST[".webp"]:
-            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 1 to {LONGEST['.webp']} on a side.")
+            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 1 "
+                             f"to {LONGEST['.webp']} on a side.")
         picture.save(buffer, format="webp", quality=85, method=6)
     data = base64.b64encode(buffer.getvalue()).decode()
     size = f' width="{width}"' if width else ""

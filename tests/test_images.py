@@ -16,13 +16,15 @@ from corpus import bombs, encode, png, profile, tiff
 from course_utils import images
 from course_utils.images import ImageError, catalogue, load_image, load_square, save_image
 
-COLOURS = np.array([[[255, 0, 0], [0, 128, 0], [10, 20, 200]], [[0, 0, 0], [255, 255, 255], [77, 66, 55]]], dtype=np.uint8)
+COLOURS = np.array([[[255, 0, 0], [0, 128, 0], [10, 20, 200]], [[0, 0, 0], [255, 255, 255], [77, 66, 55]]],
+                   dtype=np.uint8)
 EXPECTED = torch.from_numpy(COLOURS).permute(2, 0, 1)[None].float() / 255
 
 
 def test_manifest_matches_the_files():
     rows = catalogue()
-    on_disk = {path.relative_to(images.DATA).as_posix() for folder in ("photos", "paintings") for path in (images.DATA / folder).iterdir()}
+    on_disk = {path.relative_to(images.DATA).as_posix() for folder in ("photos", "paintings")
+               for path in (images.DATA / folder).iterdir()}
     assert {row["file"] for row in rows.values()} == on_disk
     assert (len(images.photos()), len(images.paintings())) == (149, 8)
     for row in rows.values():
@@ -147,7 +149,8 @@ def raw(mode, pixels):
 
 def cms(picture, source):
     """The colours as LittleCMS has them for a picture without transparency."""
-    return np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")) / 255
+    return np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"),
+                                                outputMode="RGB")) / 255
 
 
 def palette_picture():
@@ -168,7 +171,8 @@ def grey_of(values):
 
 def jpeg_colours(pixels):
     y, cb, cr = (pixels.astype(float)[..., n] for n in range(3))
-    return np.stack([y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)], 2).clip(0, 255) / 255
+    return np.stack([y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)],
+                    2).clip(0, 255) / 255
 
 
 MODES = {           # mode: (picture, what its pixels are, their plain RGB from 0 to 1)
@@ -198,7 +202,8 @@ FILES = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "WEBP": ("RGB", "R
 @pytest.mark.parametrize("mode", MODES)
 def test_colours_of_every_mode(mode, space):
     picture, kind, expected = MODES[mode]
-    picture, icc = picture.copy(), profile(space, GAMMA, swapped=True) if space in ("GRAY", "RGB ", "CMYK") else b"no profile"
+    picture = picture.copy()
+    icc = profile(space, GAMMA, swapped=True) if space in ("GRAY", "RGB ", "CMYK") else b"no profile"
     if space:
         picture.info["icc_profile"] = icc
     if (kind, space) in (("grey", "GRAY"), ("grey", "RGB "), ("rgb", "RGB ")):
@@ -213,7 +218,8 @@ def test_colours_of_every_mode(mode, space):
     assert (load_image(picture) - expected).abs().max() * 255 < levels
     assert (picture.tobytes(), picture.info) == before, "the picture that was given has changed"
     for format in (format for format, modes in FILES.items() if mode in modes):
-        options = {"lossless": True, "exact": True, "icc_profile": picture.info.get("icc_profile", b"")} if format == "WEBP" else {}
+        webp = {"lossless": True, "exact": True, "icc_profile": picture.info.get("icc_profile", b"")}
+        options = webp if format == "WEBP" else {}
         content = encode(picture, format, **options)
         assert (load_image(content) - expected).abs().max() * 255 < levels, format
 
@@ -237,7 +243,8 @@ def test_dark_greys_are_exact(gamma):
 
 
 ICC = {"": [], "GRAY": [(b"iCCP", b"x\0\0" + zlib.compress(profile("GRAY", GAMMA)))],
-       "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))], "gamma": [(b"gAMA", struct.pack(">I", 55172))]}
+       "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))],
+       "gamma": [(b"gAMA", struct.pack(">I", 55172))]}
 
 
 @pytest.mark.parametrize("meant", ICC)
@@ -285,7 +292,8 @@ def test_transparent_palette_with_a_profile(meant):
     colours, alpha = np.array([[255, 0, 0], [40, 200, 10], [0, 128, 0]]), np.array([0, 128, 255])
     expected = srgb((colours / 255) ** GAMMA) if meant else colours / 255
     expected = expected * alpha[:, None] / 255 + 1 - alpha[:, None] / 255
-    content = png(3, 1, 8, 3, bytes([0, 1, 2]), *ICC[meant], (b"PLTE", bytes(colours.ravel().tolist())), (b"tRNS", bytes(alpha.tolist())))
+    content = png(3, 1, 8, 3, bytes([0, 1, 2]), *ICC[meant], (b"PLTE", bytes(colours.ravel().tolist())),
+    (b"tRNS", bytes(alpha.tolist())))
     assert np.abs(load_image(content)[0, :, 0].T.numpy() - expected).max() * 255 < 1.6
 
 
@@ -295,7 +303,8 @@ def test_transparent_palette_with_a_profile(meant):
 def test_gamma_of_png(stored, others, power):
     """light = sample ** (1 / gAMA); 1 / 2.2 is how programs say sRGB; sRGB and iCCP count before it."""
     ramp = np.arange(256)
-    content = png(256, 1, 8, 2, np.repeat(ramp, 3).astype(np.uint8).tobytes(), *others, (b"gAMA", struct.pack(">I", stored)))
+    content = png(256, 1, 8, 2, np.repeat(ramp, 3).astype(np.uint8).tobytes(), *others,
+    (b"gAMA", struct.pack(">I", stored)))
     expected = ramp / 255 if power is None else srgb((ramp / 255) ** power)
     assert np.abs(load_image(content)[0, :, 0].numpy() - expected).max() * 255 < 1.1
 
@@ -307,14 +316,16 @@ def test_profile_of_jpeg_2000():
     header = content.index(b"jp2h") - 4
     length, box = struct.unpack(">I", content[header:header + 4])[0], content.index(b"colr") - 4
     new = struct.pack(">I4sBBB", len(icc) + 11, b"colr", 2, 0, 0) + icc
-    content = content[:header] + struct.pack(">I", length - 15 + len(new)) + content[header + 4:box] + new + content[box + 15:]
+    longer = struct.pack(">I", length - 15 + len(new))
+    content = content[:header] + longer + content[header + 4:box] + new + content[box + 15:]
     expected = torch.from_numpy(srgb((RGB / 255) ** GAMMA)[..., ::-1].copy()).permute(2, 0, 1)
     assert (load_image(content)[0] - expected).abs().max() * 255 < 1.1
 
 
 def test_sixteen_bits_are_kept():
     every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    assert np.array_equal(load_image(Image.fromarray(every))[0, 1].numpy(), every.astype(np.float32) / np.float32(65535))
+    assert np.array_equal(load_image(Image.fromarray(every))[0, 1].numpy(),
+                          every.astype(np.float32) / np.float32(65535))
     shades = load_image(png(300, 1, 16, 0, np.arange(30000, 30300).astype(">u2").tobytes(), *ICC["GRAY"]))[0, 0, 0]
     assert shades.unique().numel() > 100            # more than the three levels of 8 bits
 
@@ -322,7 +333,9 @@ def test_sixteen_bits_are_kept():
 @pytest.mark.parametrize("bits, order", [(1, "<"), (1, ">"), (4, "<"), (8, "<"), (8, ">"), (16, "<")])
 def test_tiff_whose_zero_is_white(bits, order):
     most, values = 2**bits - 1, np.array([0, 1, 2**bits - 1, 2**(bits - 1)])
-    pixels = np.packbits(((values[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8).ravel()) if bits < 16 else values.astype("<u2")
+    pixels = values.astype("<u2")
+    if bits < 16:
+        pixels = np.packbits(((values[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8).ravel())
     content = tiff({256: 4, 257: 1, 258: bits, 262: 0, 278: 1}, pixels.tobytes(), order)
     assert np.abs(load_image(content)[0, 0, 0].numpy() - (1 - values / most)).max() < 1e-6
     positive = tiff({256: 4, 257: 1, 258: bits, 262: 1, 278: 1}, pixels.tobytes(), order)
@@ -361,7 +374,8 @@ def test_bad_sizes(size):
         load_image(Image.fromarray(COLOURS), size)
 
 
-@pytest.mark.parametrize("size, shape", [(np.int64(25), (10, 25)), (None, (20, 50)), (25, (10, 25)), (100, (40, 100)), ((7, 9), (7, 9))])
+@pytest.mark.parametrize("size, shape", [(np.int64(25), (10, 25)), (None, (20, 50)), (25, (10, 25)), (100, (40, 100)),
+                                         ((7, 9), (7, 9))])
 def test_size(size, shape):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 50, 3), dtype=np.uint8))
     image = load_image(picture, size)
@@ -369,7 +383,8 @@ def test_size(size, shape):
 
 
 def test_resize_keeps_constants_and_antialiases():
-    assert torch.allclose(load_image(Image.new("RGB", (64, 48), (51, 102, 204)), 10)[0, :, 3, 3], torch.tensor([0.2, 0.4, 0.8]))
+    assert torch.allclose(load_image(Image.new("RGB", (64, 48), (51, 102, 204)), 10)[0, :, 3, 3],
+                          torch.tensor([0.2, 0.4, 0.8]))
     stripes = Image.fromarray(np.tile(np.array([[0, 255]], dtype=np.uint8), (64, 32)))
     assert (load_image(stripes, 16) - 0.5).abs()[..., 2:-2].max() < 0.02          # without antialiasing: 0 or 1
 
@@ -404,10 +419,13 @@ def large(folder):
 
 @pytest.mark.parametrize("make", [
     cut_jpeg, cut_png, text, empty, bomb, large, lambda folder: (folder, "is a folder"), lambda folder: (b"", "empty"),
-    lambda folder: (folder / "nowhere.png", "There is no file"), lambda folder: ("van_gogh_night_caffe", "did you mean van_gogh_night_cafe"),
+    lambda folder: (folder / "nowhere.png", "There is no file"),
+    lambda folder: ("van_gogh_night_caffe", "did you mean van_gogh_night_cafe"),
     lambda folder: ("https://example.org/cat.jpg", "web address"),
-    lambda folder: ("x" * 300, "cannot be read|no file"), lambda folder: ("~nosuchuser/cat.png", "check the path|no file"),
-    lambda folder: (np.zeros((4, 4, 3)), "ndarray cannot be loaded"), lambda folder: (Image.new("F", (4, 4)), "32-bit pixels"),
+    lambda folder: ("x" * 300, "cannot be read|no file"), lambda folder: ("~nosuchuser/cat.png",
+                                                                          "check the path|no file"),
+    lambda folder: (np.zeros((4, 4, 3)), "ndarray cannot be loaded"),
+    lambda folder: (Image.new("F", (4, 4)), "32-bit pixels"),
     lambda folder: (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture"),
 ])
 @pytest.mark.filterwarnings("error")
@@ -440,11 +458,15 @@ def test_a_panorama_is_told_the_size(size):
     (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
     (b"\xff\x0a" + bytes(99), "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(99), "JPEG XL"),
     (b"<!DOCTYPE html><html><body>404</body></html>", "a web page.*download the picture itself"),
-    (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing.*export it as PNG"), (b"%PDF-1.7\n" + bytes(99), "a drawing"),
-    (b"8BPS\0\1" + bytes(99), "Photoshop"), (encode(Image.new("RGB", (16, 16)), "ICO"), "an icon"), (encode(Image.new("RGB", (16, 16)), "DDS"), "a texture"),
-    (encode(Image.new("RGB", (16, 16)), "TGA"), "save it as PNG|export it as one"), (encode(Image.new("L", (16, 16)), "TGA"), "export it as one"),
+    (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing.*export it as PNG"),
+    (b"%PDF-1.7\n" + bytes(99), "a drawing"),
+    (b"8BPS\0\1" + bytes(99), "Photoshop"), (encode(Image.new("RGB", (16, 16)), "ICO"), "an icon"),
+    (encode(Image.new("RGB", (16, 16)), "DDS"), "a texture"),
+    (encode(Image.new("RGB", (16, 16)), "TGA"), "save it as PNG|export it as one"),
+    (encode(Image.new("L", (16, 16)), "TGA"), "export it as one"),
     (tiff({254: 1, 256: 1, 257: 1, 258: 8, 262: 1}, b"\0"), "small preview.*export the photo itself"),
-    (tiff({256: 16, 257: 16, 258: 8, 262: 1, 322: 1 << 14, 323: 1 << 14}, b"\0"), "tiles of more than 89 million pixels"),
+    (tiff({256: 16, 257: 16, 258: 8, 262: 1, 322: 1 << 14, 323: 1 << 14}, b"\0"),
+     "tiles of more than 89 million pixels"),
 ])
 def test_the_way_out_of_other_formats(content, words, tmp_path):
     (tmp_path / "a.png").write_bytes(content)
@@ -459,7 +481,8 @@ def test_an_avif_without_its_decoder(monkeypatch):
         load_image(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(99))
 
 
-@pytest.mark.parametrize("name", ["Van_Gogh_Night_Cafe", "VAN_GOGH_NIGHT_CAFFE", "van_gogh_night_cafe.webp", "pictures/van_gogh_night_cafe.jpg"])
+@pytest.mark.parametrize("name", ["Van_Gogh_Night_Cafe", "VAN_GOGH_NIGHT_CAFFE", "van_gogh_night_cafe.webp",
+                                  "pictures/van_gogh_night_cafe.jpg"])
 def test_names_are_suggested_whatever_their_case_and_suffix(name):
     for function in (load_image, images.title):
         with pytest.raises(ImageError, match="did you mean van_gogh_night_cafe"):
@@ -471,7 +494,8 @@ def test_a_pipe_is_no_picture(tmp_path):
     if not hasattr(os, "mkfifo"):
         pytest.skip("no named pipes here")
     os.mkfifo(tmp_path / "a.png")
-    for call in (lambda: load_image(tmp_path / "a.png"), lambda: save_image(torch.zeros(1, 3, 2, 2), tmp_path / "a.png")):
+    path = tmp_path / "a.png"
+    for call in (lambda: load_image(path), lambda: save_image(torch.zeros(1, 3, 2, 2), path)):
         with pytest.raises(ImageError, match="no ordinary file"):
             call()
     assert stat.S_ISFIFO((tmp_path / "a.png").stat().st_mode)
@@ -483,12 +507,14 @@ def test_save_and_load(tmp_path, name):
     save_image(image, tmp_path / name)
     assert os.listdir(tmp_path) == [name]
     again = load_image(tmp_path / name)
-    assert (again - images.to_8bit(image)).abs().mean() < (1e-9 if name[1:] in (".png", ".bmp", ".tif", ".tiff") else 0.02)
+    assert (again - images.to_8bit(image)).abs().mean() < (1e-9 if name[1:] in (".png", ".bmp", ".tif", ".tiff")
+                                                           else 0.02)
 
 
 def test_a_folder_as_output(tmp_path):
     for name in (tmp_path, str(tmp_path) + "/", tmp_path / "."):
-        with pytest.raises(ImageError, match="is a folder: give the name of the file to write, such as '.*picture.png'"):
+        with pytest.raises(ImageError,
+                           match="is a folder: give the name of the file to write, such as '.*picture.png'"):
             save_image(torch.zeros(1, 3, 4, 4), name)
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ImageError, match="is a folder"):
@@ -526,7 +552,8 @@ def test_saved_values_are_those_of_to_8bit(tmp_path):
     assert torch.equal(load_image(tmp_path / "a.png"), images.to_8bit(image))
 
 
-@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("a", "let the name end in"), ("no/such/a.png", "does not exist"), (".", "format|folder"),
+@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("a", "let the name end in"),
+                                           ("no/such/a.png", "does not exist"), (".", "format|folder"),
                                            ("x" * 300 + ".png", "cannot be written")])
 def test_bad_output(tmp_path, name, message):
     with pytest.raises(ImageError, match=message):
