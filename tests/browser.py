@@ -125,7 +125,9 @@ FORMULAS = f"""expected => {{
             return !text?.textContent.includes('$');
         }});
 }}"""
-PICTURES = f"() => [...{PANEL}.querySelectorAll('.jp-Notebook img')].every(image => image.complete && image.naturalWidth && image.alt.trim())"
+# JupyterLab itself describes a picture without a description, as 'Image'
+PICTURES = f"""() => [...{PANEL}.querySelectorAll('.jp-Notebook img')].every(
+    image => image.complete && image.naturalWidth && image.alt.trim().length > 20)"""
 
 
 def open_notebook(page, address, path=None):
