@@ -1,4 +1,5 @@
 """Execute the course's notebooks from fresh kernels, with progress and with outputs that do not change between runs."""
+import asyncio
 import copy
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def execute(path, in_place=False):
             done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
+        except asyncio.CancelledError as error:         # what asyncio makes of a Ctrl-C while the kernel starts
+            raise KeyboardInterrupt from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
             reason = str(error).partition("\n")[0]
             raise NotebookError(f"{Path(path).name}: the kernel did not start ({reason}): see what it says above, and "

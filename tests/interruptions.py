@@ -117,8 +117,8 @@ class SetUp(Command):
             return 130
         return 0 if python.exists() else 3
 
-    def files(self, folder):
-        return {name: "" for name in super().files(folder) if "__pycache__" not in name and name.startswith(".venv")}
+    def files(self, folder):                # a lock file that is left behind holds nobody up
+        return {name: "" for name in super().files(folder) if "__pycache__" not in name and name.startswith(".venv/")}
 
 
 class Widget(Command):
