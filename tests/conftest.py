@@ -15,6 +15,7 @@ import nbval_repairs  # noqa: F401  (changes nbval where it is imported)
 
 LEFT_OUT, TALLY = pytest.StashKey(), pytest.StashKey()
 NO_BROWSER = "tests in a browser"
+LONGEST = ["06_style_transfer", "test_browser", "test_interruptions", "05_style_cost", "04_content_cost", "03_weight_normalization"]
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,15 @@ def break_cost(monkeypatch):
     return apply
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Two processes, each with half of the cores, for a run of all files; a file that is named runs in this process."""
+    if config.args_source is config.ArgsSource.ARGS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // 2)))
+    return 2
+
+
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="only what needs no browser, no kernel, no other process and no long descent")
 
@@ -57,6 +67,8 @@ def pytest_collection_modifyitems(config, items):
             config.hook.pytest_deselected(items=gone)
             items[:] = [item for item in items if not belongs(item)]
             config.stash.setdefault(LEFT_OUT, {})[words] = len(gone)
+    # the longest first, so that two processes end at about the same time
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +86,20 @@ def tally(request):
     """tally("damaged pictures", 300): counts what a test has tried, by kind; the end of the run prints the table."""
     counts = request.config.stash.setdefault(TALLY, collections.Counter())
     return lambda kind, number=1: counts.update({kind: number})
+
+
+def pytest_sessionfinish(session):
+    """One of two processes hands its counts to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput.update(left_out=session.config.stash.get(LEFT_OUT, {}),
+                                           tally=dict(session.config.stash.get(TALLY, {})))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    given = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(LEFT_OUT, {}).update(given.get("left_out", {}))
+    node.config.stash.setdefault(TALLY, collections.Counter()).update(given.get("tally", {}))
 
 
 def pytest_terminal_summary(terminalreporter, config):

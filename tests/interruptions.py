@@ -6,6 +6,7 @@ events, so that the moments fall where there is something to interrupt, on every
     python tests/interruptions.py SEED         prints one line of JSON for each trial
 """
 import contextlib
+import functools
 import json
 import os
 import random
@@ -21,11 +22,13 @@ import nbformat
 import torch
 from PIL import Image
 
-from course_utils import setup
+from course_utils import setup, vgg
+
+vgg.vgg19 = functools.cache(vgg.vgg19)      # before the others import it: weights are read once, and not in every fork
+
 from course_utils.__main__ import main
 from course_utils.images import load_image, save_image
 from course_utils.setup import ROOT
-from course_utils.vgg import vgg19
 from course_utils.widgets import lesson6
 
 FILES = {"write", "writelines", "flush", "fsync", "close", "open", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "symlink", "link",
@@ -236,7 +239,7 @@ def fresh(command, folder):
 def go(seed):
     torch.set_num_threads(1)                # a fork of a process with threads of OpenMP would hang
     torch.set_num_interop_threads(1)
-    vgg19()
+    vgg.vgg19(), vgg.vgg19(pooling="max")      # as the commands call it
     Image.init()
     chance, ended = random.Random(seed), 0
     for command in (Transfer(), Means(), Top(), Run(), SetUp(), Widget()):

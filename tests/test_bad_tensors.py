@@ -717,7 +717,7 @@ def test_powers_of_two_are_exact_or_refused():
 
 
 @pytest.mark.parametrize("net", [None, 3, "vgg19", CHAIN.state_dict(), nn.Linear, nn.DataParallel(CHAIN),
-                                 compiled(CHAIN)], ids=str)
+                                 compiled(CHAIN)], ids=lambda value: type(value).__name__)
 def test_what_is_no_network_cannot_be_rescaled(net):
     sentence = normalization.check_rescalable(net)
     assert sentence.endswith(".") and "\n" not in sentence

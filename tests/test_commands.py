@@ -59,6 +59,7 @@ def paint(tmp_path, *options, content=PAIR[0], style=PAIR[1], output="out.png"):
     return main(["transfer", *names, "--size", "32", "--evaluations", "2", "--quiet", *options])
 
 
+@pytest.mark.long
 def test_options_change_the_picture(tmp_path):
     pictures = set()
     for name, options in {

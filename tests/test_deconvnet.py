@@ -116,7 +116,7 @@ def test_boxes_at_the_border():
 # --- projections -------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("rule", BACKWARD_RULES)
-@pytest.mark.parametrize("layer", SIX)
+@pytest.mark.parametrize("layer", [*SIX[:3], *(pytest.param(layer, marks=pytest.mark.long) for layer in SIX[3:])])
 def test_projection_is_autograd_with_another_rule(net64, small, layer, rule):
     height, width = map_size(layer, 41, 49)
     maps = net64.features(small, [layer])[layer][0]
@@ -282,6 +282,7 @@ def test_geometry_needs_a_fixed_field():
 
 # --- occlusion ---------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("position", [None, (5, 6)])
 def test_occlusion_is_brute_force(net64, position):
     image = load_square("animal_red_panda", 64)[:, :, :56].double()

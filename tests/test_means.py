@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from bounds import DOUBLE, rounding
+from course_utils.__main__ import main
 from course_utils.images import load_square, photos
 from course_utils.means import MEANS_FILE, MeanActivations, mean_activations, measure
 from course_utils.setup import ROOT
@@ -237,15 +238,17 @@ def test_command_and_torchrun(net, folder, tmp_path):
     assert two.returncode == 0 and "over 5 pictures" in two.stdout         # a folder that is named twice counts once
 
 
-@pytest.mark.process
-def test_command_refuses(folder, tmp_path):
-    for arguments, message in (([folder], "Say with -o"), (["--size", "64"], "Say with -o"), ([tmp_path / "none", "-o", tmp_path / "u.json"], "no folder"),
-                               ([folder, "-o", tmp_path / "u.npz"], "end in .json"), ([folder, "-o", tmp_path / "no" / "u.json"], "does not exist")):
-        failed = command(*arguments)
-        assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr
+def test_command_refuses(folder, tmp_path, capsys):
+    def refused(message, *arguments):
+        code, said = main(["means", *map(str, arguments)]), capsys.readouterr().err
+        return code == 2 and said.startswith("error: ") and message in said
+
+    assert refused("Say with -o", folder) and refused("Say with -o", "--size", "64")
+    assert refused("no folder", tmp_path / "none", "-o", tmp_path / "u.json")
+    assert refused("end in .json", folder, "-o", tmp_path / "u.npz")
+    assert refused("does not exist", folder, "-o", tmp_path / "no" / "u.json")
     for file in folder.iterdir():
         if file.name != "broken.jpg":
             file.unlink()
-    failed = command(folder, "-o", tmp_path / "u.json")
-    assert failed.returncode == 2 and "no picture" in failed.stderr and "broken.jpg" in failed.stderr
+    assert refused("no picture", folder, "-o", tmp_path / "u.json") and refused("broken.jpg", folder, "-o", tmp_path / "u.json")
     assert not list(tmp_path.glob("u.*"))

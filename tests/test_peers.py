@@ -22,6 +22,7 @@ def double(net):
     return copy.deepcopy(net).double()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", PEERS)
 def test_peers_minimise_the_common_cost(net, double, pictures, name):
     """In float64, but for pastiche, which computes in float32."""
@@ -38,6 +39,7 @@ def test_peers_minimise_the_common_cost(net, double, pictures, name):
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in own.parameters())
 
 
+@pytest.mark.long
 def test_the_optimiser_does_not_see_how_a_cost_is_computed(double, pictures):
     """Frozen and trainable weights give the same pictures."""
     ends = []

@@ -83,6 +83,7 @@ def test_states_at_the_corners(net):
         assert layer in says and start in says and photo.shape == picture.shape and torch.equal(photo, picture) == (start == "content")
 
 
+@pytest.mark.long
 def test_the_widget(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 4, net)
     view.start.click()

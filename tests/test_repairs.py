@@ -19,7 +19,7 @@ def stored(source, text="", tags=()):
 
 
 def run_pytest(*arguments, **environment):
-    return subprocess.run([sys.executable, "-m", "course_utils", "test", "--", "-q", "-p", "no:cacheprovider", *map(str, arguments)],
+    return subprocess.run([sys.executable, "-m", "course_utils", "test", "--", "-q", "-n0", "-p", "no:cacheprovider", *map(str, arguments)],
                           cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
 
 
@@ -68,7 +68,7 @@ def without_browser(folder):
 
 
 def test_without_a_browser_the_last_line_says_so(tmp_path):
-    result = run_pytest("tests/test_browser.py", "tests/test_checks.py", "-k", "lesson_0 or printed_once", CI="", **without_browser(tmp_path))
+    result = run_pytest("tests/test_browser.py", "tests/test_environment.py", "-k", "lesson_0 or all_is_there", CI="", **without_browser(tmp_path))
     assert result.returncode == 0 and "1 passed" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("Left out: 1 tests in a browser. Install Chromium")
 
@@ -79,5 +79,5 @@ def test_on_ci_a_missing_browser_is_a_failure(tmp_path):
 
 
 def test_what_was_not_chosen_is_not_missed(tmp_path):
-    result = run_pytest("tests/test_browser.py", "tests/test_checks.py", "-k", "printed_once", CI="", **without_browser(tmp_path))
+    result = run_pytest("tests/test_browser.py", "tests/test_environment.py", "-k", "all_is_there", CI="", **without_browser(tmp_path))
     assert result.returncode == 0 and "Left out" not in result.stdout

@@ -31,6 +31,7 @@ def means(double, images):
     return mean_activations(double, images, progress=False)
 
 
+@pytest.mark.long
 def test_means_of_one_and_the_same_activations(double, images, means):
     before = {name: value.clone() for name, value in double.state_dict().items()}
     new = normalize_weights(double, means)
@@ -46,6 +47,7 @@ def test_means_of_one_and_the_same_activations(double, images, means):
     assert not any(parameter.requires_grad for parameter in new.parameters())
 
 
+@pytest.mark.long
 def test_in_float32(net, images, means):
     """As the course computes."""
     image, new = images[0].float(), normalize_weights(net, means)
@@ -54,6 +56,7 @@ def test_in_float32(net, images, means):
         assert gap(new.rescaling.restore(layer, found[layer]), right[layer]) < rounding(net, layer)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["vgg19", "vgg11_bn"])
 def test_torchvision_with_its_classifier(name):
     """Random weights of the right size; the first linear layer undoes the last scale."""
@@ -77,6 +80,7 @@ def test_torchvision_with_its_classifier(name):
         assert far_from_one(mean_activations(new, pictures, progress=False), means) < DOUBLE
 
 
+@pytest.mark.long
 def test_bit_for_bit_with_powers_of_two(net):
     names = photos()[::16] + paintings()
     pictures = torch.cat([load_square(name, 32) for name in names]).split(8)
@@ -159,6 +163,7 @@ def test_numbers_that_leave_the_range(net):
             normalize_weights(half, {"0": torch.tensor([1.0, mean], dtype=torch.float64)})
 
 
+@pytest.mark.long
 def test_restore_names_what_it_does_not_know(net, means):
     new = normalize_weights(net, means)
     with pytest.raises(NormalizationError, match="'relu3-1' is not known"):

@@ -39,10 +39,17 @@ def path(tmp_path):
     assert not list(tmp_path.glob("*.new")) and not list(tmp_path.glob(".new*"))
 
 
-@pytest.fixture
-def stopped(net, small, path):
+@pytest.fixture(scope="module")
+def state(net, small, tmp_path_factory):
     """The state of a run that was stopped after two evaluations."""
+    path = tmp_path_factory.mktemp("state") / "out.png.state"
     transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == 2)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def stopped(state, path):
+    path.write_bytes(state)
     return path
 
 
@@ -81,6 +88,7 @@ def test_the_descent_goes_on_to_the_same_bits(path):
 
 # --- the transfer ----------------------------------------------------------------------------------------------
 
+@pytest.mark.long
 def test_stopped_after_any_evaluation(net, small, path):
     whole = transfer(*small, **OPTIONS, net=net)
     for last in (1, 2, 4, 5):
@@ -94,6 +102,7 @@ def test_stopped_after_any_evaluation(net, small, path):
         path.unlink()
 
 
+@pytest.mark.long
 def test_any_number_of_evaluations(net, small, stopped):
     longer = {**OPTIONS, "evaluations": 7}
     assert same(transfer(*small, **longer, net=net, checkpoint=Checkpoint(stopped, resume=True)).image, transfer(*small, **longer, net=net).image)
@@ -243,6 +252,7 @@ def paint(folder, *options):
     return main(["transfer", *PAIR, "-o", str(folder / "out.png"), "--size", "32", "--evaluations", "5", "--device", "cpu", *options])
 
 
+@pytest.mark.long
 def test_ctrl_c_and_resume(tmp_path, path, capsys, monkeypatch):
     usual, original, calls = signal.getsignal(signal.SIGINT), Cost.__call__, []
 

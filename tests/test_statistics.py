@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from bounds import DOUBLE
+from course_utils.__main__ import main
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.setup import ROOT
 from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
@@ -65,6 +66,7 @@ def brute_force(net, images, k, per_image, layers=LAYERS):
     return TopActivations({name: torch.tensor(v, dtype=net.mean.dtype) for name, v in values.items()}, {name: torch.tensor(p) for name, p in places.items()})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("per_image", [1, 3, None])
 def test_mining_is_brute_force(exact_net, levels, per_image):
     expected = brute_force(exact_net, levels, 5, per_image)
@@ -232,7 +234,7 @@ def test_folders_without_pictures(tmp_path):
 
 
 @pytest.mark.process
-def test_command(tmp_path):
+def test_command(tmp_path, capsys):
     for n, name in enumerate(NAMES[:3]):
         Image.open(ROOT / "data" / "photos" / f"{name}.webp").save(tmp_path / f"{n}.png")
     (tmp_path / "x.jpg").write_bytes(b"no picture")
@@ -242,9 +244,10 @@ def test_command(tmp_path):
     table = TopActivations.load(tmp_path / "t.npz")
     assert table.k == 2 and table.size == 64 and len(table.sources) == 4
     for arguments, message in (([tmp_path], "Say with -o"), ([tmp_path / "none", "-o", tmp_path / "u.npz"], "no folder"),
-                               (["--size", "64"], "Say with -o"), ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"), ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
-        failed = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True)
-        assert failed.returncode == 2 and failed.stderr.startswith("error: ") and message in failed.stderr and not (tmp_path / "u.npz").exists()
+                               (["--size", "64"], "Say with -o"), ([tmp_path, "-o", tmp_path / "u.txt"], "end in .npz"),
+                               ([tmp_path, "-o", tmp_path / "no" / "u.npz"], "does not exist")):
+        code, said = main(["top", *map(str, arguments)]), capsys.readouterr().err
+        assert code == 2 and said.startswith("error: ") and message in said and not (tmp_path / "u.npz").exists()
 
 
 def test_ctrl_c_keeps_what_was_found(net, images):

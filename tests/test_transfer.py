@@ -87,6 +87,7 @@ def test_starts(small):
             starting_image(bad, content, style)
 
 
+@pytest.mark.long
 def test_colours_of_the_photo(net, small):
     content, style = small
     whose = {colours: transfer(content, style, evaluations=12, style_weight=0.01, colours=colours, net=net).image for colours in ("painting", "photo")}
@@ -134,6 +135,7 @@ def test_not_finite_from_the_start(small):
     assert caught.value.state is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("weight", [2.0**13, 2.0**-10])           # powers of two round nothing
 def test_the_path_does_not_depend_on_the_scale_of_the_cost(net, small, weight):
     """α and β multiplied by the same number: the same pictures."""

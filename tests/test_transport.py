@@ -203,6 +203,7 @@ def test_no_more_pictures_are_held_than_needed(net, small):
     assert alive() <= alive(style_weight=1e-4, start="content") + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("last", [0, 4, GUIDED])
 def test_not_finite_beside_the_guide(net, small, last):
     """J alone is NaN, from the beginning, in between or at the hand-over: no such picture counts as good."""
@@ -222,6 +223,7 @@ def test_not_finite_beside_the_guide(net, small, last):
     assert last == 0 or math.isfinite(caught.value.state.losses["total"])
 
 
+@pytest.mark.long
 def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
     """It leads uphill: every such step is taken back, and J goes on from the last good picture."""
     usual = Transport.__call__
@@ -235,6 +237,7 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
     assert [state.evaluations for state in states] == list(range(1, GUIDED + 9))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{"start": "noise"}, {"style_weight": 0.0}, {"content_weight": 0.0}, {"style_weight": 1e-3}, {"start": "content"},
                                      {"layer_weights": {"relu1_1": 2.0}}, {"layer_weights": dict.fromkeys(STYLE_WEIGHTS, 1.0)}], ids=str)
 def test_every_setting_goes_down(net, small, options):
@@ -248,6 +251,7 @@ def whole(net, small):
     return transfer(*small, evaluations=GUIDED + 3, net=net)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("last", [GUIDED - 1, GUIDED, GUIDED + 1])
 def test_resumed_beside_the_hand_over(net, small, whole, tmp_path, last):
     """Before, at and after the last guided evaluation: the same picture to the bit."""

@@ -103,6 +103,7 @@ def agrees(net, torchvision_net):
     return all(gap(found[name], expected[name]) < rounding(net, name) for name in found)
 
 
+@pytest.mark.long
 def test_weights_from_a_path(tmp_path, torchvision_net, net):
     torch.save(torchvision_net.state_dict(), tmp_path / "torchvision.pt")
     assert agrees(vgg19(tmp_path / "torchvision.pt"), torchvision_net)

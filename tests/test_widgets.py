@@ -31,6 +31,7 @@ def test_magnified_shows_the_pixels_it_names():
     assert f"columns {image.shape[3] - 8} to {image.shape[3] - 1}" in alt
 
 
+@pytest.mark.long
 def test_pixels_widget_redraws():
     view = lesson0.pixels()
     (photo, channel), (row, column), picture, messages = view.children[0].children, view.children[1].children, *view.children[2:]
@@ -116,6 +117,7 @@ def test_job_reports_an_error_in_what_it_calls(part):
         Job(lambda: iter(range(3)), **({"show": lambda item: None} | {part: fails})).start().wait(PATIENCE)
 
 
+@pytest.mark.long
 def test_live_view_paints(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=6, net=net)
     view.start.click()
@@ -123,6 +125,7 @@ def test_live_view_paints(net):
     assert "<img alt=" in view.picture.value and "<img alt=" in view.curve.value and not view.start.disabled and view.stop.disabled
 
 
+@pytest.mark.long
 def test_live_view_pooling_and_colours(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2, net=net)
     pictures = []
@@ -135,6 +138,7 @@ def test_live_view_pooling_and_colours(net):
     assert all(torch.equal(one, other) for one, other in zip(view.net.state_dict().values(), net.state_dict().values()))
 
 
+@pytest.mark.long
 def test_live_view_stops(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
     with held(view, 2):
@@ -159,6 +163,7 @@ def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
     assert view.own_content.value == () and "uploaded" not in view.chosen.value and "pig" in view.chosen.value
 
 
+@pytest.mark.long
 def test_painting_at_the_corners_of_its_settings(net):
     for size, evaluations, weight, start, colours in ((64, 1, 0.1, "noise", "photo"), (80, 2, 10.0, "content", "painting"),
                                                       (64, 3, 1.0, "colour", "photo")):

@@ -90,6 +90,7 @@ def test_damaged_pictures_are_shown_or_refused(paint, tally, kind):
     assert paint.messages.outputs == () and "an uploaded picture" in paint.chosen.value
 
 
+@pytest.mark.long
 def test_pictures_too_small_to_paint_are_refused_by_paint(paint, tally):
     for size in ((1, 1), (3, 200), (2000, 20)):
         upload(paint, "photo", encoded(size=size))
@@ -102,6 +103,7 @@ def test_pictures_too_small_to_paint_are_refused_by_paint(paint, tally):
     assert paint.job.wait(PATIENCE) == "finished" and paint.messages.outputs == () and paint.history[-1][0] == 2
 
 
+@pytest.mark.long
 def test_a_path_stands_among_the_pictures(net, tmp_path):
     """For files that are too large to upload."""
     save_image(load_image("fish_3", 80), tmp_path / "my fish.png")
@@ -153,7 +155,9 @@ WIDGETS = {         # of small pictures
 }
 
 
-@pytest.mark.parametrize("name, count", zip(WIDGETS, (2, 2, 1, 1, 1, 2, 2)))
+@pytest.mark.parametrize("name, count", [
+    pytest.param("pixels", 2, marks=pytest.mark.long), ("units", 2), ("axes", 1), ("scale_one", 1), ("reconstruction", 1),
+    pytest.param("gram_map", 2, marks=pytest.mark.long), ("live_view", 2)])
 def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
     view = WIDGETS[name](net, small)
     job, found = getattr(view, "job", None), list(fields(view))

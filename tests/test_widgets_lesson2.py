@@ -190,6 +190,7 @@ def view(net, monkeypatch):
     return view
 
 
+@pytest.mark.long
 def test_each_control_redraws(view):
     for control, value, drawn, live in (
             (view.ticks["N"], False, True, True), (view.order, "NHWC", True, False), (view.layer, "conv2_1", False, True),
@@ -226,6 +227,7 @@ def test_methods_and_axes_agree(view):
     assert view.job.wait(PATIENCE) == "finished" and "group norm" in view.about.value and view.messages.outputs == ()
 
 
+@pytest.mark.long
 def test_activations_are_computed_once(view, net, monkeypatch):
     monkeypatch.setattr(type(net), "features", lambda *_: pytest.fail("computed again"))
     for control, value in ((view.pictures, 3), (view.order, "NHWC"), (view.method, "instance norm")):

@@ -23,6 +23,7 @@ def output(says):
     return says.split("and the output, relu5_4, ")[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer, channel", [("conv1_1", 0), ("conv1_2", 63), ("conv3_1", 5), ("conv5_3", 511)])
 def test_undone_powers_of_two_change_nothing(scaled, layer, channel):
     for factor in (1 / 64, 4, 64):
@@ -54,6 +55,7 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
         assert gap(found[name], expected[name]) < rounding(net, name), name
 
 
+@pytest.mark.long
 def test_it_is_the_rule_of_the_lesson(net, scaled):
     """One filter times 1/μ, undone, is `normalize_weights` with all other means 1."""
     ones = {name: torch.ones(getattr(net, name).out_channels) for name in CONVOLUTIONS}
@@ -77,6 +79,7 @@ def test_the_widget_names_wrong_layers(net):
         lesson3.scale_one("relu3_1", 0, net)
 
 
+@pytest.mark.long
 def test_the_widget_redraws(net):
     view = lesson3.scale_one("conv5_1", 511, net)
     assert view.job.wait(PATIENCE) == "finished" and "Not undone" in view.text.value

@@ -147,6 +147,7 @@ def test_silent_channels_constant_ones_and_those_that_never_meet():
     assert "13 are silent" in lesson5.overview(found, list(range(12)))[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("source, layer, size", [
     ("fish_3", "relu1_1", 1), ("fish_3", "relu1_1", 33), ("fish_3", "relu5_1", (16, 16)), ("monument_cabrillo", "relu5_4", 61),
     ("monument_victoria_memorial_b", "relu4_2", 47)])                           # the highest and the widest

@@ -69,6 +69,7 @@ def test_the_fields_choose_any_pair(view):
     assert view.job.wait(PATIENCE) == "finished" and f"channels 255 and {outside}." in view.text.value and view.messages.outputs == ()
 
 
+@pytest.mark.long
 def test_each_control_redraws(view):
     for control, value, same_pair in ((view.layer, "relu5_1", False), (view.channels, "strongest", False), (view.layer, "relu1_1", False),
                                       (view.source, "animal_cat", True), (view.channels, "evenly spaced", False)):
@@ -98,6 +99,7 @@ def test_activations_are_computed_once(view, net, monkeypatch):
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
 
 
+@pytest.mark.long
 def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
     settings = [(CAFE, "relu3_1"), (CAFE, "relu1_1"), ("animal_cat", "relu1_1"), ("animal_cat", "relu2_1"), (CAFE, "relu2_1"), (CAFE, "relu3_1")]
 
@@ -144,6 +146,7 @@ def empty(view):
     return buttons and not marked(view) and not any(text.value for text in texts)
 
 
+@pytest.mark.long
 def test_after_an_error_on_the_way_to_a_layer_clicks_and_channels_count(view):
     def fails(*_):
         raise ZeroDivisionError
@@ -171,6 +174,7 @@ def test_errors_of_callbacks_reach_the_reader(view, monkeypatch):
         assert "ZeroDivisionError" in view.messages.outputs[0]["text"]
 
 
+@pytest.mark.long
 def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
     opened, grams = threading.Event(), view.grams
 
@@ -187,6 +191,7 @@ def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
         assert [field.value for field in view.fields] == [heads(view)[1][0], becomes] and f"and {becomes}." in view.text.value
 
 
+@pytest.mark.long
 def test_a_layer_chosen_while_another_is_being_shown(view, monkeypatch):
     """The main thread changes the layer in the middle of `_show`; fields, limits and picture agree afterwards."""
     replace, others = lesson5.Asked._replace, []

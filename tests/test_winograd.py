@@ -117,6 +117,7 @@ class TestNetwork:
         for name, maps in fewer_multiplications(net, last="relu5_1").features(pictures[0], layers).items():
             assert gap(maps, exact[name]) < rounding(net, name), name
 
+    @pytest.mark.long
     def test_descend_uses_it_where_it_pays(self, net, pictures, monkeypatch):
         calls, convolve = [], WinogradConv2d.convolve
         monkeypatch.setattr(WinogradConv2d, "convolve", lambda layer, maps: calls.append(1) or convolve(layer, maps))
@@ -129,6 +130,7 @@ class TestNetwork:
             assert not pays(pictures[0], net.conv1_1.weight)
         assert not calls and not pays(pictures[0], net.conv1_1.weight.half()) and pays(pictures[0], net.conv1_1.weight)
 
+    @pytest.mark.long
     def test_a_network_that_nobody_else_holds_is_let_go(self, pictures):
         given = vgg19()
         gone, states = weakref.ref(given.conv4_2.weight), descend(*pictures, evaluations=2, net=given, device="cpu")
