@@ -241,7 +241,7 @@ def test_command_and_torchrun(net, folder, tmp_path):
 def test_command_refuses(folder, tmp_path, capsys):
     def refused(message, *arguments):
         code, said = main(["means", *map(str, arguments)]), capsys.readouterr().err
-        return code == 2 and said.startswith("error: ") and message in said
+        return code == 2 and "error: " in said and message in said
 
     assert refused("Say with -o", folder) and refused("Say with -o", "--size", "64")
     assert refused("no folder", tmp_path / "none", "-o", tmp_path / "u.json")
