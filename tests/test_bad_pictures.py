@@ -335,6 +335,7 @@ def trials(place, tally, request):
     return count
 
 
+@pytest.mark.long
 @settings(max_examples=50, **SAME)
 @given(wrong=WRONG)
 @specials

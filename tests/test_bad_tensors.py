@@ -578,6 +578,7 @@ def hypothesis_of(examples):
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None)
 
 
+@pytest.mark.long
 @hypothesis_of(300)
 @given(strategies.sampled_from(TENSORS), tensors())
 def test_random_tensors(tally, slot, value):

@@ -78,6 +78,7 @@ def test_options_change_the_picture(tmp_path):
     assert len(pictures) == 9
 
 
+@pytest.mark.long
 def test_paths_work_as_well(tmp_path):
     Image.new("RGB", (60, 50), "teal").save(tmp_path / "mine.jpg")
     assert paint(tmp_path, content=tmp_path / "mine.jpg") == 0 and (tmp_path / "out.png").exists()
@@ -313,6 +314,7 @@ def test_a_bundled_picture_is_not_written_over(tmp_path, capsys, monkeypatch):
     )
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="links")
 def test_a_link_is_written_through(tmp_path):
     (tmp_path / "real").mkdir()

@@ -136,6 +136,7 @@ def test_dead_channels_keep_their_scale():
         assert gap(new.rescaling.restore_output(new(pictures[0])), net(pictures[0])) < DOUBLE
 
 
+@pytest.mark.long
 def test_means_that_do_not_fit(net, means):
     for wrong, message in (({}, "no means of the 64 channels of conv1_1"), (means.mean | {"conv3_1": torch.ones(7)}, "conv3_1"),
                            (means.mean | {"conv2_2": torch.full((128,), torch.nan)}, "conv2_2 are not finite")):

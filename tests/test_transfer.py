@@ -67,6 +67,7 @@ def test_result_is_the_saved_picture(net, small):
     assert result.history[-1][0] == result.evaluations == 5
 
 
+@pytest.mark.long
 def test_same_seed_same_picture(net, small):
     one, two, other = (transfer(*small, evaluations=4, net=net, start="noise", seed=seed).image for seed in (3, 3, 4))
     assert torch.equal(one, two) and not torch.equal(one, other)

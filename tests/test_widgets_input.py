@@ -192,6 +192,7 @@ def test_arguments_that_a_widget_cannot_take(net, small, tally, name, given):
     tally("uploads: arguments of widgets")
 
 
+@pytest.mark.long
 def test_folders_that_hold_no_pictures(net, small, tally, tmp_path):
     for name in ("empty", "texts", "broken"):
         (tmp_path / name).mkdir()

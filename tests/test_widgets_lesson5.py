@@ -36,6 +36,7 @@ def made_up(maps):
     return lesson5.grams(Net(), CAFE, "relu2_1", (2 * maps.shape[1], 2 * maps.shape[2]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer, size", [("relu1_1", 48), ("relu3_1", 96), ("relu5_1", 128), ("relu5_4", 224)])
 def test_matrices_against_sums_over_positions(net, layer, size):
     found, maps = lesson5.grams(net, CAFE, layer, size), activations(net, CAFE, layer, size)

@@ -116,6 +116,7 @@ def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
     assert tour() == first and view.messages.outputs == ()
 
 
+@pytest.mark.long
 def test_changes_in_quick_succession_end_with_the_last(view):
     view.layer.value = "relu5_1"
     view.fields[0].value = 3                                                    # of a grid that is on its way out

@@ -102,6 +102,7 @@ class TestNetwork:
         net["subclass"] = Scaled(WIDE, WIDE, 3, padding=1)
         assert all(one is other for one, other in zip(fewer_multiplications(net).children(), net.children(), strict=True))
 
+    @pytest.mark.long
     def test_the_cost_is_the_same(self, net):
         """In float64, with a little noise: no two values are so near that rounding decides where a maximum lies."""
         double, noise = copy.deepcopy(net).double(), torch.rand(3, 1, 3, 32, 36, generator=torch.Generator().manual_seed(0))
