@@ -125,7 +125,7 @@ def vgg19(weights="caffe", pooling="max"):
     Raises:
         WeightsError: missing, damaged or foreign weights; the message says what to do.
     """
-    with torch.device("meta"):              # no random weights first: they would take a third of the time
+    with torch.device("meta"):              # no random weights first, only to be written over
         net = VGG19(pooling)
     if not isinstance(weights, (str, os.PathLike)):
         raise WeightsError(f"The weights are 'caffe', 'torchvision' or the path of a state dict, not {short(weights)}.")

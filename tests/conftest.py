@@ -15,8 +15,9 @@ import nbval_repairs  # noqa: F401  (changes nbval where it is imported)
 
 LEFT_OUT, TALLY = pytest.StashKey(), pytest.StashKey()
 NO_BROWSER = "tests in a browser"
-LONGEST = ["06_style_transfer", "test_browser", "test_interruptions", "05_style_cost", "03_weight_normalization", "01_what_a_layer_sees",
-           "04_content_cost", "test_repairs", "test_means", "test_commands", "test_transfer", "test_transport", "test_bad_pictures"]
+LONGEST = ["06_style_transfer", "test_browser", "test_interruptions", "05_style_cost", "03_weight_normalization",
+           "01_what_a_layer_sees", "04_content_cost", "test_repairs", "test_means", "test_commands", "test_transfer",
+           "test_transport", "test_bad_pictures"]
 
 
 @pytest.fixture(scope="session")

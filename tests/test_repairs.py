@@ -67,9 +67,12 @@ def without_browser(folder):
     return {"PATH": str(folder)}
 
 
-def test_without_a_browser_the_last_line_says_so(tmp_path):
-    result = run_pytest("tests/test_browser.py", "tests/test_environment.py", "-k", "lesson_0 or all_is_there", CI="", **without_browser(tmp_path))
-    assert result.returncode == 0 and "1 passed" in result.stdout
+@pytest.mark.parametrize("processes", [0, 2])
+def test_without_a_browser_the_last_line_says_so(tmp_path, processes):
+    """Also where the counts come from two processes, as the table of what was tried does."""
+    result = run_pytest(f"-n{processes}", "tests/test_browser.py", "tests/test_bad_files.py", "-k", "lesson_0 or never_executed", CI="",
+                        **without_browser(tmp_path))
+    assert result.returncode == 0 and "4 passed" in result.stdout and "28  files with code in them" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("Left out: 1 tests in a browser. Install Chromium")
 
 
