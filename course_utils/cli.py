@@ -55,7 +55,7 @@ def parser():
 
     test = commands.add_parser("test", help="run all the tests", description="Run all the tests: the package, every notebook "
                                "and, where a Chromium, Chrome or Edge is installed, the course in a real browser.")
-    test.add_argument("--quick", action="store_true", help="only the tests that need no browser, kernel, other process or long descent")
+    test.add_argument("--quick", action="store_true", help="only the tests that need no browser, kernel or other process, and no more than a second or two")
     test.add_argument("pytest", nargs="*", metavar="ARGUMENT", help="handed to pytest, after a `--`: -- -k transfer -x")
     test.set_defaults(function=run_tests)
 

@@ -42,7 +42,7 @@ def break_cost(monkeypatch):
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Two processes, each with half of the cores, for a run of all files; a file that is named runs in this process."""
+    """Two processes for a run of all files, each with half of the cores unless OMP_NUM_THREADS is set; a named file runs here."""
     if config.args_source is config.ArgsSource.ARGS:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -51,7 +51,7 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="only what needs no browser, no kernel, no other process and no long descent")
+    parser.addoption("--quick", action="store_true", help="only what needs no browser, kernel or other process, and no more than a second or two")
 
 
 @pytest.hookimpl(trylast=True)             # after -k and -m have chosen
@@ -91,7 +91,7 @@ def tally(request):
 
 
 def pytest_sessionfinish(session):
-    """One of two processes hands its counts to the one that prints."""
+    """Each of the two processes hands its counts to the one that prints."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput.update(left_out=session.config.stash.get(LEFT_OUT, {}),
                                            tally=dict(session.config.stash.get(TALLY, {})))
