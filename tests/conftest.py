@@ -42,12 +42,15 @@ def break_cost(monkeypatch):
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Two processes for a run of all files, each with half of the cores unless OMP_NUM_THREADS is set; a named file runs here."""
-    if config.args_source is config.ArgsSource.ARGS:
-        return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // 2)))
-    return 2
+    """Two processes for a run of all files; a named file runs here."""
+    return 0 if config.args_source is config.ArgsSource.ARGS else 2
+
+
+def pytest_configure(config):
+    """Several processes share the cores, unless OMP_NUM_THREADS is set."""
+    if processes := getattr(config.option, "numprocesses", None):
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
 
 
 def pytest_addoption(parser):

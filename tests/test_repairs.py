@@ -2,10 +2,12 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
+import conftest
 from course_utils.setup import ROOT
 
 V4 = nbformat.v4
@@ -65,6 +67,14 @@ def without_browser(folder):
     if any(os.path.exists(place) for place in browser.PLACES):
         pytest.fail("This machine has a browser in a fixed place: the rule for machines without one cannot be tried here.")
     return {"PATH": str(folder)}
+
+
+@pytest.mark.parametrize("processes, cores, each", [(2, 2, "1"), (2, 8, "4"), (3, 2, "1"), (0, 8, None), (None, 8, None)])
+def test_several_processes_share_the_cores(monkeypatch, processes, cores, each):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores), raising=False)
+    monkeypatch.setattr(os, "environ", {})
+    conftest.pytest_configure(SimpleNamespace(option=SimpleNamespace(numprocesses=processes)))
+    assert os.environ.get("OMP_NUM_THREADS") == each
 
 
 @pytest.mark.parametrize("processes", [0, 2])
