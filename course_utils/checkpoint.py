@@ -16,7 +16,7 @@ import torch
 from course_utils.descent import Point
 from course_utils.inputs import check_number, first_line, read_tensors, short
 
-FORMAT = "style transfer state 4"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
+FORMAT = "style transfer state 5"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 SHARE = 0.02            # of the time, at most, goes into writing
 
 
@@ -27,6 +27,7 @@ class StateError(ValueError):
 class Progress(NamedTuple):
     """How far a run has come."""
     point: Point                # None at the beginning
+    led: bool                   # whether the transport leads (`guided_descent`)
     seconds: float              # of computing, over all its parts
     history: list               # [(evaluations, losses)]
 
@@ -67,11 +68,11 @@ class Checkpoint:
             if self.path.exists():
                 self.say(f"'{self.path}' holds an earlier run: stop now and resume it if you want it, for this run begins anew and "
                          f"replaces it in {self.every:g} s.")
-            return Progress(None, 0.0, [])
+            return Progress(None, True, 0.0, [])
         stored = self._read()
         if stored is None:
             self.say(f"There is no '{self.path}' to go on from: this run begins at the beginning.")
-            return Progress(None, 0.0, [])
+            return Progress(None, True, 0.0, [])
         if others := _differences(stored["run"], run):
             raise StateError(f"'{self.path}' belongs to another run ({others}): give the same pictures and options as "
                              "then, or delete it to begin anew.")
@@ -81,7 +82,7 @@ class Checkpoint:
         point = Point(*_moved(stored["point"], device))
         self.ours = True
         self.say(f"Going on from '{self.path}', after {point.evaluations} evaluations and {stored['seconds']:.0f} s.")
-        return Progress(point, stored["seconds"], stored["history"])
+        return Progress(point, stored["led"], stored["seconds"], stored["history"])
 
     def offer(self, progress):
         """Write the state if one is due."""
@@ -138,14 +139,21 @@ class Checkpoint:
         return stored
 
 
-def run_of(content, style, first, net, *, seed, start, content_weight, style_weight, layer_weights, colours):
+def run_of(content, style, first, net, settings, more):
     """{what: value}: everything that decides about a run of `transfer`, but for the arithmetic of the device."""
-    if isinstance(start, torch.Tensor):
-        start = _picture(first)
-    return {"photo": _picture(content), "painting": _picture(style), "start": f"noise of seed {seed}" if start == "noise" else start,
-            "colours": colours, "content weight": float(content_weight), "style weight": float(style_weight),
-            "layer weights": ", ".join(f"{layer} {float(weight)}" for layer, weight in layer_weights.items()),
-            "network": fingerprint(repr(net), *net.state_dict().values())}
+    run = {"photo": _picture(content), "painting": _picture(style)}
+    for name, value in vars(settings).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{layer} {float(weight)}" for layer, weight in value.items())
+        run[name.replace("_", " ")] = value if isinstance(value, (str, torch.Tensor)) else float(value)
+    if isinstance(settings.start, torch.Tensor):
+        run["start"] = _picture(first)
+    elif settings.start == "noise":
+        run["start"] = f"noise of seed {settings.seed}"
+    del run["seed"]
+    for term in more:
+        run[f"term '{term.name}'"] = fingerprint(type(term).__qualname__, *_contents(vars(term)), float(term.weight))
+    return {**run, "network": fingerprint(repr(net), *net.state_dict().values())}
 
 
 def arithmetic(device):
@@ -171,6 +179,16 @@ def fingerprint(*parts):
     return digest.hexdigest()[:16]
 
 
+def _contents(value):
+    """The numbers, texts and tensors that a term holds, in an order of its own; of anything else, only its type."""
+    if isinstance(value, dict):
+        return [part for key in value for part in (str(key), *_contents(value[key]))]
+    if isinstance(value, (list, tuple)):
+        return [part for one in value for part in _contents(one)]
+    known = isinstance(value, (torch.Tensor, int, float, str, bytes, type(None)))
+    return [value if known else getattr(value, "__qualname__", type(value).__qualname__)]
+
+
 def _picture(image):
     return f"{image.shape[3]} × {image.shape[2]} pixels #{fingerprint(image)}"
 
@@ -190,7 +208,7 @@ def _moved(value, device):
 
 def _is_state(stored):
     """Whether what was read has all parts of a state of this version, each of its kind."""
-    kinds = {"format": str, "run": dict, "arithmetic": dict, "point": tuple, "seconds": float, "history": list}
+    kinds = {"format": str, "run": dict, "arithmetic": dict, "point": tuple, "led": bool, "seconds": float, "history": list}
     if not isinstance(stored, dict) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()) or stored["format"] != FORMAT:
         return False
     image, _, evaluations, value, gradient, pairs, step = stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7

@@ -78,6 +78,8 @@ def parser():
     paint.add_argument("--size", type=_whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)")
     paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
+    paint.add_argument("--variation-weight", type=_weight, default=0.0,
+                       help="more makes neighbouring pixels more alike: try 100 and 1000 (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
     paint.add_argument("--colours", choices=["painting", "photo"], default="painting", help="whose colours to paint with (default: %(default)s)")
@@ -203,10 +205,14 @@ def run_transfer(options):
     from course_utils.checkpoint import Checkpoint, StateError
     from course_utils.images import ImageError, check_writable, load_image, save_image
     from course_utils.inputs import check_number
-    from course_utils.transfer import HEAVIEST, SMALLEST, TransferError, pick_device
+    from course_utils.cost import SMALLEST
+    from course_utils.settings import HEAVIEST, Settings
+    from course_utils.transfer import TransferError, pick_device
     from course_utils.vgg import WeightsError
     try:
-        check_number("--style-weight", options.style_weight, 0, HEAVIEST)
+        for name in ("style", "variation"):
+            check_number(f"--{name}-weight", getattr(options, f"{name}_weight"), 0, HEAVIEST)
+        settings = Settings(**{name: value for name, value in vars(options).items() if name in Settings.__dataclass_fields__})
         output, device = check_writable(options.output), pick_device(options.device)
         for ending in ("", *STATE_ENDINGS):
             _check_apart(f"{output}{ending}", [options.content, options.style])
@@ -218,7 +224,7 @@ def run_transfer(options):
                               for source in (options.content, options.style))
             checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=_note)
             try:
-                result = _paint(content, style, device, checkpoint, options)
+                result = _paint(content, style, settings, device, checkpoint, options)
             except TransferError as error:
                 if error.state is None:
                     return _fail(error, 1)
@@ -386,7 +392,7 @@ def _note(sentence):
     tqdm.write(f"note: {sentence}", file=sys.stderr)        # does not break a progress bar
 
 
-def _paint(content, style, device, checkpoint, options):
+def _paint(content, style, settings, device, checkpoint, options):
     """Run the optimisation with a progress bar; Ctrl-C ends it after the present evaluation, however often it is pressed."""
     from tqdm import tqdm
 
@@ -410,9 +416,8 @@ def _paint(content, style, device, checkpoint, options):
 
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
-            return transfer(content, style, evaluations=options.evaluations, seed=options.seed, start=options.start,
-                            style_weight=options.style_weight, colours=options.colours, net=vgg19(pooling=options.pooling), device=device,
-                            on_state=progress, checkpoint=checkpoint)
+            return transfer(content, style, settings, evaluations=options.evaluations, net=vgg19(pooling=options.pooling),
+                            device=device, on_state=progress, checkpoint=checkpoint)
     finally:
         if not stop:
             signal.signal(signal.SIGINT, usual)

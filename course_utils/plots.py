@@ -50,6 +50,15 @@ def _curve(label, states, term):
     return _row("The evaluations", evaluations), _row("The losses", values)
 
 
+def _terms(runs):
+    """Which losses to draw: of one run all, the total first; of several the total."""
+    if len(runs) > 1:
+        return ("total",)
+    (label, states), = runs.items()
+    _curve(label, states, "total")
+    return ("total", *reversed([name for name in states[0][1] if name != "total"]))
+
+
 def gallery(pictures, columns=None, height=2.6):
     """Pictures side by side with captions.
 
@@ -80,12 +89,12 @@ def loss_curves(runs, terms=None, title=None, top=None):
     """Losses against evaluations of the network, on a logarithmic scale.
 
     Args:
-        runs: {label: [(evaluations, {'content', 'style', 'total'})]}.
+        runs: {label: [(evaluations, {'total' and other terms: loss})]}.
         terms: which losses to draw; None draws all for one run and the total for several.
         top: upper end of the scale; None shows every value.
     """
     _some("runs", runs)
-    terms = terms or (("total", "style", "content") if len(runs) == 1 else ("total",))
+    terms = terms or _terms(runs)
     _some("terms", terms, (list, tuple))
     if top is not None:
         check_number("top", top)

@@ -7,17 +7,19 @@ import math
 
 import torch
 
+from course_utils.cost import Content, Cost
 from course_utils.descent import inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_choice, check_tensor
-from course_utils.losses import content_loss
+from course_utils.settings import HEAVIEST
 from course_utils.transfer import starting_image
 from course_utils.vgg import check_layers, check_network
+from course_utils.winograd import prepared
 
 STARTS = ("noise", "grey", "content")
 
 
-class ContentCost:
-    """J_C of a picture against the activations of a photo in one layer, as a share of ½ ‖P‖², its value for a silent layer, F = 0.
+def reconstruction_cost(net, photo, layer):
+    """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² / mean P².
 
     Args:
         net: a frozen network from `vgg19()`.
@@ -26,26 +28,13 @@ class ContentCost:
     Raises:
         ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the photo does not excite.
     """
-
-    def __init__(self, net, photo, layer):
-        check_network(net)
-        check_layers([layer])
-        check_tensor("The photo", photo, "1, 3, H, W", values="picture")
-        self.net, self.layer = net, layer
-        with torch.no_grad():
-            self.target = net.features(photo, [layer])[layer]
-        self.scale = float(self.target.square().sum()) / 2
-        if not 0 < self.scale < math.inf:
-            raise ValueError(f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer before it.")
-
-    @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
-    def __call__(self, image):
-        """(share, gradient by the pixels, share)."""
-        check_tensor("The picture", image, "1, 3, H, W")
-        image = image.detach().requires_grad_()
-        cost = content_loss(self.net.features(image, [self.layer])[self.layer], self.target).sum() / self.scale
-        gradient, = torch.autograd.grad(cost, image)
-        return cost.item(), gradient, cost.item()
+    check_layers([layer])
+    term = Content(net, photo, layers={layer: 1.0})
+    silent = term.targets[layer].square().mean().item()
+    if not 1 / HEAVIEST <= silent < math.inf:
+        raise ValueError(f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer before it.")
+    term.weight = 1 / silent
+    return Cost(net, [term])
 
 
 def first_picture(start, photo, seed=0):
@@ -56,19 +45,20 @@ def first_picture(start, photo, seed=0):
 
 
 def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
-    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the share of `ContentCost`.
+    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the share of `reconstruction_cost`.
 
     Args:
-        net, photo, layer: as for `ContentCost`.
+        net, photo, layer: as for `reconstruction_cost`.
         start: one of `STARTS`.
         evaluations: how often cost and gradient are computed.
         seed: of the noise.
     Raises (at the first `next`):
-        ValueError: as `ContentCost`; or an unknown start.
+        ValueError: as `reconstruction_cost`; or an unknown start.
         NotFinite: the network gives no finite numbers.
     """
     check_network(net, least_bits=32)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
-    yield from projected_lbfgs(ContentCost(net, photo, layer), first_picture(start, photo, seed), evaluations,
-                               precondition=inverse_frequency(photo.shape, photo.device))
+    cost = reconstruction_cost(prepared(net, photo, [layer]), photo, layer)
+    for point in projected_lbfgs(cost, first_picture(start, photo, seed), evaluations, precondition=inverse_frequency(photo.shape, photo.device)):
+        yield point._replace(record=point.record["total"])

@@ -1,4 +1,4 @@
-"""A better guide for the first steps: Gram matrices compared by optimal transport.
+"""A guided start: in the first steps, Gram matrices are compared by optimal transport.
 
 One channel by itself, f times as strong as a unit one, has the Gram matrix f², and the style cost is (f² − a²)². That is flat near
 f = 0 and steep as f³ far above the target, so no one step suits both. (f − a)² has the same minimum and the same curvature
@@ -10,9 +10,12 @@ import math
 import torch
 from torch.autograd.function import once_differentiable
 
+from course_utils.cost import Content, Style
+from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_number, check_tensor
-from course_utils.losses import CONTENT_LAYER, content_loss, gram_matrix, style_loss
+from course_utils.losses import gram_matrix, style_loss
 
+GUIDED = 12             # evaluations that follow the distance: fewer or more need more in all (measured on six pairs)
 STRENGTH = 0.3          # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
 CONTENT = 0.02          # the first steps go far: content is asked for with at least this share of the distance, both of a blank picture
 WORTHWHILE = 20         # times the content cost: where the distance counts for less, J itself leads as well
@@ -20,38 +23,102 @@ NEGLIGIBLE = 0.01       # layers with a smaller share of the style cost have not
 SOFTNESS = 1e-3         # of the largest eigenvalue of A: ε below
 
 
-class Transport:
-    """J with the transport distance in place of E_l in the layer that costs most: features -> what to minimise, a tensor.
+def guided_descent(cost, start, evaluations, led=True):
+    """Descend on a cost, first led by `Transport`: an iterator of pairs (`Point`, whether the transport leads).
 
-    How much a term costs is taken at a blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
+    After `GUIDED` evaluations, one more sees the same picture again and hands over to J. The points of both are best by J.
 
     Args:
         cost: a `Cost`.
+        start: the first picture, (1, 3, H, W), or the `Point` of one of these pairs, to go on from there.
+        evaluations: of the network, in all.
+        led: the other half of that pair.
+    Raises (at the first `next`):
+        NotFinite: the cost or its gradient is not finite; the pair before is the last good one.
+    """
+    image = start.image if isinstance(start, Point) else start
+    precondition, transport = inverse_frequency(image.shape, image.device), Transport(cost) if led else None
+    if led and transport.worthwhile:
+        best = start if isinstance(start, Point) else None
+
+        def guide(image):
+            value, gradient, losses = cost(image, transport)
+            if not math.isfinite(losses["total"]):
+                raise NotFinite("The loss is not a finite number: lower the weights, or check the network.")
+            if best and losses["total"] > best.record["total"]:     # a rise of J counts as one of the guide: the step is taken back
+                value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
+            return value, gradient, losses
+
+        for best in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
+            yield best, True
+        if best.evaluations >= evaluations:
+            return
+        start, best = _handed_over(cost, best), None
+        yield start, False
+    start = [start]                         # the last to hold the point lets go of it: its pairs are twenty pictures
+    for point in projected_lbfgs(cost, start.pop(), evaluations, precondition=precondition):
+        yield point, False
+
+
+def _handed_over(cost, point):
+    """The same picture seen by J, after one more evaluation.
+
+    What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same changes, but
+    count them in different units.
+    """
+    value, gradient, losses = evaluate(cost, point.image)
+    unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
+    return Point(point.image, losses, point.evaluations + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
+
+
+class Transport:
+    """J with the transport distance in place of E_l in the layer that costs most: (image, features) -> what to minimise, a tensor.
+
+    It takes the place of the term `Style`, and asks for some content; other terms stay as they are. How much a term costs is taken at a
+    blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
+
+    Args:
+        cost: a `Cost`.
+    Attributes:
+        worthwhile: whether to follow it; a cost without a `Style` has no distance to follow.
     """
 
     def __init__(self, cost):
-        self.cost = cost
-        blank = {layer: weight * style_loss(torch.zeros_like(cost.style_targets[layer]), cost.style_targets[layer]).item()
-                 for layer, weight in cost.layer_weights.items()}
-        self.worthwhile = all(map(math.isfinite, blank.values()))
-        if not self.worthwhile:
+        self.cost, self.worthwhile = cost, False
+        self.style = next((term for term in cost.terms if isinstance(term, Style)), None)
+        self.content = next((term for term in cost.terms if isinstance(term, Content)), None)
+        if self.style is None:
+            return
+        layers, targets = self.style.layers, self.style.targets
+        blank = {layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item() for layer, weight in layers.items()}
+        if not all(map(math.isfinite, blank.values())):
             return                              # the network is broken: J itself says so
         self.leading = max(blank, key=blank.get)
-        self.others = [layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())]
-        target = cost.style_targets[self.leading][0]
+        self.beside = [layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())]
+        target = targets[self.leading][0]
         self.distance = Distance(target)
-        self.strength = STRENGTH * cost.layer_weights[self.leading] * target.trace().item() / (4 * len(target)**2)
-        blank_distance = cost.beta * self.strength * target.trace().item()
-        blank_content = cost.content_target.square().mean().item()
-        self.worthwhile = blank_distance > WORTHWHILE * cost.alpha * blank_content
-        self.alpha = max(cost.alpha, CONTENT * blank_distance / blank_content) if cost.alpha and blank_content else cost.alpha
+        self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target)**2)
+        blank_distance = self.style.weight * self.strength * target.trace().item()
+        content_weight, blank_content = 0, 0
+        if self.content is not None:
+            content_weight = self.content.weight
+            blank_content = sum(weight * self.content.targets[layer].square().mean().item() for layer, weight in self.content.layers.items())
+        self.worthwhile = blank_distance > WORTHWHILE * content_weight * blank_content
+        wanted = CONTENT * blank_distance / blank_content if blank_content else 0
+        self.content_weight = max(content_weight, wanted) if content_weight else content_weight
 
-    def __call__(self, features):
+    def __call__(self, image, features):
         def gram(layer):
             return gram_matrix(features[layer], divide=True)
         style = self.strength * self.distance(gram(self.leading)[0])
-        style = style + sum(self.cost.layer_weights[layer] * style_loss(gram(layer), self.cost.style_targets[layer]).sum() for layer in self.others)
-        return self.alpha * content_loss(features[CONTENT_LAYER], self.cost.content_target, "mean").sum() + self.cost.beta * style
+        style = style + sum(self.style.layers[layer] * style_loss(gram(layer), self.style.targets[layer]).sum() for layer in self.beside)
+        value = self.style.weight * style
+        if self.content is not None:
+            value = self.content_weight * self.content(image, features).sum() + value
+        for term in self.cost.terms:
+            if term is not self.style and term is not self.content:
+                value = value + term.weight * term(image, features).sum()
+        return value
 
 
 class Distance:

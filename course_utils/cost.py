@@ -1,0 +1,227 @@
+"""What the optimisation minimises: J = Σ weight · term, a sum of terms (Gatys, Ecker & Bethge 2015, arXiv:1508.06576, eq. 7).
+
+A term is any object with
+
+    name        under which its values are recorded, such as 'content'
+    weight      a number from 0 to `HEAVIEST`
+    layers      the names of the layers whose activations it needs; () for none
+
+that can be called: (image, features) -> (N,), its value for each picture, with image (N, 3, H, W) in [0, 1] and
+features {layer: (N, C, H', W')}. A class of ten lines in a notebook will do.
+"""
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+
+from course_utils.inputs import check_number, check_tensor, short
+from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
+from course_utils.settings import HEAVIEST, changed, check_layer_weights
+from course_utils.vgg import check_layers, check_network
+
+SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
+GREY_LEVELS = 255
+
+
+class Term(Protocol):
+    """What `Cost` adds up."""
+    name: str
+    weight: float
+    layers: Iterable[str]
+
+    def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor: ...
+
+
+class Content:
+    """J_C = Σ_l λ^l · mean (F − P)²: how far the activations are from those of a photo.
+
+    Args:
+        net: the network of the cost.
+        photo: (1, 3, H, W) in [0, 1].
+        weight: α.
+        layers: {layer: λ^l}.
+    Raises:
+        ValueError: no such network, picture or layer, or weights that are no numbers from 0 to `HEAVIEST`.
+    """
+    name = "content"
+
+    def __init__(self, net, photo, weight=1.0, layers={CONTENT_LAYER: 1.0}):
+        check_network(net)
+        check_picture("content", photo)
+        check_layer_weights("layers", layers)
+        self.weight, self.layers = weight, dict(layers)
+        with torch.no_grad():
+            self.targets = net.features(_in_memory(photo), self.layers)     # {layer: P, (1, C, H', W')}
+
+    def __call__(self, image, features):
+        return sum(weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items())
+
+
+class Style:
+    """J_S = Σ_l λ^l E_l: how far the Gram matrices are from those of a painting, or from the mean of several.
+
+    Of several paintings with shares s_i that sum to 1, Σ s_i ‖G − A_i‖² = ‖G − Σ s_i A_i‖² + a constant: one descends on the mean
+    as on the sum.
+
+    Args:
+        net: the network of the cost.
+        paintings: (1, 3, H, W) in [0, 1], or a list of them; their sizes may differ.
+        weight: β.
+        layers: {layer: λ^l}.
+        shares: a number for each painting, of which only the proportions count; None: all the same.
+    Raises:
+        ValueError: no such network, picture or layer, or weights or shares that are no numbers from 0 to `HEAVIEST`.
+    """
+    name = "style"
+
+    def __init__(self, net, paintings, weight=1.0, layers=STYLE_WEIGHTS, shares=None):
+        check_network(net)
+        check_layer_weights("layers", layers)
+        paintings = [paintings] if isinstance(paintings, torch.Tensor) else paintings
+        if not isinstance(paintings, (list, tuple)) or not paintings:
+            raise ValueError(f"paintings must be a picture or a list of pictures, not {short(paintings)}.")
+        for painting in paintings:
+            check_picture("style", painting)
+        self.weight, self.layers = weight, dict(layers)
+        self.targets = dict.fromkeys(self.layers, 0)            # {layer: A, (1, C, C)}
+        for share, painting in zip(_normalised(shares, len(paintings)), paintings):
+            with torch.no_grad():
+                for layer, maps in net.features(_in_memory(painting), self.layers).items():
+                    self.targets[layer] = self.targets[layer] + share * gram_matrix(maps, divide=True)
+
+    def __call__(self, image, features):
+        return sum(weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
+                   for layer, weight in self.layers.items())
+
+
+def _normalised(shares, count):
+    """Numbers in the proportions of `shares` whose sum is 1."""
+    shares = [1.0] * count if shares is None else shares
+    if not isinstance(shares, (list, tuple)) or len(shares) != count:
+        raise ValueError(f"shares must be a list with a number for each of the {count} paintings, not {short(shares)}.")
+    for share in shares:
+        check_number("A share", share, 0, HEAVIEST)
+    if not sum(shares):
+        raise ValueError("The shares are all 0: give one painting more than that.")
+    return [share / sum(shares) for share in shares]
+
+
+class TotalVariation:
+    """The mean squared difference of neighbouring pixels, in grey levels: what makes a picture rough (`total_variation`).
+
+    A mean, so that a weight does the same to pictures of all sizes.
+    """
+    name, layers = "variation", ()
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, image, features):
+        return total_variation(image * GREY_LEVELS) / image[0].numel()
+
+
+class Cost:
+    """J(G) = Σ weight · term: a function of the generated picture G.
+
+    Args:
+        net: a frozen network, such as one from `vgg19()`.
+        terms: a list of them; see the top of this page.
+    Raises:
+        ValueError: no such network, or something that is no term.
+    """
+
+    def __init__(self, net, terms):
+        check_network(net)
+        check_terms("terms", terms, least=1)
+        self.net, self.terms = net, tuple(terms)
+        self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers))
+
+    def names(self):
+        """Under which names losses are recorded: those of the terms, and 'total'."""
+        return {*(term.name for term in self.terms), "total"}
+
+    def features(self, image):
+        """{layer: activations} of all that the terms look at."""
+        return self.net.features(image, self.layers)
+
+    def parts(self, image, features):
+        """{name of a term: weight · term, 'total': their sum}, each (N,), as tensors that can be differentiated."""
+        parts = {}
+        for term in self.terms:
+            value = term(image, features)
+            if not isinstance(value, torch.Tensor) or value.shape != image.shape[:1]:
+                found = tuple(value.shape) if isinstance(value, torch.Tensor) else short(value)
+                raise ValueError(f"The term '{term.name}' must give one number for each picture, a tensor of shape "
+                                 f"{tuple(image.shape[:1])}, not {found}.")
+            parts[term.name] = term.weight * value
+        return {**parts, "total": sum(parts.values())}
+
+    @torch.no_grad()
+    def losses(self, image):
+        """{name of a term: weight · term, 'total': their sum} of a picture (1, 3, H, W), as floats."""
+        check_tensor("The picture", image, "1, 3, H, W")
+        image = _in_memory(image)
+        return {name: part.item() for name, part in self.parts(image, self.features(image)).items()}
+
+    @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
+    def __call__(self, image, objective=None):
+        """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the parts of J as floats.
+
+        With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are still
+        those of J.
+        """
+        check_tensor("The picture", image, "1, 3, H, W")
+        image = _in_memory(image.detach()).requires_grad_()
+        features = self.features(image)
+        with torch.set_grad_enabled(objective is None):
+            parts = self.parts(image, features)
+        value = (parts["total"] if objective is None else objective(image, features)).sum()
+        gradient, = torch.autograd.grad(value, image)
+        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
+        return value, gradient.contiguous(), dict(zip(parts, losses))
+
+
+def _in_memory(image):
+    """A picture as all are computed, with the channels last: the same picture then has the same activations, to the bit."""
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+def check_terms(what, terms, least=0):
+    """Raise ValueError unless a value is a list of at least so many terms with names of their own."""
+    if not isinstance(terms, (list, tuple)) or len(terms) < least:
+        raise ValueError(f"{what} must be a list of {'one or more ' * least}terms of a cost, not {short(terms)}.")
+    for term in terms:
+        name, layers = getattr(term, "name", None), getattr(term, "layers", None)
+        if not callable(term) or isinstance(term, type) or not isinstance(name, str) or not isinstance(layers, Iterable) or isinstance(layers, str):
+            raise ValueError(f"A term of a cost must have a name, a weight and layers, and be callable; {short(term)} is none: "
+                             "see the top of course_utils/cost.py.")
+        check_number(f"The weight of the term '{name}'", getattr(term, "weight", None), 0, HEAVIEST)
+    names = [term.name for term in terms]
+    for name in names:
+        if name == "total" or names.count(name) > 1:
+            raise ValueError(f"Two losses would be called {name!r}: give each term a name of its own, and none 'total'.")
+
+
+def painting_cost(net, content, style, settings=None, more=(), **changes):
+    """The `Cost` of painting a photo in the style of a painting: content, style, perhaps total variation, and others.
+
+    Args:
+        net: a frozen network, such as one from `vgg19()`.
+        content: (1, 3, H, W) in [0, 1], on the network's device.
+        style: the same, or a list of pictures (see `Style`).
+        settings: `Settings`, whose weights and layers are taken; None: those by default.
+        more: a list of further terms, such as your own.
+        changes: fields of the settings by their names, such as style_weight=0.1.
+    """
+    settings = changed(settings, changes)
+    check_terms("more", more)
+    terms = [Content(net, content, settings.content_weight, settings.content_layers),
+             Style(net, style, settings.style_weight, settings.style_layers)]
+    if settings.variation_weight:
+        terms.append(TotalVariation(settings.variation_weight))
+    return Cost(net, [*terms, *more])
+
+
+def check_picture(what, image, smallest=1):
+    """Raise ValueError unless a value is a picture (1, 3, H, W) in [0, 1] whose sides have at least so many pixels."""
+    check_tensor(f"The {what} picture", image, "1, 3, H, W", smallest=smallest, values="picture")
