@@ -79,7 +79,7 @@ def parser():
     paint.add_argument("--evaluations", type=_whole(1, 10**6), default=100, help="how often loss and gradient are computed (default: %(default)s)")
     paint.add_argument("--style-weight", type=_weight, default=1.0, help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)")
     paint.add_argument("--variation-weight", type=_weight, default=0.0,
-                       help="more makes neighbouring pixels more alike: try 100 and 1000 (default: %(default)s)")
+                       help="more makes the picture smoother: try 10000 and 100000 (default: %(default)s)")
     paint.add_argument("--start", choices=["colour", "content", "noise"], default="colour",
                        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)")
     paint.add_argument("--colours", choices=["painting", "photo"], default="painting", help="whose colours to paint with (default: %(default)s)")

@@ -14,7 +14,7 @@ from course_utils.vgg import VGG19, vgg19
 from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
-VARIATION_WEIGHT_CHOICES = (0.0, 10.0, 100.0, 1000.0)
+VARIATION_WEIGHT_CHOICES = (0.0, 1000.0, 10000.0, 100000.0)
 PREVIEW = 160           # pixels on the longer side of a chosen picture
 # LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
 UPLOADS = ("An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB elsewhere. "
