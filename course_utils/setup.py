@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 from course_utils.lock import alone
+from course_utils.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 10)        # Python
 NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"

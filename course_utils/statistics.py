@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from course_utils.images import DATA, replace_file
-from course_utils.inputs import check_archive, first_line, short
-from course_utils.means import MeanActivations, mean_activations  # noqa: F401  (both kinds of statistics can be had here)
+from course_utils.files import replace_file
+from course_utils.inputs import check_archive, first_line, lacks_memory, short
+from course_utils.paths import DATA
 from course_utils.streams import SIZE, StatisticsError, batches, last_step
 from course_utils.vgg import BLOCKS, LAYERS, check_layers, check_network
 
@@ -151,7 +151,7 @@ def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sourc
         except StatisticsError:
             raise
         except (ValueError, RuntimeError) as error:
-            if "memory" in str(error):
+            if lacks_memory(error):
                 raise
             raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {first_line(error)}.") from error
         done += len(numbers)

@@ -1,14 +1,17 @@
-"""Data sets of pictures as streams: loaded one after the other, in batches, broken files left out by name."""
+"""Data sets of pictures: loaded one after the other, in batches, by one process or several; broken files left out by name."""
+import functools
+import operator
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
-from course_utils.images import READABLE, ImageError, load_square, one_line
-from course_utils.inputs import check_number, short
+from course_utils.images import READABLE, ImageError, load_square
+from course_utils.inputs import check_number, one_line, short
 
 SIZE = 224              # pixels: what VGG-19 was trained with
 
@@ -129,3 +132,63 @@ def last_step(steps, total=None, progress=True, keep=False):
     if result is None:
         raise StatisticsError("There is no picture to look at: give at least one that can be read.")
     return done, result
+
+
+# --- several processes ---------------------------------------------------------------------------------------------
+
+
+class Worker(NamedTuple):
+    """One of several processes that share a data set: it looks at every `count`-th picture, from number `rank` on."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self):
+        """Whether it is the one that tells and saves."""
+        return self.rank == 0
+
+    def part(self, sources):
+        """The numbers of the sources that it looks at."""
+        return range(self.rank, len(sources), self.count)
+
+
+def this_worker():
+    """The Worker that this process is: one of those that torchrun has started, or the only one."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:             # torchrun's; RANK alone may come from a cluster's settings
+        return Worker()
+    return Worker(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+
+
+def numbered(sources, part, size, skipped):
+    """Iterator of (number, picture) of a part of the sources, which are numbered throughout; else as `pictures`."""
+    for place, picture in pictures([sources[number] for number in part], size, skipped):
+        yield part[place], picture
+
+
+def gather(steps, total, skipped, worker):
+    """How many pictures all processes looked at, what they found, merged, and what they left out.
+
+    Args:
+        steps: as for `last_step`, of this process; what is found can be added up.
+        total: how many pictures this process looks at.
+        skipped: what this process left out, complete when `steps` has come to its end.
+    Raises:
+        StatisticsError: there was no picture, in none of the processes.
+    """
+    if worker.count == 1:
+        return *last_step(steps, total, keep=True), skipped
+    from torch import distributed
+    distributed.init_process_group("gloo")
+    try:
+        own = (*last_step(steps, total, progress=worker.first, keep=True), None)
+    except StatisticsError as error:            # a part without a readable picture is no failure of the whole
+        own = 0, None, error
+    parts = [None] * worker.count
+    distributed.all_gather_object(parts, (own, skipped))
+    distributed.destroy_process_group()
+    found = [part for part, _ in parts if part[1] is not None]
+    if not found:
+        raise own[2]
+    left_out = [source for _, sources in parts for source in sources]
+    return sum(part[0] for part in found), functools.reduce(operator.add, (part[1] for part in found)), left_out

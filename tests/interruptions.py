@@ -28,7 +28,7 @@ vgg.vgg19 = functools.cache(vgg.vgg19)      # before the others import it: weigh
 
 from course_utils.__main__ import main
 from course_utils.images import load_image, save_image
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 from course_utils.widgets import lesson6
 
 FILES = {"write", "writelines", "flush", "fsync", "close", "open", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "symlink", "link",

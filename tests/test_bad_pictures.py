@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import corpus
-from course_utils import images, streams
+from course_utils import files, images, streams
 from course_utils.images import ImageError, load_image, load_square, resize, save_image
 from course_utils.streams import StatisticsError, pictures, pictures_in
 
@@ -358,10 +358,10 @@ def test_arguments_of_the_rest(trials, wrong):
         lambda: images.to_pil(wrong), lambda: images.title(wrong),
         lambda: images.img_tag(wrong, "text"), lambda: images.img_tag(good, wrong),
         lambda: images.img_tag(good, "text", wrong),
-        lambda: save_image(wrong, "a.png"), lambda: save_image(good, wrong), lambda: images.check_writable(wrong))]
+        lambda: save_image(wrong, "a.png"), lambda: save_image(good, wrong), lambda: files.check_writable(wrong, (".png",)))]
     for _ in results:
         trials("resize, to_pil, to_8bit, title, img_tag, save_image, check_writable")
-    for call in (lambda: images.replace_file("a.txt", wrong), lambda: images.replace_file(wrong, b"text")):
+    for call in (lambda: files.replace_file("a.txt", wrong), lambda: files.replace_file(wrong, b"text")):
         with contextlib.suppress(OSError):                  # as it says
             outcome(call)
         trials("replace_file")
@@ -419,8 +419,8 @@ def test_writing_that_fails_leaves_nothing(tmp_path, tally, monkeypatch):
                 raise error
             for ending in images.FORMATS:
                 with monkeypatch.context() as patch:
-                    patch.setattr(*({"open": ("course_utils.images.open", fails),
-                                     "os.replace": ("course_utils.images.os.replace", fails)}.get(
+                    patch.setattr(*({"open": ("course_utils.files.open", fails),
+                                     "os.replace": ("course_utils.files.os.replace", fails)}.get(
                         moment, (moment, fails))), **{"raising": False} if moment == "open" else {})
                     with pytest.raises((ImageError, KeyboardInterrupt)):
                         save_image(image, tmp_path / f"b{ending}")

@@ -11,7 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from course_utils.notebooks import NOTEBOOKS, WIDGET, reproducible
-from course_utils.setup import ROOT, requirements
+from course_utils.paths import ROOT
+from course_utils.setup import requirements
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}

@@ -13,7 +13,7 @@ from PIL import Image
 from bounds import DOUBLE
 from course_utils.__main__ import main
 from course_utils.images import load_image, load_square, photos, save_image
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
 from course_utils.streams import StatisticsError, batches, last_step, pictures, pictures_in
 from course_utils.vgg import VGG19
