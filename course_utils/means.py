@@ -9,11 +9,11 @@ import torch
 from torch import fx
 from torch import nn
 
+from course_utils.dataset import StatisticsError, batches, last_step
 from course_utils.files import replace_file
 from course_utils.homogeneity import FlowError, drops, follow
 from course_utils.inputs import first_line, lacks_memory
 from course_utils.paths import DATA
-from course_utils.streams import StatisticsError, batches, last_step
 
 MEANS_FILE = DATA / "mean_activations.json"
 FORMAT = "mean activations 2"

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import corpus
-from course_utils import files, images, streams
+from course_utils import dataset, files, images
+from course_utils.dataset import StatisticsError, pictures, pictures_in
 from course_utils.images import ImageError, load_image, load_square, resize, save_image
-from course_utils.streams import StatisticsError, pictures, pictures_in
 
 # the same trials on every machine
 SAME = dict(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -370,7 +370,7 @@ def test_arguments_of_the_rest(trials, wrong):
 @settings(max_examples=50, **SAME)
 @given(wrong=WRONG)
 @specials
-def test_arguments_of_streams(trials, wrong):
+def test_arguments_of_data_sets(trials, wrong):
     for call in (lambda: pictures_in(wrong), lambda: list(pictures(wrong)), lambda: list(pictures([GOOD], wrong)),
                  lambda: list(pictures([GOOD, wrong], 8, []))):
         result = outcome(call)
@@ -466,4 +466,4 @@ def test_a_folder_with_everything(tmp_path, tally):
                        ("\0", "folder"), ("", "no folder")):
         with pytest.raises(StatisticsError, match=words):
             pictures_in(bad)
-    assert streams.pictures is pictures
+    assert dataset.pictures is pictures

@@ -20,9 +20,9 @@ def go_through(folders, output, ending, size, search, says):
     Returns:
         The exit code.
     """
+    from course_utils.dataset import StatisticsError, gather, numbered, this_worker
     from course_utils.files import FileError, check_writable
     from course_utils.images import ImageError
-    from course_utils.streams import StatisticsError, gather, numbered, this_worker
     from course_utils.vgg import WeightsError
 
     worker, skipped = this_worker(), []
@@ -51,14 +51,14 @@ def go_through(folders, output, ending, size, search, says):
 
 def _sources(folders):
     """The pictures of the folders, each once; the bundled photos where there is no folder."""
+    from course_utils.dataset import pictures_in
     from course_utils.images import photos
-    from course_utils.streams import pictures_in
 
     return list(dict.fromkeys(source for folder in folders for source in pictures_in(folder))) if folders else photos()
 
 
 def _tell_of_subfolders(folders):
-    from course_utils.streams import left_below
+    from course_utils.dataset import left_below
 
     if below := left_below(folders):
         count = f"{below:,} picture{'s' * (below > 1)}"

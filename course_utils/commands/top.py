@@ -35,7 +35,7 @@ def add(commands):
 
 
 def run(options):
-    from course_utils.statistics import TOP_FILE, mine
+    from course_utils.top import TOP_FILE, search
 
     if options.output is None and (options.folder is not None or (options.size, options.k) != (224, 9)):
         return fail("Say with -o FILE.npz where to write your own table.", 2)
@@ -50,6 +50,6 @@ def run(options):
         options.output or TOP_FILE,
         ".npz",
         options.size,
-        search=lambda net, images, sources: mine(net, images, options.k, sources=sources, batch_size=4),
+        search=lambda net, images, sources: search(net, images, options.k, sources=sources, batch_size=4),
         says=says,
     )

@@ -1,4 +1,4 @@
-"""Statistics of a network over a data set: in one pass, in bounded memory, mergeable between workers."""
+"""The strongest units of a network's channels over a data set: in one pass, in bounded memory, mergeable between workers."""
 import io
 import math
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from course_utils.dataset import SIZE, StatisticsError, batches, last_step
 from course_utils.files import replace_file
 from course_utils.inputs import check_archive, first_line, lacks_memory, short
 from course_utils.paths import DATA
-from course_utils.streams import SIZE, StatisticsError, batches, last_step
 from course_utils.vgg import BLOCKS, LAYERS, check_layers, check_network
 
 RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
@@ -45,7 +45,7 @@ class TopActivations:
         if not isinstance(other, TopActivations):
             return NotImplemented
         if (self.k, self.per_image, list(self.values)) != (other.k, other.per_image, list(other.values)):
-            raise StatisticsError("These two differ in k, in per_image or in their layers: mine both parts with the same settings.")
+            raise StatisticsError("These two differ in k, in per_image or in their layers: search both parts with the same settings.")
         if (self.sources, self.size) != (other.sources, other.size):
             raise StatisticsError("These two number or cut their pictures differently: give both parts the same sources and sizes.")
         merged = {layer: _best(torch.cat([self.values[layer], other.values[layer]], 1),
@@ -122,12 +122,12 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
     Raises:
         StatisticsError: no picture, a bad picture or setting, or activations that are not finite.
     """
-    steps = mine(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources)
+    steps = search(net, images, k, per_image, layers=layers, batch_size=batch_size, sources=sources)
     _, result = last_step(steps, len(images) if hasattr(images, "__len__") else len(sources) or None, progress)
     return result
 
 
-def mine(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
+def search(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
     """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
     check_network(net, StatisticsError)
     layers = check_layers(layers, StatisticsError)

@@ -12,10 +12,10 @@ from PIL import Image
 
 from bounds import DOUBLE
 from course_utils.__main__ import main
+from course_utils.dataset import StatisticsError, batches, last_step, pictures, pictures_in
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.paths import ROOT
-from course_utils.statistics import RECTIFIED, TopActivations, mine, top_activations
-from course_utils.streams import StatisticsError, batches, last_step, pictures, pictures_in
+from course_utils.top import RECTIFIED, TopActivations, search, top_activations
 from course_utils.vgg import VGG19
 from networks import gap
 
@@ -144,7 +144,7 @@ def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
             yield name, maps
 
     monkeypatch.setattr(VGG19, "walk", tracked)
-    for _ in mine(net, images * 3, 4, layers=LAYERS, batch_size=5):
+    for _ in search(net, images * 3, 4, layers=LAYERS, batch_size=5):
         most.append(sum(tensor() is not None for tensor in made))
     assert len(made) > 50 and max(most) <= 4
 
@@ -255,10 +255,10 @@ def test_ctrl_c_keeps_what_was_found(net, images):
         yield from enumerate(images[:6])
         raise KeyboardInterrupt
 
-    done, table = last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False, keep=True)
+    done, table = last_step(search(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False, keep=True)
     assert done == 4 and table.k == 2 and table.places["relu1_1"].max() < SIDE        # a batch of four was complete
     with pytest.raises(KeyboardInterrupt):
-        last_step(mine(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False)
+        last_step(search(net, interrupted(), 2, sources=NAMES, batch_size=4), 6, progress=False)
     for size in (0, -1, 1.5, None):
         with pytest.raises(StatisticsError, match="batch size is a whole number"):
             next(batches(images, size))
