@@ -26,6 +26,7 @@ import corpus
 from course_utils import dataset, files, images
 from course_utils.dataset import StatisticsError, pictures, pictures_in
 from course_utils.images import ImageError, load_image, load_square, resize, save_image
+from course_utils.paths import ROOT
 
 # the same trials on every machine
 SAME = dict(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -253,7 +254,7 @@ def whole_corpus():
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep to the limit of memory")
 def test_the_whole_corpus_with_little_memory(tmp_path, tally):
-    path = os.pathsep.join([str(Path(__file__).parent), str(images.ROOT)])
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
     child = subprocess.run([sys.executable, "-c", "import test_bad_pictures; test_bad_pictures.whole_corpus()"],
                            capture_output=True, text=True,
                            cwd=tmp_path, env={**os.environ, "PYTHONPATH": path, **ALONE}, stdin=subprocess.DEVNULL)

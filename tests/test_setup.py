@@ -31,6 +31,12 @@ def test_requirements_are_those_of_pyproject():
     assert missing("test") == []
 
 
+def test_a_course_that_is_not_whole_is_one_sentence(tmp_path):
+    with pytest.raises(SetupError, match=r"^The file .*pyproject\.toml cannot be read \(No such file.*\): [^\n]*$"):
+        ensure("run", tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("requirement", ["a>=1.2", "a>=1.2,<2", "a<2", "a>1.2", "a<=1.10", "a", "a>=2024.1"])
 @pytest.mark.parametrize("version", ["1.2", "1.2.0", "1.10", "2.0", "2.0.0", "0.9.9", "1.3+cpu", "2024.3.1"])
 def test_ranges_agree_with_packaging(requirement, version, monkeypatch):
