@@ -1,4 +1,4 @@
-"""Data sets of pictures: loaded one after the other, in batches, by one process or several; broken files left out by name."""
+"""Data sets of pictures: one after the other, in batches, by one process or several; broken files left out by name."""
 import functools
 import operator
 import os

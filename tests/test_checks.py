@@ -9,13 +9,16 @@ from course_utils import checks
 from course_utils.checks import lesson6
 from course_utils.checks.core import Exercise, Trial
 
-LESSONS = {path.name: import_module(f"course_utils.checks.{path.name}") for path in sorted(Path(checks.__file__).parent.glob("lesson*"))}
+LESSONS = {path.name: import_module(f"course_utils.checks.{path.name}")
+           for path in sorted(Path(checks.__file__).parent.glob("lesson*"))}
 EXERCISES = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
 ANSWERS = {f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
            for path in sorted(Path(__file__).with_name("answers").glob("lesson*/*.py"))}
 PUT = [(exercise, ANSWERS[place]) for place, exercise in EXERCISES.items() if place in ANSWERS]
-HIDDEN, WRITTEN = ([(exercise, *case) for exercise, module in PUT for case in getattr(module, kind, ())] for kind in ("HIDDEN", "WRITTEN"))
-REAL = [exercise for exercise in EXERCISES.values() if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()]
+HIDDEN, WRITTEN = ([(exercise, *case) for exercise, module in PUT for case in getattr(module, kind, ())]
+                   for kind in ("HIDDEN", "WRITTEN"))
+REAL = [exercise for exercise in EXERCISES.values()
+        if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()]
 BANK = [pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}") for exercise in EXERCISES.values()
         for wrong in exercise.misconceptions]
 EACH = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
@@ -27,8 +30,9 @@ def numbered(cases):
 
 
 def test_each_exercise_has_a_file_of_its_own_and_answers():
-    found = {f"{lesson}/{path.stem}": getattr(import_module(f"course_utils.checks.{lesson}.{path.stem}"), path.stem, None)
-             for lesson, module in LESSONS.items() for path in Path(module.__file__).parent.glob("[!_]*.py")}
+    found = {f"{lesson}/{name}": getattr(import_module(f"course_utils.checks.{lesson}.{name}"), name, None)
+             for lesson, module in LESSONS.items()
+             for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))}
     files = {place: exercise for place, exercise in found.items() if isinstance(exercise, Exercise)}
     assert files == EXERCISES and sorted(ANSWERS) == sorted(EXERCISES)
     assert all(place.endswith(f"/{exercise.name}") for place, exercise in EXERCISES.items())
@@ -71,7 +75,8 @@ def test_not_a_number_is_named(exercise):
     assert exercise.judge(lambda *arguments: exercise.reference(*arguments) / 0).reason == "not_finite"
 
 
-@pytest.mark.parametrize("exercise, answer", numbered((exercise, answer) for exercise, module in PUT for answer in module.RIGHT))
+@pytest.mark.parametrize("exercise, answer", numbered((exercise, answer) for exercise, module in PUT
+                                                      for answer in module.RIGHT))
 def test_right_answers_pass(exercise, answer):
     result = exercise.judge(answer)
     assert result, result.message

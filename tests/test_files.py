@@ -1,4 +1,5 @@
 """Files: written all or nothing, with the rights of new files, or refused in one sentence."""
+
 import os
 
 import pytest
@@ -31,8 +32,16 @@ def test_what_is_there_stays_until_the_new_is_whole(tmp_path):
     assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["a.txt"]
 
 
-@pytest.mark.parametrize("name, message", [("a.txt", r"let the name end in \.json\."), ("no/a.json", "does not exist"),
-                                           (".", "is a folder"), ("a\0.json", "null byte"), ("a.json/b.json", "does not exist")])
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("a.txt", r"let the name end in \.json\."),
+        ("no/a.json", "does not exist"),
+        (".", "is a folder"),
+        ("a\0.json", "null byte"),
+        ("a.json/b.json", "does not exist"),
+    ],
+)
 def test_what_cannot_be_written_is_one_sentence(tmp_path, name, message):
     (tmp_path / "a.json").touch()
     with pytest.raises(FileError, match=rf"^[^\n]*{message}[^\n]*$"):

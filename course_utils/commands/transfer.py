@@ -16,8 +16,9 @@ def add(commands):
         "transfer",
         help="paint a photo in the style of a painting",
         description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled "
-        "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or killed, "
-        "goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes when the picture is done.",
+        "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or "
+        "killed, goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes "
+        "when the picture is done.",
     )
     parser.add_argument("content", metavar="CONTENT", help="the photo")
     parser.add_argument("style", metavar="STYLE", help="the painting")
@@ -117,7 +118,8 @@ def run(options):
         then = "; the same command with --resume goes on" if result.stopped and checkpoint.ours else ""
         print(
             f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, "
-            f"{result.evaluations} evaluations, {result.seconds:.0f} s, loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}"
+            f"{result.evaluations} evaluations, {result.seconds:.0f} s, "
+            f"loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}"
         )
     return 0
 

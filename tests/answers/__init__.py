@@ -1,4 +1,4 @@
-"""What is put to the checks: lessonN/exercise.py holds right answers, and wrong ones with the reason that each must get.
+"""What is put to the checks: lessonN/exercise.py has right answers, and wrong ones with the reason each must get.
 
 RIGHT: right answers, each written differently. HIDDEN: [(answer, reason)], wrong in ways that values alone do not show.
 WRITTEN: [(answer, reason)], misconceptions as students write them.

@@ -1,4 +1,4 @@
-"""What is put to the check of `fold`: right answers, hidden mistakes, and misconceptions as students write them."""
+"""What is put to the check of `fold`: right answers, hidden mistakes, and what students write."""
 import torch
 import torch.nn.functional as nnf
 

@@ -1,4 +1,4 @@
-"""What is put to the check of `power_of_two`: right answers, hidden mistakes, and misconceptions as students write them."""
+"""What is put to the check of `power_of_two`: right answers, hidden mistakes, and what students write."""
 import math
 
 import numpy as np
