@@ -6,7 +6,7 @@ import sys
 import nbformat
 import pytest
 
-from course_utils.paths import ROOT
+from course_utils.setup import ROOT
 
 V4 = nbformat.v4
 pytestmark = pytest.mark.process
