@@ -18,7 +18,9 @@ def main(arguments=None):
     """Do what the command line says. Returns the exit code: 0, 1 for a failure, 2 for bad input, 130 after Ctrl-C."""
     try:
         from course_utils import setup
-        from course_utils.cli import go_on_as, parser
+        from course_utils.commands import parser
+        from course_utils.commands.processes import go_on_as
+        from course_utils.paths import ROOT
         options = parser().parse_args(arguments)
         if os.environ.pop(INSIDE, None):
             return options.function(options)
@@ -31,7 +33,7 @@ def main(arguments=None):
             return options.function(options)
         arguments = sys.argv[1:] if arguments is None else arguments
         return go_on_as([python, "-m", "course_utils", *arguments],
-                        {**setup.own_variables(), "PYTHONPATH": str(setup.ROOT), INSIDE: "1"})
+                        {**setup.own_variables(), "PYTHONPATH": str(ROOT), INSIDE: "1"})
     except KeyboardInterrupt:
         return _interrupted()
     except Exception:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 
 from course_utils.descent import Point
+from course_utils.files import replacing
 from course_utils.inputs import check_number, first_line, read_tensors, short
 
 FORMAT = "style transfer state 5"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
@@ -93,19 +94,13 @@ class Checkpoint:
         """Write the state, all or nothing: an interrupted or failed attempt leaves the one before. A failure is told and the run goes on."""
         began = time.perf_counter()
         try:
-            with open(self._new, "wb") as file:
+            with replacing(self.path, self._new) as file:
                 torch.save({"format": FORMAT, **self._run, **progress._asdict(), "point": tuple(progress.point)}, file)
-                file.flush()
-                os.fsync(file.fileno())         # the contents before the name: a power cut leaves a whole file, too
-            os.replace(self._new, self.path)
             self.ours = True
         except (OSError, RuntimeError) as error:                # torch reports a full disk as a RuntimeError
             self._unlink(self._new)
             reason = getattr(error, "strerror", None) or "the file broke off"
             self.say(f"The state could not be written to '{self.path}' ({reason}): make room, for the run can only be resumed from an earlier one.")
-        except BaseException:
-            self._unlink(self._new)
-            raise
         now = time.perf_counter()
         self._due = now + max(self.every, (now - began) / SHARE)
 

@@ -42,7 +42,8 @@ def _weights():
 def _pictures():
     import hashlib
 
-    from course_utils.images import DATA, catalogue
+    from course_utils.images import catalogue
+    from course_utils.paths import DATA
     wrong = [row["file"] for row in catalogue().values()
              if not (DATA / row["file"]).is_file() or hashlib.sha256((DATA / row["file"]).read_bytes()).hexdigest() != row["sha256"]]
     if wrong:
@@ -50,9 +51,10 @@ def _pictures():
 
 
 def _folder():
-    from course_utils.images import BUILD, ImageError, check_writable
+    from course_utils.files import FileError, check_writable
+    from course_utils.paths import BUILD
     try:
         BUILD.mkdir(exist_ok=True)
-        check_writable(BUILD / "test.png")
-    except (OSError, ImageError) as error:
+        check_writable(BUILD / "test.png", (".png",))
+    except (OSError, FileError) as error:
         return f"{error} The notebooks write to {BUILD}."

@@ -7,7 +7,6 @@ import contextlib
 import csv
 import difflib
 import functools
-import hashlib
 import html
 import io
 import logging
@@ -16,7 +15,6 @@ import numbers
 import os
 import re
 import struct
-import tempfile
 import threading
 import warnings
 import zlib
@@ -27,12 +25,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
-from course_utils.inputs import check_number, check_tensor, short
-from course_utils.lock import alone
-from course_utils.setup import ROOT
+from course_utils.files import FileError, check_writable, expanded, replace_file
+from course_utils.inputs import check_number, check_tensor, lacks_memory, one_line, reason, short
+from course_utils.paths import BUILD, DATA
 
-DATA = ROOT / "data"
-BUILD = ROOT / "build"          # what notebooks and commands write; never committed
 MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
 
 AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")            # a build of Pillow may lack a codec
@@ -107,21 +103,11 @@ def _similar(name):
     return f"did you mean {' or '.join(close)}?" if close else "give a path, or a name from photos() or paintings()."
 
 
-def one_line(thing):
-    """A name or an error as a sentence can hold it: every sign can be shown, and it is not too long."""
-    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201])
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def _reason(error):
-    return one_line(" ".join(str(getattr(error, "strerror", None) or error).split())) or type(error).__name__
-
-
 def _unreadable(what, error):
     """The ImageError for what Pillow or torch raised while a file was decoded."""
-    if isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in str(error):
+    if lacks_memory(error):
         return ImageError(f"{what} needs more memory than there is: make it smaller first.")
-    return ImageError(f"{what} is damaged or cut off ({_reason(error)}): save or download it again.")
+    return ImageError(f"{what} is damaged or cut off ({reason(error)}): save or download it again.")
 
 
 # --- load --------------------------------------------------------------------------------------------------
@@ -250,7 +236,7 @@ def _open(source):
         except ImageError:
             raise
         except (OSError, RuntimeError, ValueError, TypeError) as error:     # too long a name, no such user, a null byte
-            raise ImageError(f"{what} cannot be read ({_reason(error)}): check the path.") from error
+            raise ImageError(f"{what} cannot be read ({reason(error)}): check the path.") from error
     else:
         raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL "
                          "image.")
@@ -270,7 +256,7 @@ def _open(source):
         raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
                          "or export it as one.") from error
     except PermissionError as error:
-        raise ImageError(f"{what} cannot be read ({_reason(error)}): check its permissions.") from error
+        raise ImageError(f"{what} cannot be read ({reason(error)}): check its permissions.") from error
     except DAMAGE as error:
         raise _unreadable(what, error) from error
 
@@ -462,47 +448,6 @@ def to_pil(image):
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def check_writable(path, endings=tuple(FORMATS)):
-    """Raise ImageError unless a file with one of the endings can be written to `path`; leaves nothing behind.
-
-    Returns the Path.
-    """
-    path = _path(path)
-    shown = one_line(path)
-    target = Path(os.path.realpath(path))           # a link stays, and the file behind it is written
-    try:
-        if target.is_dir():
-            example = one_line(path / f"picture{endings[0]}")
-            raise ImageError(f"'{shown}' is a folder: give the name of the file to write, such as '{example}'.")
-        if path.suffix.lower() not in endings:
-            raise ImageError(f"The name '{shown}' says no format that can be written: let the name end in "
-                             f"{', '.join(endings)}.")
-        if not target.parent.is_dir():
-            raise ImageError(f"The folder '{one_line(target.parent)}' does not exist: make it first, or write "
-                             "elsewhere.")
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-        if target.exists():                         # raises for a name that is too long
-            if not target.is_file():                # to open a pipe that nobody reads would wait for ever
-                raise ImageError(f"'{shown}' is no ordinary file: choose another name.")
-            with open(target, "ab"):
-                pass
-    except OSError as error:
-        raise ImageError(f"'{shown}' cannot be written ({_reason(error)}): choose another place.") from error
-    return path
-
-
-def _path(path):
-    """The Path that is meant, with the home folder for ~."""
-    try:
-        path = Path(path).expanduser()
-        if b"\0" in os.fsencode(path):
-            raise ValueError("a null byte in the name")
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ImageError(f"'{one_line(path)}' cannot be written ({_reason(error)}): check the path.") from error
-    return path
-
-
 def save_image(image, path):
     """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half
     file is left behind.
@@ -510,11 +455,14 @@ def save_image(image, path):
     Raises:
         ImageError: the place cannot be written or the ending is unknown.
     """
-    path = _path(path)
-    if path.parent == BUILD:                # a folder of the course itself; not there on a fresh clone
-        with contextlib.suppress(OSError):  # check_writable says what is wrong
-            BUILD.mkdir(exist_ok=True)
-    check_writable(path)
+    try:
+        path = expanded(path)
+        if path.parent == BUILD:                # a folder of the course itself; not there on a fresh clone
+            with contextlib.suppress(OSError):  # check_writable says what is wrong
+                BUILD.mkdir(exist_ok=True)
+        check_writable(path, tuple(FORMATS))
+    except FileError as error:
+        raise ImageError(str(error)) from error
     picture, buffer = to_pil(image), io.BytesIO()
     longest = LONGEST.get(path.suffix.lower(), math.inf)
     if max(picture.size) > longest:
@@ -524,29 +472,8 @@ def save_image(image, path):
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
     except (OSError, ValueError, RuntimeError) as error:        # full disk; too much for the encoder
-        raise ImageError(f"'{one_line(path)}' could not be written ({_reason(error)}): make room, or choose another "
+        raise ImageError(f"'{one_line(path)}' could not be written ({reason(error)}): make room, or choose another "
                          "format.") from error
-
-
-def replace_file(path, contents):
-    """Write bytes to a file, all or nothing: an interrupted or failed attempt leaves what was there.
-
-    A link stays a link. Raises OSError.
-    """
-    if not isinstance(contents, (bytes, bytearray, memoryview)) or not memoryview(contents).c_contiguous:
-        raise ImageError(f"A file takes bytes, not {short(contents)}: encode it first.")
-    path = Path(os.path.realpath(_path(path)))
-    temporary = path.with_name(f".new-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix}")
-    # One name for each file, and one writer at a time: the next one clears away what a kill has left.
-    with alone(temporary.with_suffix(".lock"), busy=lambda: None, note=lambda sentence: None):
-        temporary.unlink(missing_ok=True)
-        try:
-            with open(temporary, "xb") as file:         # the system gives it the rights that a new file gets here
-                file.write(bytes(contents))         # a view with gaps cannot be written as it is
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 # --- show --------------------------------------------------------------------------------------------------

@@ -82,6 +82,22 @@ def first_line(error):
     return (line if len(line) <= 160 else line[:150] + " …") or type(error).__name__
 
 
+def one_line(thing):
+    """A name or an error as a sentence can hold it: every sign can be shown, and it is not too long."""
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201])
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def reason(error):
+    """Why the system or a library failed, for a sentence: without the name of the file, which the sentence has already."""
+    return one_line(" ".join(str(getattr(error, "strerror", None) or error).split())) or type(error).__name__
+
+
+def lacks_memory(error):
+    """Whether an error says that the memory does not suffice: PyTorch and the system have no type of their own for that."""
+    return isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in repr(error).lower()
+
+
 def check_archive(file):
     """Raise zipfile.BadZipFile unless an open file is a zip archive and every part of it has its checksum."""
     with zipfile.ZipFile(file) as parts:

@@ -9,10 +9,11 @@ import torch
 from torch import fx
 from torch import nn
 
+from course_utils.dataset import StatisticsError, batches, last_step
+from course_utils.files import replace_file
 from course_utils.homogeneity import FlowError, drops, follow
-from course_utils.images import DATA, replace_file
-from course_utils.inputs import first_line
-from course_utils.streams import StatisticsError, batches, last_step
+from course_utils.inputs import first_line, lacks_memory
+from course_utils.paths import DATA
 
 MEANS_FILE = DATA / "mean_activations.json"
 FORMAT = "mean activations 2"
@@ -142,7 +143,7 @@ def measure(net, images, *, batch_size=8):
             with torch.no_grad():
                 reader.run(batch.to(tensor))
         except (RuntimeError, ValueError, IndexError) as error:
-            if "memory" in str(error):
+            if lacks_memory(error):
                 raise
             raise StatisticsError(f"Picture {numbers[0].item()} cannot be used: {first_line(error)}.") from error
         part = reader.part(numbers.tolist())

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from course_utils.homogeneity import FlowError, Scale, follow
-from course_utils.inputs import check_number, check_tensor, first_line, is_plain, short
+from course_utils.inputs import check_number, check_tensor, first_line, is_plain, lacks_memory, short
 
 EPS = 1e-5              # added to the variance, as in torch's layers
 
@@ -276,7 +276,7 @@ def _try(net, flow, channels, picture):
             _rescale(flow, trial, powers)
             found = [trial(picture) for picture in pictures]
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            if "memory" in str(error) or isinstance(error, NormalizationError):
+            if lacks_memory(error) or isinstance(error, NormalizationError):
                 raise
             raise NormalizationError(f"The rescaling cannot be tried, for the network does not compute its output ({first_line(error)}): "
                                      "give as `picture` what it takes.") from error

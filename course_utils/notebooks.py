@@ -9,10 +9,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
-from course_utils.images import BUILD, replace_file
-from course_utils.setup import ROOT
+from course_utils.files import replace_file
+from course_utils.paths import BUILD, NOTEBOOKS
 
-NOTEBOOKS = ROOT / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}

@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 from course_utils.lock import alone
+from course_utils.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 10)        # Python
 NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"
@@ -36,9 +36,15 @@ class SetupError(RuntimeError):
 def requirements(group="run", root=ROOT):
     """Requirement strings of pyproject.toml: the dependencies, and for 'test' its extra as well.
 
-    tomllib came with Python 3.11; the lists in our file are Python literals as they stand.
+    tomllib came with Python 3.11; the lists in our file are Python literals as they stand. Raises SetupError.
     """
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    try:
+        text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    except OSError as error:
+        raise SetupError(
+            f"The file {root / 'pyproject.toml'} cannot be read ({error.strerror or error}): "
+            "see to that, or unpack the course again, then repeat the command."
+        ) from error
     names = ["dependencies"] + (["test"] if group == "test" else [])
     return [requirement for name in names
             for requirement in ast.literal_eval(re.search(rf"^{name} = (\[.*?\n\])", text, re.S | re.M)[1])]

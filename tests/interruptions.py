@@ -26,9 +26,12 @@ from course_utils import setup, vgg
 
 vgg.vgg19 = functools.cache(vgg.vgg19)      # before the others import it: weights are read once, and not in every fork
 
+# what the commands import when they are called: a fork that compiles it has other moments than one that finds it compiled
+from course_utils import checkpoint, means, notebooks, top  # noqa: F401
 from course_utils.__main__ import main
+from course_utils.commands import processes  # noqa: F401
 from course_utils.images import load_image, save_image
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 from course_utils.widgets import lesson6
 
 FILES = {"write", "writelines", "flush", "fsync", "close", "open", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "symlink", "link",

@@ -15,10 +15,10 @@ import torch
 from course_utils import means as means_module
 from course_utils import vgg
 from course_utils.checkpoint import FORMAT, Checkpoint, StateError
+from course_utils.dataset import StatisticsError
 from course_utils.means import MeanActivations
-from course_utils.statistics import TopActivations
-from course_utils.streams import StatisticsError
 from course_utils.cost import painting_cost
+from course_utils.top import TopActivations
 from course_utils.transfer import transfer
 from course_utils.vgg import LAYERS, WeightsError, vgg19
 from test_bad_tensors import CHAIN, NET, P, S

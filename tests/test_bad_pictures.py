@@ -23,9 +23,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import corpus
-from course_utils import images, streams
+from course_utils import dataset, files, images
+from course_utils.dataset import StatisticsError, pictures, pictures_in
 from course_utils.images import ImageError, load_image, load_square, resize, save_image
-from course_utils.streams import StatisticsError, pictures, pictures_in
+from course_utils.paths import ROOT
 
 # the same trials on every machine
 SAME = dict(derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -253,7 +254,7 @@ def whole_corpus():
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep to the limit of memory")
 def test_the_whole_corpus_with_little_memory(tmp_path, tally):
-    path = os.pathsep.join([str(Path(__file__).parent), str(images.ROOT)])
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
     child = subprocess.run([sys.executable, "-c", "import test_bad_pictures; test_bad_pictures.whole_corpus()"],
                            capture_output=True, text=True,
                            cwd=tmp_path, env={**os.environ, "PYTHONPATH": path, **ALONE}, stdin=subprocess.DEVNULL)
@@ -358,10 +359,10 @@ def test_arguments_of_the_rest(trials, wrong):
         lambda: images.to_pil(wrong), lambda: images.title(wrong),
         lambda: images.img_tag(wrong, "text"), lambda: images.img_tag(good, wrong),
         lambda: images.img_tag(good, "text", wrong),
-        lambda: save_image(wrong, "a.png"), lambda: save_image(good, wrong), lambda: images.check_writable(wrong))]
+        lambda: save_image(wrong, "a.png"), lambda: save_image(good, wrong), lambda: files.check_writable(wrong, (".png",)))]
     for _ in results:
         trials("resize, to_pil, to_8bit, title, img_tag, save_image, check_writable")
-    for call in (lambda: images.replace_file("a.txt", wrong), lambda: images.replace_file(wrong, b"text")):
+    for call in (lambda: files.replace_file("a.txt", wrong), lambda: files.replace_file(wrong, b"text")):
         with contextlib.suppress(OSError):                  # as it says
             outcome(call)
         trials("replace_file")
@@ -370,7 +371,7 @@ def test_arguments_of_the_rest(trials, wrong):
 @settings(max_examples=50, **SAME)
 @given(wrong=WRONG)
 @specials
-def test_arguments_of_streams(trials, wrong):
+def test_arguments_of_data_sets(trials, wrong):
     for call in (lambda: pictures_in(wrong), lambda: list(pictures(wrong)), lambda: list(pictures([GOOD], wrong)),
                  lambda: list(pictures([GOOD, wrong], 8, []))):
         result = outcome(call)
@@ -419,8 +420,8 @@ def test_writing_that_fails_leaves_nothing(tmp_path, tally, monkeypatch):
                 raise error
             for ending in images.FORMATS:
                 with monkeypatch.context() as patch:
-                    patch.setattr(*({"open": ("course_utils.images.open", fails),
-                                     "os.replace": ("course_utils.images.os.replace", fails)}.get(
+                    patch.setattr(*({"open": ("course_utils.files.open", fails),
+                                     "os.replace": ("course_utils.files.os.replace", fails)}.get(
                         moment, (moment, fails))), **{"raising": False} if moment == "open" else {})
                     with pytest.raises((ImageError, KeyboardInterrupt)):
                         save_image(image, tmp_path / f"b{ending}")
@@ -466,4 +467,4 @@ def test_a_folder_with_everything(tmp_path, tally):
                        ("\0", "folder"), ("", "no folder")):
         with pytest.raises(StatisticsError, match=words):
             pictures_in(bad)
-    assert streams.pictures is pictures
+    assert dataset.pictures is pictures

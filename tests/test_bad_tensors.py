@@ -20,14 +20,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings, strategies
 from torch import fx, nn
 
-from course_utils import (checkpoint, colour, cost, deconvnet, descent, homogeneity, losses, means, normalization, plots,
-                          receptive,
-                          reconstruct, statistics, transfer, transport, vgg, winograd)
+from course_utils import (checkpoint, colour, cost, dataset, deconvnet, descent, homogeneity, losses, means, normalization, plots,
+                          receptive, reconstruct, top, transfer, transport, vgg, winograd)
 from course_utils import settings as settings_module
 from course_utils.settings import Settings
 
 MODULES = (transfer, cost, settings_module, vgg, losses, descent, transport, reconstruct, colour, normalization, homogeneity, means,
-           statistics, receptive,
+           top, receptive,
            deconvnet, winograd, plots, checkpoint)
 COURSE = (ValueError, vgg.WeightsError, transfer.TransferError, descent.NotFinite)
 PACKAGE = Path(transfer.__file__).parent
@@ -246,7 +245,7 @@ def descends(function):
 
 
 def passes(function, /, **more):
-    """`mean_activations`, `measure`, `top_activations` or `mine`."""
+    """`mean_activations`, `measure`, `top_activations` or `search`."""
     net = NET if more else CHAIN
     more |= {name: (False, NOT_TRIED) for name in inspect.signature(function).parameters if name == "progress"}
     alone = Batched("13HW")
@@ -405,10 +404,10 @@ TABLE = {
 
     "means.MeanActivations.__add__": ADDED, "means.MeanActivations.save": FILES, "means.MeanActivations.load": FILES,
     "means.mean_activations": passes(means.mean_activations), "means.measure": passes(means.measure),
-    "statistics.TopActivations.__add__": ADDED, "statistics.TopActivations.save": FILES,
-    "statistics.TopActivations.load": FILES,
-    "statistics.top_activations": passes(statistics.top_activations,
-                                         **MINED), "statistics.mine": passes(statistics.mine, **MINED),
+    "top.TopActivations.__add__": ADDED, "top.TopActivations.save": FILES,
+    "top.TopActivations.load": FILES,
+    "top.top_activations": passes(top.top_activations,
+                                         **MINED), "top.search": passes(top.search, **MINED),
     "receptive.Box.clip": takes(BOX.clip, height=(4, WHOLE), width=(4,
         WHOLE)), "receptive.Box.share_outside": takes(BOX.share_outside, height=(4, WHOLE), width=(4, WHOLE)),
     "receptive.receptive_field": with_layer(receptive.receptive_field),
@@ -513,7 +512,7 @@ def test_every_function_and_argument_has_an_entry():
 # --- the trials ----------------------------------------------------------------------------------------------------
 
 # as others, or no more than a file and figures
-REFUSED, SLOW = object(), ("vgg.vgg19", "plots", "transfer.transfer", "means.mean_act", "statistics.top")
+REFUSED, SLOW = object(), ("vgg.vgg19", "plots", "transfer.transfer", "means.mean_act", "top.top")
 
 
 def outcome(call, value):
@@ -764,7 +763,7 @@ def test_the_scales_carry_no_graph():
 
 def test_functional_dropout_gives_no_means():
     net = Own(lambda a, b, x: b(F.dropout(a(x)).relu()))
-    with pytest.raises(statistics.StatisticsError, match="training=self.training"):
+    with pytest.raises(dataset.StatisticsError, match="training=self.training"):
         means.mean_activations(net.eval(), [P], progress=False)
 
 

@@ -9,19 +9,33 @@ from course_utils import checks
 from course_utils.checks import lesson6
 from course_utils.checks.core import Exercise, Trial
 
-LESSONS = sorted(path.stem for path in Path(checks.__file__).parent.glob("lesson*.py"))        # each has its bank in answers/
-EXERCISES = [exercise for lesson in LESSONS for exercise in vars(import_module(f"course_utils.checks.{lesson}")).values()
-             if isinstance(exercise, Exercise)]
-REAL = [exercise for exercise in EXERCISES if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()]
-ANSWERS = [import_module(f"answers.{lesson}") for lesson in LESSONS]
-RIGHT = {exercise: answers for module in ANSWERS for exercise, answers in module.RIGHT.items()}
-BANK = [pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}") for exercise in EXERCISES for wrong in exercise.misconceptions]
-EACH = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+LESSONS = {path.name: import_module(f"course_utils.checks.{path.name}")
+           for path in sorted(Path(checks.__file__).parent.glob("lesson*"))}
+EXERCISES = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
+ANSWERS = {f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
+           for path in sorted(Path(__file__).with_name("answers").glob("lesson*/*.py"))}
+PUT = [(exercise, ANSWERS[place]) for place, exercise in EXERCISES.items() if place in ANSWERS]
+HIDDEN, WRITTEN = ([(exercise, *case) for exercise, module in PUT for case in getattr(module, kind, ())]
+                   for kind in ("HIDDEN", "WRITTEN"))
+REAL = [exercise for exercise in EXERCISES.values()
+        if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()]
+BANK = [pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}") for exercise in EXERCISES.values()
+        for wrong in exercise.misconceptions]
+EACH = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
 
 
 def numbered(cases):
     """The cases as parameters, each with the exercise's name and a number for an id."""
     return [pytest.param(*case, id=f"{case[0].name}-{number}") for number, case in enumerate(cases)]
+
+
+def test_each_exercise_has_a_file_of_its_own_and_answers():
+    found = {f"{lesson}/{name}": getattr(import_module(f"course_utils.checks.{lesson}.{name}"), name, None)
+             for lesson, module in LESSONS.items()
+             for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))}
+    files = {place: exercise for place, exercise in found.items() if isinstance(exercise, Exercise)}
+    assert files == EXERCISES and sorted(ANSWERS) == sorted(EXERCISES)
+    assert all(place.endswith(f"/{exercise.name}") for place, exercise in EXERCISES.items())
 
 
 @pytest.mark.parametrize("exercise, wrong", BANK)
@@ -61,7 +75,8 @@ def test_not_a_number_is_named(exercise):
     assert exercise.judge(lambda *arguments: exercise.reference(*arguments) / 0).reason == "not_finite"
 
 
-@pytest.mark.parametrize("exercise, answer", numbered((exercise, answer) for exercise, answers in RIGHT.items() for answer in answers))
+@pytest.mark.parametrize("exercise, answer", numbered((exercise, answer) for exercise, module in PUT
+                                                      for answer in module.RIGHT))
 def test_right_answers_pass(exercise, answer):
     result = exercise.judge(answer)
     assert result, result.message
@@ -69,17 +84,17 @@ def test_right_answers_pass(exercise, answer):
         assert exercise.judge(answer)
 
 
-@EACH
-def test_every_exercise_has_three_right_answers(exercise):
-    assert len(RIGHT[exercise]) >= 3
+@pytest.mark.parametrize("place", EXERCISES)
+def test_every_exercise_has_three_right_answers(place):
+    assert len(ANSWERS[place].RIGHT) >= 3
 
 
-@pytest.mark.parametrize("exercise, answer, reason", numbered(case for module in ANSWERS for case in module.HIDDEN))
+@pytest.mark.parametrize("exercise, answer, reason", numbered(HIDDEN))
 def test_hidden_mistakes(exercise, answer, reason):
     assert exercise.judge(answer).reason == reason
 
 
-@pytest.mark.parametrize("exercise, answer, reason", numbered(case for module in ANSWERS for case in module.WRITTEN))
+@pytest.mark.parametrize("exercise, answer, reason", numbered(WRITTEN))
 def test_misconceptions_as_students_write_them(exercise, answer, reason):
     assert exercise.judge(answer).reason == reason
 

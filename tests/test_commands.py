@@ -17,10 +17,11 @@ from jupyter_client.kernelspec import NoSuchKernel
 from PIL import Image
 
 import browser
-from course_utils import __main__, cli, notebooks
+from course_utils import __main__, notebooks
 from course_utils.__main__ import main
+from course_utils.commands.transfer import STATE_ENDINGS
 from course_utils.lock import alone
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 from course_utils.terminal import _Forgiving
 
 PAIR = ["animal_koala", "van_gogh_night_cafe"]
@@ -138,7 +139,7 @@ def test_bad_input_as_a_process(tmp_path):
 def test_unwritable_place(tmp_path, capsys, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr("course_utils.images.tempfile.TemporaryFile", refuse)       # root may write anywhere
+    monkeypatch.setattr("course_utils.files.tempfile.TemporaryFile", refuse)       # root may write anywhere
     assert paint(tmp_path) == 2 and "Permission denied" in capsys.readouterr().err
 
 
@@ -175,7 +176,7 @@ def test_bad_options(tmp_path, capsys, options, tally):
 
 @pytest.mark.parametrize("port", ["0", "-1", "80000", "65536", "8888.0", "٨٨٨٨", "http", ""])
 def test_bad_ports(capsys, monkeypatch, port, tally):
-    monkeypatch.setattr(cli, "run_lab", lambda options: pytest.fail("the server was started"))
+    monkeypatch.setattr("course_utils.commands.lab.run", lambda options: pytest.fail("the server was started"))
     with pytest.raises(SystemExit) as end:
         main(["lab", f"--port={port}"])
     assert end.value.code == 2 and "is not a whole number from 1 to" in capsys.readouterr().err
@@ -247,7 +248,7 @@ def test_ctrl_c_that_became_another_error(capsys, monkeypatch, pressed):
             pass
         raise ImportError("cannot load module more than once per process")
 
-    monkeypatch.setattr("course_utils.cli.run_tests", convert)
+    monkeypatch.setattr("course_utils.commands.test.run", convert)
     if pressed:
         assert main(["test"]) == 130 and "Interrupted" in capsys.readouterr().err
     else:
@@ -258,7 +259,7 @@ def test_ctrl_c_that_became_another_error(capsys, monkeypatch, pressed):
 def test_what_the_set_up_tells_its_child_does_not_leak(monkeypatch):
     """A terminal inside JupyterLab must set up for itself."""
     monkeypatch.setenv("COURSE_UTILS_SET_UP", "1")
-    monkeypatch.setattr("course_utils.cli.run_tests", lambda options: 0 if "COURSE_UTILS_SET_UP" not in os.environ else 1)
+    monkeypatch.setattr("course_utils.commands.test.run", lambda options: 0 if "COURSE_UTILS_SET_UP" not in os.environ else 1)
     assert main(["test"]) == 0
 
 
@@ -292,7 +293,7 @@ def test_an_input_is_not_written_over(tmp_path, capsys, monkeypatch, role, kind,
     tally("outputs that name inputs")
 
 
-@pytest.mark.parametrize("ending", cli.STATE_ENDINGS)
+@pytest.mark.parametrize("ending", STATE_ENDINGS)
 def test_the_state_is_not_written_over_an_input(tmp_path, capsys, ending, tally):
     Image.effect_noise((40, 40), 50).save(photo := tmp_path / f"out.png{ending}", "png")
     before = contents(tmp_path)
@@ -370,7 +371,8 @@ def test_a_second_run_with_the_same_output_is_refused(tmp_path, capsys):
 def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch, error, command):
     def fail(*_, **__):
         raise error
-    monkeypatch.setattr(cli, "_paint" if command == "transfer" else "_network", fail)
+    place = "transfer.paint" if command == "transfer" else "over_pictures.network"
+    monkeypatch.setattr(f"course_utils.commands.{place}", fail)
     output = tmp_path / ("o.png" if command == "transfer" else "o.json")
     assert (
         main(
@@ -394,7 +396,7 @@ def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch, error,
 def test_another_error_is_not_blamed_on_the_memory(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Expected all tensors to be on the same device")
-    monkeypatch.setattr(cli, "_paint", fail)
+    monkeypatch.setattr("course_utils.commands.transfer.paint", fail)
     with pytest.raises(RuntimeError, match="same device"):
         paint(tmp_path)
 
@@ -402,7 +404,7 @@ def test_another_error_is_not_blamed_on_the_memory(tmp_path, monkeypatch):
 @pytest.mark.parametrize("command, name", [("means", "m.json"), ("top", "t.npz")])
 def test_subfolders_are_left_out_and_counted(tmp_path, capsys, monkeypatch, net, command, name):
     """Nor does a variable of some cluster make this one process a part of many."""
-    monkeypatch.setattr(cli, "_network", lambda: net)
+    monkeypatch.setattr("course_utils.commands.over_pictures.network", lambda: net)
     monkeypatch.setenv("RANK", "3")
     monkeypatch.setenv("WORLD_SIZE", "8")
     for place in ("a/1.png", "a/b/2.png", "a/b/3.JPG", "a/b/c/4.png", "a/b/notes.txt", "empty/d/5.png"):
@@ -536,7 +538,7 @@ c.ServerApp.tornado_settings = {"websocket_max_message_size": 1}
 def test_lab_where_jupyter_cannot_write(tmp_path, capsys, monkeypatch, variable):
     (tmp_path / "file").touch()
     monkeypatch.setenv(variable, str(tmp_path / "file" / "jupyter"))
-    monkeypatch.setattr(cli, "go_on_as", lambda *_: pytest.fail("the server was started"))
+    monkeypatch.setattr("course_utils.commands.lab.go_on_as", lambda *_: pytest.fail("the server was started"))
     assert main(["lab"]) == 2 and re.fullmatch(
         r"error: JupyterLab cannot write to the folder '.*' \(.*\): .*\n", capsys.readouterr().err
     )

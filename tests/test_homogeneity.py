@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from bounds import DOUBLE
+from course_utils.dataset import StatisticsError
 from course_utils.homogeneity import follow
 from course_utils.means import mean_activations
 from course_utils.normalization import NormalizationError, check_rescalable, normalize_weights
-from course_utils.streams import StatisticsError
 from course_utils.vgg import VGG19
 from networks import holds, random_pictures
 

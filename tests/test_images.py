@@ -536,16 +536,6 @@ def test_a_link_stays_a_link(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["link.png", "there"] and os.listdir(tmp_path / "there") == ["a.png"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs rights")
-def test_new_files_get_the_rights_of_new_files(tmp_path):
-    before = os.umask(0o027)
-    try:
-        images.replace_file(tmp_path / "a.txt", b"text")
-        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640 and os.umask(0o027) == 0o027
-    finally:
-        os.umask(before)
-
-
 def test_saved_values_are_those_of_to_8bit(tmp_path):
     image = torch.rand(1, 3, 9, 7, generator=torch.Generator().manual_seed(0)) * 3 - 1
     save_image(image, tmp_path / "a.png")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from course_utils.setup import ROOT
+from course_utils.paths import ROOT
 
 pytestmark = [pytest.mark.process, pytest.mark.long,
               pytest.mark.skipif(os.name != "posix", reason="kills, forks and limits of files are POSIX's")]

@@ -14,10 +14,10 @@ from torch import nn
 
 from bounds import DOUBLE, rounding
 from course_utils.__main__ import main
+from course_utils.dataset import SIZE, StatisticsError
 from course_utils.images import load_square, photos
 from course_utils.means import MEANS_FILE, MeanActivations, mean_activations, measure
-from course_utils.setup import ROOT
-from course_utils.streams import SIZE, StatisticsError
+from course_utils.paths import ROOT
 from course_utils.vgg import CONVOLUTIONS
 from networks import gap
 

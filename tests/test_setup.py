@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 
 from course_utils import __main__, lock, setup
 from course_utils.lock import alone
-from course_utils.setup import LACKS, READY, ROOT, SetupError, ensure, missing, requirements, satisfied
+from course_utils.paths import ROOT
+from course_utils.setup import LACKS, READY, SetupError, ensure, missing, requirements, satisfied
 
 PROJECT = '[project]\nname = "tiny"\ndependencies = [\n    "no-such-thing>=1.2,<3",\n]\n\n[project.optional-dependencies]\ntest = [\n    "no-test-thing>=1",\n]\n'
 PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
@@ -28,6 +29,12 @@ def test_requirements_are_those_of_pyproject():
     assert requirements() == project["dependencies"]
     assert requirements("test") == project["dependencies"] + project["optional-dependencies"]["test"]
     assert missing("test") == []
+
+
+def test_a_course_that_is_not_whole_is_one_sentence(tmp_path):
+    with pytest.raises(SetupError, match=r"^The file .*pyproject\.toml cannot be read \(No such file.*\): [^\n]*$"):
+        ensure("run", tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("requirement", ["a>=1.2", "a>=1.2,<2", "a<2", "a>1.2", "a<=1.10", "a", "a>=2024.1"])
@@ -51,7 +58,7 @@ def test_what_is_not_installed_is_missing():
 def test_before_the_set_up_only_the_standard_library_is_imported():
     code = (
         "import sys; before = set(sys.modules); import course_utils.__main__, course_utils.terminal; "
-        "import course_utils.cli; course_utils.cli.parser(); "
+        "import course_utils.commands; course_utils.commands.parser(); "
         "new = {name.split('.')[0] for name in set(sys.modules) - before} - {'course_utils'}; "
         "print(sorted(new - sys.stdlib_module_names))"
     )
@@ -379,10 +386,11 @@ def test_inherited_settings_stay_outside(monkeypatch, tally):
 def test_an_older_package_on_the_path_does_not_win(tmp_path, monkeypatch):
     """The process that goes on in the environment sees neither the user's PYTHONPATH nor our question again."""
     gone_on = []
+    monkeypatch.delenv(__main__.INSIDE, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(setup, "ensure", lambda *_, **__: Path("/course/.venv/bin/python"))
     monkeypatch.setattr(
-        "course_utils.cli.go_on_as", lambda command, variables: gone_on.append((command, variables)) or 0
+        "course_utils.commands.processes.go_on_as", lambda command, variables: gone_on.append((command, variables)) or 0
     )
     assert __main__.main(["test", "--quick"]) == 0
     (command, variables), = gone_on

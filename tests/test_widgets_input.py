@@ -10,7 +10,7 @@ from ipywidgets import BoundedIntText
 from PIL import Image
 
 from course_utils.images import load_image, load_square, save_image
-from course_utils.statistics import top_activations
+from course_utils.top import top_activations
 from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6
 from course_utils.widgets.core import Messages
 from events import PATIENCE

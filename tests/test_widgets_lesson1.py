@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from course_utils.images import load_image, load_square, save_image
 from course_utils.plots import tile
 from course_utils.receptive import patch_box
-from course_utils.statistics import TopActivations, top_activations
+from course_utils.top import TopActivations, top_activations
 from course_utils.widgets import lesson1
 from events import PATIENCE
 

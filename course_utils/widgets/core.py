@@ -7,6 +7,8 @@ import traceback
 
 import ipywidgets as w
 
+from course_utils.inputs import lacks_memory
+
 
 class View(w.VBox):
     """A widget that says what it is where it cannot run: in a stored notebook and for nbval."""
@@ -55,7 +57,7 @@ class Messages(w.Output):
         """Show an error: the sentence of an error that the course foresees, the whole traceback of any other."""
         if type(error).__module__.startswith("course_utils") or type(error) is ValueError:
             text = f"{error}\n"
-        elif isinstance(error, (MemoryError, RuntimeError)) and "memory" in f"{error!r}".lower():       # torch has no type for it
+        elif lacks_memory(error):
             text = "The memory is not enough for this: choose a smaller size.\n"
         else:
             text = "".join(traceback.format_exception(error))

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import ipywidgets as w
 import torch
 
+from course_utils.dataset import SIZE, StatisticsError, pictures, pictures_in
 from course_utils.deconvnet import BACKWARD_RULES, project
 from course_utils.images import catalogue, img_tag, load_square, title
 from course_utils.plots import around_grey, boxes_on_photo, mosaic, tile
 from course_utils.receptive import map_size, patch_box, receptive_field
-from course_utils.statistics import TopActivations, mine
-from course_utils.streams import SIZE, StatisticsError, pictures, pictures_in
+from course_utils.top import TopActivations, search
 from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 
@@ -260,7 +260,7 @@ class Units(View):
     def _mine(self):
         images = pictures(self._files, self.table.size, self._left_out)
         layers = list(self.table.values)
-        for done, self._found in mine(self.seen.net, images, self.table.k, layers=layers, batch_size=4, sources=self._files):
+        for done, self._found in search(self.seen.net, images, self.table.k, layers=layers, batch_size=4, sources=self._files):
             yield done + len(self._left_out)
 
     def _mined(self, done):

@@ -1,1 +1,5 @@
-"""What is put to the checks: lessonN holds the right answers of lesson N, and wrong ones with the reason they must get."""
+"""What is put to the checks: lessonN/exercise.py has right answers, and wrong ones with the reason each must get.
+
+RIGHT: right answers, each written differently. HIDDEN: [(answer, reason)], wrong in ways that values alone do not show.
+WRITTEN: [(answer, reason)], misconceptions as students write them.
+"""

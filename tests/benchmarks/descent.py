@@ -42,7 +42,7 @@ import torch
 
 import floor
 import tables
-from course_utils import cli, transfer
+from course_utils import commands, transfer
 from course_utils.checkpoint import Checkpoint
 from course_utils.colour import match_colours
 from course_utils.images import load_image, load_square, paintings, photos, to_8bit
@@ -247,10 +247,10 @@ def watch_progress(options):
             spent["evaluations"] += bench.work() - began
 
     transfer._states, Cost.__call__ = timed_states, timed_cost
-    command = cli.parser().parse_args(["transfer", "-", "-", "-o", "none.png", "--evaluations", str(options.evaluations)])
+    command = commands.parser().parse_args(["transfer", "-", "-", "-o", "none.png", "--evaluations", str(options.evaluations)])
     with tempfile.TemporaryDirectory() as folder:
         began = bench.work()
-        cli._paint(content, style, bench.device, Checkpoint(f"{folder}/state"), command)
+        commands.transfer.paint(content, style, bench.device, Checkpoint(f"{folder}/state"), command)
         total = bench.work() - began
     print(json.dumps({"size": options.size[0], "evaluations": options.evaluations, "work": total,
                       **{f"{name} share": seconds / total for name, seconds in spent.items()}}))

@@ -3,7 +3,7 @@
 Both are run in one process, in turns, on the same photos in the same batches; the ratio of CPU times is what counts, its
 median over the rounds is printed. Not a test: machines are noisy.
 """
-import statistics as numbers
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
+from course_utils.dataset import batches, pictures
 from course_utils.images import photos
-from course_utils.statistics import top_activations
-from course_utils.streams import batches, pictures
+from course_utils.top import top_activations
 from course_utils.vgg import vgg19
 
 
@@ -42,6 +42,6 @@ if __name__ == "__main__":
         bare(net, images[:8])                               # warm up
         times = [(clock(bare, net, images), clock(mining, net, images)) for _ in range(rounds)]
         wall, cpu = ([mine[n] / plain[n] for plain, mine in times] for n in (0, 1))
-        each = numbers.median(plain[0] for plain, _ in times) / count
-        print(f"{str(layout).removeprefix('torch.')}: forward {each:.3f} s a photo; mining / forward: CPU {numbers.median(cpu):.2f} "
-              f"({min(cpu):.2f} … {max(cpu):.2f}), wall {numbers.median(wall):.2f}; {count} photos at 224 px, {rounds} rounds")
+        each = statistics.median(plain[0] for plain, _ in times) / count
+        print(f"{str(layout).removeprefix('torch.')}: forward {each:.3f} s a photo; mining / forward: CPU {statistics.median(cpu):.2f} "
+              f"({min(cpu):.2f} … {max(cpu):.2f}), wall {statistics.median(wall):.2f}; {count} photos at 224 px, {rounds} rounds")

@@ -1,0 +1,199 @@
+"""`transfer`: paint a photo in the style of a painting."""
+
+import contextlib
+import signal
+
+from course_utils.commands.arguments import weight, whole
+from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
+from course_utils.lock import alone
+
+STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # what a run keeps beside its picture
+
+
+def add(commands):
+    """Add its parser to the commands."""
+    parser = commands.add_parser(
+        "transfer",
+        help="paint a photo in the style of a painting",
+        description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled "
+        "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or "
+        "killed, goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes "
+        "when the picture is done.",
+    )
+    parser.add_argument("content", metavar="CONTENT", help="the photo")
+    parser.add_argument("style", metavar="STYLE", help="the painting")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.png",
+        help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif",
+    )
+    parser.add_argument(
+        "--size", type=whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--evaluations",
+        type=whole(1, 10**6),
+        default=100,
+        help="how often loss and gradient are computed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--style-weight",
+        type=weight,
+        default=1.0,
+        help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--variation-weight",
+        type=weight,
+        default=0.0,
+        help="more makes the picture smoother: try 10000 and 100000 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--start",
+        choices=["colour", "content", "noise"],
+        default="colour",
+        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--colours",
+        choices=["painting", "photo"],
+        default="painting",
+        help="whose colours to paint with (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pooling",
+        choices=["max", "average"],
+        default="max",
+        help="of the network; average is smoother (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from OUT.png.state, if it is there, to the picture of an uninterrupted run",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=weight,
+        default=30.0,
+        metavar="SECONDS",
+        help="time between two states (default: %(default)g)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(function=run)
+
+
+def run(options):
+    from course_utils.checkpoint import Checkpoint, StateError
+    from course_utils.cost import SMALLEST
+    from course_utils.files import check_writable
+    from course_utils.images import FORMATS, ImageError, load_image, save_image
+    from course_utils.inputs import check_number
+    from course_utils.settings import HEAVIEST, Settings
+    from course_utils.transfer import TransferError, pick_device
+    from course_utils.vgg import WeightsError
+
+    try:
+        for name in ("style", "variation"):
+            check_number(f"--{name}-weight", getattr(options, f"{name}_weight"), 0, HEAVIEST)
+        fields = {name: value for name, value in vars(options).items() if name in Settings.__dataclass_fields__}
+        output, device = check_writable(options.output, tuple(FORMATS)), pick_device(options.device)
+        for ending in ("", *STATE_ENDINGS):
+            check_apart(f"{output}{ending}", [options.content, options.style])
+    except ValueError as error:
+        return fail(error, 2)
+    try:
+        with _only_run(output), memory_for(options.size):
+            content, style = (
+                load_image(source, options.size, smallest=SMALLEST) for source in (options.content, options.style)
+            )
+            checkpoint = Checkpoint(f"{output}.state", options.checkpoint_every, options.resume, say=note)
+            try:
+                result = paint(content, style, Settings(**fields), device, checkpoint, options)
+            except TransferError as error:
+                if error.state is None:
+                    return fail(error, 1)
+                save_image(error.state.image, output)
+                return fail(f"{error} The last good picture is in {output}.", 1)
+            save_image(result.image, output)
+            if not result.stopped:
+                checkpoint.remove()
+    except (ImageError, StateError, WeightsError, Refused) as error:
+        return fail(error, 2)
+    if not options.quiet:
+        how = "stopped early" if result.stopped else "done"
+        then = "; the same command with --resume goes on" if result.stopped and checkpoint.ours else ""
+        print(
+            f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, "
+            f"{result.evaluations} evaluations, {result.seconds:.0f} s, "
+            f"loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}"
+        )
+    return 0
+
+
+@contextlib.contextmanager
+def _only_run(output):
+    """Hold the picture to paint: a second run with the same name would replace or remove the state of the first.
+
+    The name of the lock is the longest beside the picture: where it can be made, so can the others.
+    """
+
+    def refuse():
+        raise Refused(f"Another run is painting '{output}': wait for its end, or let -o name another file.")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone(f"{output}{STATE_ENDINGS[-1]}", refuse, note))
+        except OSError as error:
+            raise Refused(
+                f"The state of the run cannot be kept beside '{output}' ({error.strerror}): give a shorter "
+                "name, or another place."
+            ) from error
+        yield
+
+
+def paint(content, style, settings, device, checkpoint, options):
+    """Run the optimisation with a progress bar.
+
+    Ctrl-C ends it after the present evaluation, however often it is pressed.
+    """
+    from tqdm import tqdm
+
+    from course_utils.transfer import transfer
+    from course_utils.vgg import vgg19
+
+    usual, stop, first = signal.getsignal(signal.SIGINT), [], True
+
+    def press(*_):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stop.append(True)
+
+    def progress(state):
+        nonlocal first
+        if first:  # from here on there is a picture to keep
+            signal.signal(signal.SIGINT, press)
+            # those before --resume took no time of this run
+            bar.initial = bar.n = bar.last_print_n = state.evaluations - 1
+            first = False
+        bar.update(state.evaluations - bar.n)
+        bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
+        return bool(stop)
+
+    try:
+        with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
+            return transfer(
+                content,
+                style,
+                settings,
+                evaluations=options.evaluations,
+                net=vgg19(pooling=options.pooling),
+                device=device,
+                on_state=progress,
+                checkpoint=checkpoint,
+            )
+    finally:
+        if not stop:
+            signal.signal(signal.SIGINT, usual)

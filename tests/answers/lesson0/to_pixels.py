@@ -1,0 +1,37 @@
+"""What is put to the check of `to_pixels`: right answers, hidden mistakes, and what students write."""
+import numpy as np
+import torch
+
+
+def pixels_half(image):
+    return torch.clamp(image * 255 + 0.5, 0, 255).floor().byte().squeeze(0).permute(1, 2, 0)
+
+
+def pixels_where(image):
+    x = torch.where(image < 0, 0.0, torch.where(image > 1, 1.0, image))
+    return torch.round(x[0] * 255).to(torch.uint8).movedim(0, -1)
+
+
+def pixels_numpy(image):
+    array = np.rint(np.clip(image.numpy()[0], 0, 1) * 255).astype(np.uint8)
+    return torch.from_numpy(array.transpose(1, 2, 0).copy())
+
+
+RIGHT = [pixels_half, pixels_where, pixels_numpy]
+
+# --- wrong in ways that values alone do not show ------------------------------------------------------------
+
+
+def in_place_pixels(image):
+    return image.clamp_(0, 1)[0].mul(255).round().byte().permute(1, 2, 0)
+
+
+HIDDEN = [
+    (in_place_pixels, "in_place"),
+]
+
+# --- the same misconceptions, written as a student would ------------------------------------------------------
+
+WRITTEN = [
+    (lambda image: torch.clamp(image[0] * 255, 0, 255).byte().permute(1, 2, 0), "truncated"),
+]

@@ -1,0 +1,27 @@
+"""What is put to the check of `conv_back`: right answers, hidden mistakes, and what students write."""
+import torch
+import torch.nn.functional as nnf
+
+from course_utils.checks import lesson1
+
+RIGHT = [
+    lambda y, weight: nnf.conv2d(y, weight.transpose(0, 1).flip(2, 3), padding=1),
+    lambda y, weight: torch.nn.grad.conv2d_input((len(y), weight.shape[1], *y.shape[2:]), weight, y, padding=1),
+    lambda y, weight: nnf.fold(torch.einsum("nkp,kq->nqp", y.flatten(2), weight.flatten(1)), y.shape[2:], 3, padding=1),
+]
+
+# --- wrong in ways that values alone do not show ------------------------------------------------------------
+
+HIDDEN = [
+    (lambda y, weight: nnf.conv_transpose2d(y.mul_(2), weight, padding=1) / 2, "in_place"),
+    (torch.no_grad()(lesson1.conv_back.reference), "detached"),
+    (lambda y, weight: lesson1.conv_back.reference((y + y.detach()) / 2, weight), "gradient"),
+]
+
+# --- the same misconceptions, written as a student would ------------------------------------------------------
+
+WRITTEN = [
+    (lambda y, weight: nnf.conv2d(y, weight.swapaxes(0, 1), padding="same"), "not_flipped"),
+    (lambda y, weight: nnf.conv2d(y, weight.permute(1, 0, 3, 2), padding=1), "transposed_in_space"),
+    (nnf.conv_transpose2d, "not_cropped"),
+]

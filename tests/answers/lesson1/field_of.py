@@ -1,0 +1,39 @@
+"""What is put to the check of `field_of`: right answers, hidden mistakes, and what students write."""
+import numpy as np
+import torch
+
+
+def field_of_unit(layers, unit=0):
+    first = last = unit
+    for kernel, stride, padding in reversed(layers):
+        first, last = first * stride - padding, last * stride - padding + kernel - 1
+    return first, last
+
+
+def field_backwards(layers):
+    first, last = field_of_unit(layers)
+    return torch.tensor([last - first + 1, field_of_unit(layers, 1)[0] - first, first])
+
+
+def field_recursive(layers):
+    if not layers:
+        return torch.tensor([1, 1, 0])
+    (size, jump, start), (kernel, stride, padding) = field_recursive(layers[:-1]), layers[-1]
+    return torch.stack([size + (kernel - 1) * jump, jump * stride, start - padding * jump])
+
+
+def field_arrays(layers):
+    k, s, p = np.array(layers, dtype=np.int64).reshape(-1, 3).T
+    jumps = np.cumprod(np.concatenate([[1], s]))
+    return torch.from_numpy(np.stack([1 + ((k - 1) * jumps[:-1]).sum(), jumps[-1], -(p * jumps[:-1]).sum()]))
+
+
+RIGHT = [field_backwards, field_recursive, field_arrays]
+
+# --- the same misconceptions, written as a student would ------------------------------------------------------
+
+WRITTEN = [
+    (lambda layers: field_backwards(layers[::-1]), "reversed"),
+    (lambda layers: field_backwards([(k, s, 0) for k, s, _ in layers]), "padding_ignored"),
+    (lambda layers: tuple(field_backwards(layers).tolist()), "type"),
+]
