@@ -189,9 +189,10 @@ def _picture(image):
 
 
 def _differences(there, here):
-    """'seed: 3 there, 4 here, …': where two dictionaries differ; empty where they do not."""
-    return ", ".join(f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
-                     for what in {**there, **here} if there.get(what) != here.get(what))
+    """'seed: 3 there, 4 here, …': where two dictionaries differ, up to three times; empty where they do not."""
+    others = [f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
+              for what in {**there, **here} if there.get(what) != here.get(what)]
+    return ", ".join(others[:3] + ["and more"] * (len(others) > 3))
 
 
 def _moved(value, device):
