@@ -1,18 +1,25 @@
 """Execute the course's notebooks from fresh kernels, with progress and with outputs that do not change between runs."""
 import asyncio
+import base64
 import copy
+import io
+import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from PIL import Image
 from tqdm import tqdm
 
 from course_utils.files import replace_file
 from course_utils.paths import BUILD, NOTEBOOKS
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+EMBEDDED = re.compile(r'(?<=;base64,)[^"]*')           # the pictures in a text of HTML
+SAME = 2                # grey levels of 255 that two pictures may differ on average, and be left alone
 METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 
@@ -58,6 +65,7 @@ def execute(path, in_place=False):
         nbformat.validate(notebook)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
         raise NotANotebook(f"'{path}' is not a notebook that can be read: give the path of an .ipynb file.") from error
+    stored = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -83,6 +91,7 @@ def execute(path, in_place=False):
                                 "look for a mistake in ~/.ipython/profile_default/startup.") from error
     if in_place:
         target = Path(path)
+    keep_pictures(notebook, stored)
     _write(reproducible(notebook), target)
     return target
 
@@ -98,12 +107,31 @@ def _write(notebook, target):
                             "writable.") from error
 
 
+def keep_pictures(notebook, stored):
+    """Put the stored pictures in place of new ones that look the same, so that only what has changed is written anew."""
+    before = {cell.id: cell for cell in stored.cells}
+    for cell in notebook.cells:
+        old = before[cell.id].get("outputs", []) if cell.id in before else []
+        for output, was in zip(cell.get("outputs", []), old):
+            new, known = (each.get("data", {}).get("text/html", "") for each in (output, was))
+            if EMBEDDED.sub("", new) == EMBEDDED.sub("", known) != new:
+                pictures = iter(EMBEDDED.findall(known))
+                output.data["text/html"] = EMBEDDED.sub(lambda match: _kept(next(pictures), match[0]), new)
+
+
+def _kept(stored, new):
+    """The stored picture where the new one looks the same, else the new one; both in base64."""
+    if stored == new:
+        return new
+    one, other = (np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float) for data in (stored, new))
+    return stored if one.shape == other.shape and np.abs(one - other).mean() < SAME else new
+
+
 def reproducible(notebook):
-    """A copy without what differs between two runs: widget ids, timings, versions, cell ids."""
+    """A copy without what differs between two runs: widget ids, timings, versions. Cells keep their ids."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:03d}"
+    for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)        # its plain text says what to do; a dead widget says nothing

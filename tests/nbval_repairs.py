@@ -4,6 +4,7 @@
 - A cell tagged raises-exception passes when it raises nothing: demand the exception.
 - A slow or busy machine fails after so many seconds: wait as long as the kernel lives, and ask every second whether it does.
 - IPython ignores a trailing `;` unless the history is stored: store it.
+- Pictures are not compared (nbval.cfg takes them out): those of a fresh run must look like the stored ones.
 And of ours: the kernels run offline, and a cell that tries to connect fails.
 """
 import os
@@ -14,6 +15,9 @@ from pathlib import Path
 import nbval.kernel
 import nbval.plugin
 
+from likeness import ALIKE, pictures, similarity
+
+MACHINE = "picture-of-this-machine"            # tag of a cell whose picture shows the roundings of a processor
 OFFLINE = Path(__file__).with_name("offline")
 
 
@@ -78,6 +82,11 @@ def runtest(original):
         if attempts := kernel.offline_log.read_text(encoding="utf-8"):
             kernel.offline_log.write_text("", encoding="utf-8")
             self.raise_cell_error(f"The cell tried to reach the network: {attempts}")
+        if self.options["check"] and MACHINE not in self.cell.metadata.get("tags", []):
+            stored, fresh = pictures(self.cell.outputs), pictures(self.test_outputs)
+            for number, pair in enumerate(zip(stored, fresh), start=1):     # that there are as many, nbval has seen
+                if (alike := similarity(*pair)) < ALIKE:
+                    self.raise_cell_error(f"Picture {number} does not look like the stored one: similarity {alike:.2f}.")
     return checked
 
 

@@ -1,4 +1,6 @@
 """The tests' own safety net: bad notebooks fail, nothing reaches the network, and a missing browser is never passed over on CI."""
+import base64
+import io
 import os
 import subprocess
 import sys
@@ -6,6 +8,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from PIL import Image
 
 import conftest
 from course_utils.setup import ROOT
@@ -25,6 +28,16 @@ def run_pytest(*arguments, **environment):
                           cwd=ROOT, capture_output=True, text=True, env={**os.environ, **environment})
 
 
+def shows(left, right):
+    """An output with a picture that is half of this grey level, half of that one."""
+    picture = Image.new("L", (80, 80), left)
+    picture.paste(right, (40, 0, 80, 80))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return V4.new_output("display_data", {"text/plain": "<IPython.core.display.HTML object>",
+                                          "text/html": f'<img alt="two greys" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'})
+
+
 BAD = {
     "unknown magic": ([stored("%no_such_magic\nassert False")], "no_such_magic"),
     "promised exception": ([stored("1 + 1;", tags=["raises-exception"])], "raised nothing"),
@@ -34,6 +47,8 @@ BAD = {
         "from IPython.display import HTML, display; display(HTML('<img alt=\"a cat\" src=\"data:image/webp;base64,AAAA\">'))",
         execution_count=1, outputs=[V4.new_output("display_data", {"text/html": '<img alt="a dog" src="data:image/webp;base64,BBBB">',
                                                                    "text/plain": "<IPython.core.display.HTML object>"})])], "a dog"),
+    "other picture": ([V4.new_code_cell(f"from IPython.display import HTML, display; display(HTML({shows(90, 200).data['text/html']!r}))",
+                                        execution_count=1, outputs=[shows(200, 90)])], "Picture 1 does not look like the stored one"),
     "network": ([stored("import urllib.request\nurllib.request.urlopen('http://192.0.2.1/', timeout=1)")], "offline"),
     "network, hidden": ([stored("import socket\ntry:\n    socket.create_connection(('192.0.2.1', 80), 1)\nexcept OSError:\n    pass")],
                         "tried to reach the network"),

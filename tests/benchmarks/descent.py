@@ -47,6 +47,7 @@ from course_utils.checkpoint import Checkpoint
 from course_utils.colour import match_colours
 from course_utils.images import load_image, load_square, paintings, photos, to_8bit
 from course_utils.cost import Cost, painting_cost
+from course_utils.settings import Settings
 from course_utils.transfer import descend
 from course_utils.vgg import vgg19
 from peers import PEERS
@@ -250,7 +251,7 @@ def watch_progress(options):
     command = commands.parser().parse_args(["transfer", "-", "-", "-o", "none.png", "--evaluations", str(options.evaluations)])
     with tempfile.TemporaryDirectory() as folder:
         began = bench.work()
-        commands.transfer.paint(content, style, bench.device, Checkpoint(f"{folder}/state"), command)
+        commands.transfer.paint(content, style, Settings(), bench.device, Checkpoint(f"{folder}/state"), command)
         total = bench.work() - began
     print(json.dumps({"size": options.size[0], "evaluations": options.evaluations, "work": total,
                       **{f"{name} share": seconds / total for name, seconds in spent.items()}}))
