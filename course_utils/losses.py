@@ -1,4 +1,4 @@
-"""What the optimisation minimises: content, style and their sum (Gatys, Ecker & Bethge 2015, arXiv:1508.06576).
+"""How a picture differs from a photo in content, and from a painting in style (Gatys, Ecker & Bethge 2015, arXiv:1508.06576).
 
 Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never mix.
 """
@@ -80,29 +80,6 @@ def style_loss(gram, target):
     """
     _check_pair(gram, target, "N, C, C")
     return (gram - target).square().sum((1, 2)) / (4 * gram.shape[1] ** 2)
-
-
-def total_cost(features, content_target, style_targets, alpha=1.0, beta=1.0, weights=STYLE_WEIGHTS):
-    """J = α J_C + β Σ_l λ^l E_l (arXiv:1508.06576, equation 7), J_C as a mean over the layer.
-
-    Args:
-        features: {layer: activations (N, C, H, W)} of the generated picture; holds the content layer and every style layer.
-        content_target: activations of the content picture at `CONTENT_LAYER`.
-        style_targets: {layer: Gram matrix of the painting, divided by its positions, (1, C, C)}.
-        alpha, beta: the weights of content and style.
-        weights: {layer: λ^l}.
-    Returns:
-        {'content': α J_C, 'style': β Σ λ^l E_l, 'total': their sum}, each of shape (N,).
-    """
-    _check_layers("style_targets", style_targets)
-    _check_layers("features", features, [CONTENT_LAYER, *style_targets])
-    _check_layers("weights", weights, style_targets)
-    for what, weight in {"alpha": alpha, "beta": beta, **{layer: weights[layer] for layer in style_targets}}.items():
-        check_number(f"The weight {what}", weight)
-    content = alpha * content_loss(features[CONTENT_LAYER], content_target, "mean")
-    style = beta * sum(weights[layer] * style_loss(gram_matrix(features[layer], divide=True), target)
-                       for layer, target in style_targets.items())
-    return {"content": content, "style": style, "total": content + style}
 
 
 def total_variation(image, power=2.0):

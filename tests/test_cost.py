@@ -9,6 +9,7 @@ import torch
 
 from bounds import DOUBLE, rounding
 from course_utils import plots
+from course_utils.checks import lesson6 as check
 from course_utils.checkpoint import Checkpoint, StateError
 from course_utils.cost import Content, Cost, Style, TotalVariation, painting_cost
 from course_utils.images import load_image
@@ -35,6 +36,7 @@ COLOURS = [[0.1, 0.1, 0.4], [0.9, 0.7, 0.2], [0.2, 0.4, 0.2]]
 PALETTE = Palette(COLOURS, 1e7)             # noqa: F821
 PAINT = f"""
 import os, signal, sys, torch
+from course_utils.checks import lesson6 as check
 from course_utils.checkpoint import Checkpoint
 from course_utils.images import load_image
 from course_utils.transfer import transfer
@@ -104,6 +106,22 @@ def test_another_term_is_another_run(net, pair, tmp_path):
                        ([Palette(COLOURS[::-1], 1e7)], "term 'palette': "), ([PALETTE, TotalVariation(3.0)], "term 'variation'")):      # noqa: F821
         with pytest.raises(StateError, match=says):
             transfer(*pair, more=more, evaluations=5, net=net, checkpoint=Checkpoint(path, resume=True))
+
+
+def test_it_is_the_published_cost(net64, pair):
+    """Gatys's published code: mean squared errors, content weight 1, style weights 1000 / C², Gram matrices over H·W."""
+    photo, painting = (image.double() for image in pair)
+    image, style = photo.flip(3), 0
+    F, P, S = (net64.features(picture, [*STYLE_WEIGHTS, "relu4_2"]) for picture in (image, photo, painting))
+    for layer in STYLE_WEIGHTS:
+        g, a = (torch.einsum("ihw,jhw->ij", maps[layer][0], maps[layer][0]) / maps[layer][0, 0].numel() for maps in (F, S))
+        style += 1000 / len(g) ** 2 * ((g - a) ** 2).mean().item()
+    content = ((F["relu4_2"] - P["relu4_2"]) ** 2).mean().item()
+    expected = {"content": 2 * content, "style": 3 * style, "total": 2 * content + 3 * style}
+    assert painting_cost(net64, photo, painting, content_weight=2, style_weight=3).losses(image) == pytest.approx(expected, rel=DOUBLE)
+    targets = {layer: gram_matrix(maps, divide=True) for layer, maps in S.items() if layer in STYLE_WEIGHTS}
+    exercise = check.total_cost.reference(F, P["relu4_2"], targets, 2.0, 3.0, STYLE_WEIGHTS)
+    assert exercise.item() == pytest.approx(expected["total"], rel=DOUBLE)
 
 
 def test_gradient_of_all_terms_together(net64, pair):

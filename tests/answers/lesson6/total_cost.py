@@ -4,7 +4,14 @@ import torch.nn.functional as nnf
 
 from answers.remembering import remembering
 from course_utils.checks import lesson6
-from course_utils.losses import content_loss, gram_matrix, style_loss, total_cost
+from course_utils.losses import STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
+
+
+def parts(features, P, targets, alpha=1.0, beta=1.0, weights=STYLE_WEIGHTS):
+    """Content, style and their sum, as a dictionary."""
+    content = alpha * content_loss(features["relu4_2"], P, "mean")
+    style = beta * sum(weights[name] * style_loss(gram_matrix(features[name], divide=True), a) for name, a in targets.items())
+    return {"content": content, "style": style, "total": content + style}
 
 
 def cost_sum(features, P, targets, alpha, beta, weights):
@@ -31,7 +38,7 @@ def cost_one_by_one(features, P, targets, alpha, beta, weights):
 
 
 RIGHT = [
-    cost_sum, cost_by_hand, cost_one_by_one, lambda *arguments: total_cost(*arguments)["total"],
+    cost_sum, cost_by_hand, cost_one_by_one, lambda *arguments: parts(*arguments)["total"],
     lambda features, P, targets, a, b, w: a * nnf.mse_loss(
         features["relu4_2"], P.expand_as(features["relu4_2"]), reduction="none").mean((1, 2, 3)) + sum(
             b * v * style_loss(gram_matrix(features[k], True), targets[k]) for k, v in w.items()),
@@ -127,14 +134,14 @@ def short_functions(features, P, targets, alpha, beta, weights):
 
 WRITTEN = [
     (forgets_sum, "last_layer"), (returns_early, "first_layer"), (plain_gram, "gram_not_divided"), (last_of_weights, "last_layer_of_weights"),
-    (zipped, "weights_side_by_side"), (as_they_come, "defaults"), (short_functions, "one_picture"), (total_cost, "parts"),
-    (lambda *arguments: tuple(total_cost(*arguments).values())[:2], "pair"), (lambda *arguments: cost_sum(*arguments).sum(), "one_number"),
+    (zipped, "weights_side_by_side"), (as_they_come, "defaults"), (short_functions, "one_picture"), (parts, "parts"),
+    (lambda *arguments: tuple(parts(*arguments).values())[:2], "pair"), (lambda *arguments: cost_sum(*arguments).sum(), "one_number"),
     (lambda *arguments: cost_sum(*arguments).mean(), "one_number"), (lambda *arguments: -cost_sum(*arguments), "negative"),
     (lambda *arguments: cost_by_hand(*arguments) / len(arguments[0]["relu4_2"]), "over_pictures"),
     (lambda features, P, targets, a, b, w: cost_sum(features, P, targets, b, a, w), "swapped"),
-    (lambda features, P, targets, a, b, w: total_cost(features, P, targets, a, b)["total"], "package_weights"),
-    (lambda features, P, targets, a, b, w: total_cost(features, P, targets, weights=w)["total"], "neither_weight"),
-    (lambda features, P, targets, a, b, w: total_cost(features, P, targets, a, b, w)["content"], "no_style"),
+    (lambda features, P, targets, a, b, w: parts(features, P, targets, a, b)["total"], "package_weights"),
+    (lambda features, P, targets, a, b, w: parts(features, P, targets, weights=w)["total"], "neither_weight"),
+    (lambda features, P, targets, a, b, w: parts(features, P, targets, a, b, w)["content"], "no_style"),
     (lambda features, P, targets, a, b, w: a * (features["relu4_2"] - P).square().mean() + b * sum(
         w[k] * style_loss(gram_matrix(features[k], True), targets[k]) for k in targets), "content_batch"),
     (lambda features, P, targets, a, b, w: a * nnf.mse_loss(features["relu4_2"], P.expand_as(features["relu4_2"])) + b * sum(
