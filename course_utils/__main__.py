@@ -2,6 +2,7 @@
 
 Until the set-up is done only the standard library is imported.
 """
+
 import signal
 import sys
 
@@ -10,8 +11,8 @@ if sys.version_info < (3, 10):
 
 import os
 
-INSIDE = "COURSE_UTILS_SET_UP"      # set for the process that goes on after the set-up
-PRESSED = []                        # Ctrl-C has been pressed
+INSIDE = "COURSE_UTILS_SET_UP"  # set for the process that goes on after the set-up
+PRESSED = []  # Ctrl-C has been pressed
 
 
 def main(arguments=None):
@@ -21,6 +22,7 @@ def main(arguments=None):
         from course_utils.commands import parser
         from course_utils.commands.processes import go_on_as
         from course_utils.paths import ROOT
+
         options = parser().parse_args(arguments)
         if os.environ.pop(INSIDE, None):
             return options.function(options)
@@ -32,14 +34,15 @@ def main(arguments=None):
         if python is None:
             return options.function(options)
         arguments = sys.argv[1:] if arguments is None else arguments
-        return go_on_as([python, "-m", "course_utils", *arguments],
-                        {**setup.own_variables(), "PYTHONPATH": str(ROOT), INSIDE: "1"})
+        return go_on_as(
+            [python, "-m", "course_utils", *arguments], {**setup.own_variables(), "PYTHONPATH": str(ROOT), INSIDE: "1"}
+        )
     except KeyboardInterrupt:
         return _interrupted()
     except Exception:
         if not PRESSED:
             raise
-        return _interrupted()       # NumPy and others make errors of their own of a Ctrl-C while they are imported
+        return _interrupted()  # NumPy and others make errors of their own of a Ctrl-C while they are imported
 
 
 def _interrupted():
@@ -57,13 +60,14 @@ def _press(*_):
 
 
 if __name__ == "__main__":
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:       # otherwise it is ignored, as by nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise it is ignored, as by nohup
         signal.signal(signal.SIGINT, _press)
     try:
         from course_utils.terminal import forgive
+
         forgive()
     except KeyboardInterrupt:
         sys.exit(130)
     code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)        # all is done; what is left would print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; what is left would print a traceback
     sys.exit(code)

@@ -4,6 +4,7 @@ The file holds a `Point` of the descent, which is all that the descent knows: th
 changes, 22 pictures in float32 (69 MB at 512 × 512 pixels). So on the same device the run ends in the same picture, to
 the bit, as if it had never stopped.
 """
+
 import hashlib
 import os
 import sys
@@ -17,8 +18,10 @@ from course_utils.descent import Point
 from course_utils.files import replacing
 from course_utils.inputs import check_number, first_line, read_tensors, short
 
-FORMAT = "style transfer state 5"       # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
-SHARE = 0.02            # of the time, at most, goes into writing
+FORMAT = (  # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
+    "style transfer state 5"
+)
+SHARE = 0.02  # of the time, at most, goes into writing
 
 
 class StateError(ValueError):
@@ -27,10 +30,11 @@ class StateError(ValueError):
 
 class Progress(NamedTuple):
     """How far a run has come."""
-    point: Point                # None at the beginning
-    led: bool                   # whether the transport leads (`guided_descent`)
-    seconds: float              # of computing, over all its parts
-    history: list               # [(evaluations, losses)]
+
+    point: Point  # None at the beginning
+    led: bool  # whether the transport leads (`guided_descent`)
+    seconds: float  # of computing, over all its parts
+    history: list  # [(evaluations, losses)]
 
 
 class Checkpoint:
@@ -49,12 +53,14 @@ class Checkpoint:
         check_number("every", every, 0, error=StateError)
         self.path, self.every, self.resume = Path(path), every, resume
         self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
-        self.ours = False                       # the file holds this run, not an earlier one
+        self.ours = False  # the file holds this run, not an earlier one
         self._run, self._due = None, 0.0
 
     @property
     def _new(self):
-        return self.path.with_name(self.path.name + ".new")     # one name: what a kill leaves is written over, not gathered
+        return self.path.with_name(
+            self.path.name + ".new"
+        )  # one name: what a kill leaves is written over, not gathered
 
     def begin(self, run, device):
         """The `Progress` from which the run goes on, its tensors on `device`.
@@ -67,19 +73,25 @@ class Checkpoint:
         self._run, self._due = {"run": run, "arithmetic": arithmetic(device)}, time.perf_counter() + self.every
         if not self.resume:
             if self.path.exists():
-                self.say(f"'{self.path}' holds an earlier run: stop now and resume it if you want it, for this run begins anew and "
-                         f"replaces it in {self.every:g} s.")
+                self.say(
+                    f"'{self.path}' holds an earlier run: stop now and resume it if you want it, for this run begins"
+                    f" anew and replaces it in {self.every:g} s."
+                )
             return Progress(None, True, 0.0, [])
         stored = self._read()
         if stored is None:
             self.say(f"There is no '{self.path}' to go on from: this run begins at the beginning.")
             return Progress(None, True, 0.0, [])
         if others := _differences(stored["run"], run):
-            raise StateError(f"'{self.path}' belongs to another run ({others}): give the same pictures and options as "
-                             "then, or delete it to begin anew.")
+            raise StateError(
+                f"'{self.path}' belongs to another run ({others}): give the same pictures and options as "
+                "then, or delete it to begin anew."
+            )
         if others := _differences(stored["arithmetic"], self._run["arithmetic"]):
-            self.say(f"'{self.path}' was computed otherwise ({others}): the run goes on, but rounds otherwise, so its picture will not be "
-                     "the same to the last bit.")
+            self.say(
+                f"'{self.path}' was computed otherwise ({others}): the run goes on, but rounds otherwise, so its"
+                " picture will not be the same to the last bit."
+            )
         point = Point(*_moved(stored["point"], device))
         self.ours = True
         self.say(f"Going on from '{self.path}', after {point.evaluations} evaluations and {stored['seconds']:.0f} s.")
@@ -91,16 +103,22 @@ class Checkpoint:
             self.write(progress)
 
     def write(self, progress):
-        """Write the state, all or nothing: an interrupted or failed attempt leaves the one before. A failure is told and the run goes on."""
+        """Write the state, all or nothing: an interrupted or failed attempt leaves the one before.
+
+        A failure is told and the run goes on.
+        """
         began = time.perf_counter()
         try:
             with replacing(self.path, self._new) as file:
                 torch.save({"format": FORMAT, **self._run, **progress._asdict(), "point": tuple(progress.point)}, file)
             self.ours = True
-        except (OSError, RuntimeError) as error:                # torch reports a full disk as a RuntimeError
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             self._unlink(self._new)
             reason = getattr(error, "strerror", None) or "the file broke off"
-            self.say(f"The state could not be written to '{self.path}' ({reason}): make room, for the run can only be resumed from an earlier one.")
+            self.say(
+                f"The state could not be written to '{self.path}' ({reason}): make room, for the run can only be"
+                " resumed from an earlier one."
+            )
         now = time.perf_counter()
         self._due = now + max(self.every, (now - began) / SHARE)
 
@@ -123,14 +141,20 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"'{self.path}' cannot be read ({error.strerror}): see to that, or begin anew without it.") from error
+            raise StateError(
+                f"'{self.path}' cannot be read ({error.strerror}): see to that, or begin anew without it."
+            ) from error
         try:
             with file:
                 stored = read_tensors(file)
-        except Exception as error:              # neither zipfile nor torch.load says what damaged files raise
-            raise StateError(f"'{self.path}' is damaged or no state of a run ({first_line(error)}): delete it and begin anew.") from error
+        except Exception as error:  # neither zipfile nor torch.load says what damaged files raise
+            raise StateError(
+                f"'{self.path}' is damaged or no state of a run ({first_line(error)}): delete it and begin anew."
+            ) from error
         if not _is_state(stored):
-            raise StateError(f"'{self.path}' is no state of this version of the course ({FORMAT!r}): delete it and begin anew.")
+            raise StateError(
+                f"'{self.path}' is no state of this version of the course ({FORMAT!r}): delete it and begin anew."
+            )
         return stored
 
 
@@ -152,7 +176,9 @@ def run_of(content, style, first, net, settings, more):
 
 
 def arithmetic(device):
-    """{what: value} that may change the last bits of a convolution: PyTorch's version, the device and, of a CPU, its threads."""
+    """{what: value} that may change the last bits of a convolution: PyTorch's version, the device and, of a CPU, its
+    threads.
+    """
     if device.type == "cuda":
         kind = {"device": f"cuda, {torch.cuda.get_device_name(device)}"}
     elif device.type == "cpu":
@@ -163,7 +189,9 @@ def arithmetic(device):
 
 
 def fingerprint(*parts):
-    """Sixteen digits that differ where texts or tensors (bits, type or shape) differ; where a tensor lies does not count."""
+    """Sixteen digits that differ where texts or tensors (bits, type or shape) differ; where a tensor lies does not
+    count.
+    """
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, torch.Tensor):
@@ -190,8 +218,11 @@ def _picture(image):
 
 def _differences(there, here):
     """'seed: 3 there, 4 here, …': where two dictionaries differ, up to three times; empty where they do not."""
-    others = [f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
-              for what in {**there, **here} if there.get(what) != here.get(what)]
+    others = [
+        f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
+        for what in {**there, **here}
+        if there.get(what) != here.get(what)
+    ]
     return ", ".join(others[:3] + ["and more"] * (len(others) > 3))
 
 
@@ -204,12 +235,37 @@ def _moved(value, device):
 
 def _is_state(stored):
     """Whether what was read has all parts of a state of this version, each of its kind."""
-    kinds = {"format": str, "run": dict, "arithmetic": dict, "point": tuple, "led": bool, "seconds": float, "history": list}
-    if not isinstance(stored, dict) or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()) or stored["format"] != FORMAT:
+    kinds = {
+        "format": str,
+        "run": dict,
+        "arithmetic": dict,
+        "point": tuple,
+        "led": bool,
+        "seconds": float,
+        "history": list,
+    }
+    if (
+        not isinstance(stored, dict)
+        or not all(isinstance(stored.get(name), kind) for name, kind in kinds.items())
+        or stored["format"] != FORMAT
+    ):
         return False
-    image, _, evaluations, value, gradient, pairs, step = stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7
-    good = isinstance(image, torch.Tensor) and type(evaluations) is int and isinstance(value, float) and isinstance(step, float)
-    if not good or not isinstance(pairs, tuple) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+    image, _, evaluations, value, gradient, pairs, step = (
+        stored["point"] if len(stored["point"]) == len(Point._fields) else [None] * 7
+    )
+    good = (
+        isinstance(image, torch.Tensor)
+        and type(evaluations) is int
+        and isinstance(value, float)
+        and isinstance(step, float)
+    )
+    if (
+        not good
+        or not isinstance(pairs, tuple)
+        or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)
+    ):
         return False
-    return all(isinstance(tensor, torch.Tensor) and tensor.shape == image.shape and tensor.dtype == image.dtype
-               for tensor in (gradient, *(part for pair in pairs for part in pair)))
+    return all(
+        isinstance(tensor, torch.Tensor) and tensor.shape == image.shape and tensor.dtype == image.dtype
+        for tensor in (gradient, *(part for pair in pairs for part in pair))
+    )

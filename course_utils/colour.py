@@ -1,4 +1,5 @@
 """The colours of one picture given to another: the closed-form linear map between two colour distributions."""
+
 import torch
 
 from course_utils.inputs import check_tensor
@@ -30,7 +31,9 @@ def match_colours(image, reference):
 
 
 def _moments(image, smallest=1e-6):
-    """Mean (3, 1) and covariance (3, 3) of the colours, float64; `smallest` keeps a picture of one colour invertible."""
+    """Mean (3, 1) and covariance (3, 3) of the colours, float64; `smallest` keeps a picture of one colour
+    invertible.
+    """
     colours = image.cpu().double().flatten(2)[0]
     mean = colours.mean(1, keepdim=True)
     centred = colours - mean

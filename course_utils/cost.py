@@ -1,4 +1,5 @@
-"""What the optimisation minimises: J = Σ weight · term, a sum of terms (Gatys, Ecker & Bethge 2015, arXiv:1508.06576, eq. 7).
+"""What the optimisation minimises: J = Σ weight · term, a sum of terms (Gatys, Ecker & Bethge 2015, arXiv:1508.06576,
+eq. 7).
 
 A term is any object with
 
@@ -9,22 +10,24 @@ A term is any object with
 that can be called: (image, features) -> (N,), its value for each picture, with image (N, 3, H, W) in [0, 1] and
 features {layer: (N, C, H', W')}. A class of ten lines in a notebook will do.
 """
+
 from collections.abc import Iterable
 from typing import Protocol
 
 import torch
 
 from course_utils.inputs import check_number, check_tensor, short
-from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
+from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
 from course_utils.settings import HEAVIEST, changed, check_layer_weights
 from course_utils.vgg import check_layers, check_network
 
-SMALLEST = 16           # pixels: relu5_1 lies behind four poolings
+SMALLEST = 16  # pixels: relu5_1 lies behind four poolings
 GREY_LEVELS = 255
 
 
 class Term(Protocol):
     """What `Cost` adds up."""
+
     name: str
     weight: float
     layers: Iterable[str]
@@ -43,25 +46,28 @@ class Content:
     Raises:
         ValueError: no such network, picture or layer, or weights that are no numbers from 0 to `HEAVIEST`.
     """
+
     name = "content"
 
-    def __init__(self, net, photo, weight=1.0, layers={CONTENT_LAYER: 1.0}):
+    def __init__(self, net, photo, weight=1.0, layers=CONTENT_WEIGHTS):
         check_network(net)
         check_picture("content", photo)
         check_layer_weights("layers", layers)
         self.weight, self.layers = weight, dict(layers)
         with torch.no_grad():
-            self.targets = net.features(_in_memory(photo), self.layers)     # {layer: P, (1, C, H', W')}
+            self.targets = net.features(_in_memory(photo), self.layers)  # {layer: P, (1, C, H', W')}
 
     def __call__(self, image, features):
-        return sum(weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items())
+        return sum(
+            weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items()
+        )
 
 
 class Style:
     """J_S = Σ_l λ^l E_l: how far the Gram matrices are from those of a painting, or from the mean of several.
 
-    Of several paintings with shares s_i that sum to 1, Σ s_i ‖G − A_i‖² = ‖G − Σ s_i A_i‖² + a constant: one descends on the mean
-    as on the sum.
+    Of several paintings with shares s_i that sum to 1, Σ s_i ‖G − A_i‖² = ‖G − Σ s_i A_i‖² + a constant: one descends
+    on the mean as on the sum.
 
     Args:
         net: the network of the cost.
@@ -72,6 +78,7 @@ class Style:
     Raises:
         ValueError: no such network, picture or layer, or weights or shares that are no numbers from 0 to `HEAVIEST`.
     """
+
     name = "style"
 
     def __init__(self, net, paintings, weight=1.0, layers=STYLE_WEIGHTS, shares=None):
@@ -83,15 +90,17 @@ class Style:
         for painting in paintings:
             check_picture("style", painting)
         self.weight, self.layers = weight, dict(layers)
-        self.targets = dict.fromkeys(self.layers, 0)            # {layer: A, (1, C, C)}
+        self.targets = dict.fromkeys(self.layers, 0)  # {layer: A, (1, C, C)}
         for share, painting in zip(_normalised(shares, len(paintings)), paintings):
             with torch.no_grad():
                 for layer, maps in net.features(_in_memory(painting), self.layers).items():
                     self.targets[layer] = self.targets[layer] + share * gram_matrix(maps, divide=True)
 
     def __call__(self, image, features):
-        return sum(weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
-                   for layer, weight in self.layers.items())
+        return sum(
+            weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
+            for layer, weight in self.layers.items()
+        )
 
 
 def _normalised(shares, count):
@@ -107,10 +116,12 @@ def _normalised(shares, count):
 
 
 class TotalVariation:
-    """The mean squared difference of neighbouring pixels, in grey levels: what makes a picture rough (`total_variation`).
+    """The mean squared difference of neighbouring pixels, in grey levels: what makes a picture rough
+    (`total_variation`).
 
     A mean, so that a weight does the same to pictures of all sizes.
     """
+
     name, layers = "variation", ()
 
     def __init__(self, weight):
@@ -151,8 +162,10 @@ class Cost:
             value = term(image, features)
             if not isinstance(value, torch.Tensor) or value.shape != image.shape[:1]:
                 found = tuple(value.shape) if isinstance(value, torch.Tensor) else short(value)
-                raise ValueError(f"The term '{term.name}' must give one number for each picture, a tensor of shape "
-                                 f"{tuple(image.shape[:1])}, not {found}.")
+                raise ValueError(
+                    f"The term '{term.name}' must give one number for each picture, a tensor of shape "
+                    f"{tuple(image.shape[:1])}, not {found}."
+                )
             parts[term.name] = term.weight * value
         return {**parts, "total": sum(parts.values())}
 
@@ -163,12 +176,12 @@ class Cost:
         image = _in_memory(image)
         return {name: part.item() for name, part in self.parts(image, self.features(image)).items()}
 
-    @torch.enable_grad()        # gradient mode belongs to a thread; the caller's may have it switched off
+    @torch.enable_grad()  # gradient mode belongs to a thread; the caller's may have it switched off
     def __call__(self, image, objective=None):
         """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the parts of J as floats.
 
-        With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are still
-        those of J.
+        With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are
+        still those of J.
         """
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
@@ -176,13 +189,15 @@ class Cost:
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()
-        gradient, = torch.autograd.grad(value, image)
+        (gradient,) = torch.autograd.grad(value, image)
         value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
         return value, gradient.contiguous(), dict(zip(parts, losses))
 
 
 def _in_memory(image):
-    """A picture as all are computed, with the channels last: the same picture then has the same activations, to the bit."""
+    """A picture as all are computed, with the channels last: the same picture then has the same activations, to the
+    bit.
+    """
     return image.contiguous(memory_format=torch.channels_last)
 
 
@@ -192,14 +207,24 @@ def check_terms(what, terms, least=0):
         raise ValueError(f"{what} must be a list of {'one or more ' * least}terms of a cost, not {short(terms)}.")
     for term in terms:
         name, layers = getattr(term, "name", None), getattr(term, "layers", None)
-        if not callable(term) or isinstance(term, type) or not isinstance(name, str) or not isinstance(layers, Iterable) or isinstance(layers, str):
-            raise ValueError(f"A term of a cost must have a name, a weight and layers, and be callable; {short(term)} is none: "
-                             "see the top of course_utils/cost.py.")
+        if (
+            not callable(term)
+            or isinstance(term, type)
+            or not isinstance(name, str)
+            or not isinstance(layers, Iterable)
+            or isinstance(layers, str)
+        ):
+            raise ValueError(
+                f"A term of a cost must have a name, a weight and layers, and be callable; {short(term)} is none: "
+                "see the top of course_utils/cost.py."
+            )
         check_number(f"The weight of the term '{name}'", getattr(term, "weight", None), 0, HEAVIEST)
     names = [term.name for term in terms]
     for name in names:
         if name == "total" or names.count(name) > 1:
-            raise ValueError(f"Two losses would be called {name!r}: give each term a name of its own, and none 'total'.")
+            raise ValueError(
+                f"Two losses would be called {name!r}: give each term a name of its own, and none 'total'."
+            )
 
 
 def painting_cost(net, content, style, settings=None, more=(), **changes):
@@ -215,8 +240,10 @@ def painting_cost(net, content, style, settings=None, more=(), **changes):
     """
     settings = changed(settings, changes)
     check_terms("more", more)
-    terms = [Content(net, content, settings.content_weight, settings.content_layers),
-             Style(net, style, settings.style_weight, settings.style_layers)]
+    terms = [
+        Content(net, content, settings.content_weight, settings.content_layers),
+        Style(net, style, settings.style_weight, settings.style_layers),
+    ]
     if settings.variation_weight:
         terms.append(TotalVariation(settings.variation_weight))
     return Cost(net, [*terms, *more])

@@ -1,4 +1,5 @@
 """Data sets of pictures: one after the other, in batches, by one process or several; broken files left out by name."""
+
 import functools
 import operator
 import os
@@ -13,7 +14,7 @@ from tqdm.auto import tqdm
 from course_utils.images import READABLE, ImageError, load_square
 from course_utils.inputs import check_number, one_line, short
 
-SIZE = 224              # pixels: what VGG-19 was trained with
+SIZE = 224  # pixels: what VGG-19 was trained with
 
 
 class StatisticsError(ValueError):
@@ -21,20 +22,29 @@ class StatisticsError(ValueError):
 
 
 def pictures_in(folder):
-    """Sorted paths of the picture files of a folder, as text; its subfolders do not count. Raises StatisticsError where there is none."""
+    """Sorted paths of the picture files of a folder, as text; its subfolders do not count.
+
+    Raises StatisticsError where there is none.
+    """
     shown = one_line(folder)
     try:
         path = Path(folder).expanduser().resolve()
         files = sorted(path.iterdir()) if str(folder).strip() and path.is_dir() else None
     except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise StatisticsError(f"The folder '{shown}' cannot be read ({one_line(error)}): give the path of a folder with pictures.") from error
+        raise StatisticsError(
+            f"The folder '{shown}' cannot be read ({one_line(error)}): give the path of a folder with pictures."
+        ) from error
     if files is None:
         raise StatisticsError(f"There is no folder '{shown}': give the path of a folder with pictures.")
     known = _endings()
     found = [str(file) for file in files if file.suffix.lower() in known]
     if not found:
         below = left_below([folder])
-        instead = f"its subfolders, with {below:,} of them, do not count, so name one of these." if below else "it needs .jpg, .png or .webp files."
+        instead = (
+            f"its subfolders, with {below:,} of them, do not count, so name one of these."
+            if below
+            else "it needs .jpg, .png or .webp files."
+        )
         raise StatisticsError(f"There is no picture in the folder '{shown}': {instead}")
     return found
 
@@ -50,7 +60,9 @@ def left_below(folders):
 
 
 def _endings():
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in (*READABLE, "MPO")}     # MPO: several JPEGs in one
+    return {
+        ending for ending, kind in Image.registered_extensions().items() if kind in (*READABLE, "MPO")
+    }  # MPO: several JPEGs in one
 
 
 def pictures(sources, size=SIZE, skipped=None):
@@ -69,7 +81,9 @@ def pictures(sources, size=SIZE, skipped=None):
             raise TypeError("one name")
         sources = iter(sources)
     except TypeError as error:
-        raise StatisticsError(f"{short(sources)} is no list of pictures: give a list of paths or names, also for a single one.") from error
+        raise StatisticsError(
+            f"{short(sources)} is no list of pictures: give a list of paths or names, also for a single one."
+        ) from error
     check_number("The side of the squares in pixels", size, 1, whole=True, error=StatisticsError)
     for number, source in enumerate(sources):
         try:
@@ -83,7 +97,9 @@ def pictures(sources, size=SIZE, skipped=None):
 
 
 def batches(images, size, channels=3):
-    """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most; None: any number of channels."""
+    """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most;
+    None: any number of channels.
+    """
     if type(size) is not int or size < 1:
         raise StatisticsError(f"The batch size is a whole number above 0, not {size!r}.")
     if not isinstance(images, Iterable):
@@ -91,12 +107,26 @@ def batches(images, size, channels=3):
     group = []
     for count, item in enumerate(images):
         number, picture = item if isinstance(item, tuple) and len(item) == 2 else (count, item)
-        if not isinstance(picture, torch.Tensor) or not isinstance(number, int) or not 0 <= number < 2**63 or not picture.is_floating_point() \
-                or channels and picture.shape[-3:-2] != (channels,) or picture.ndim == 4 and len(picture) != 1 or picture.ndim not in (3, 4) \
-                or picture.layout != torch.strided or picture.is_meta or picture.element_size() < 2 or 0 in picture.shape:
+        if (
+            not isinstance(picture, torch.Tensor)
+            or not isinstance(number, int)
+            or not 0 <= number < 2**63
+            or not picture.is_floating_point()
+            or channels
+            and picture.shape[-3:-2] != (channels,)
+            or picture.ndim == 4
+            and len(picture) != 1
+            or picture.ndim not in (3, 4)
+            or picture.layout != torch.strided
+            or picture.is_meta
+            or picture.element_size() < 2
+            or 0 in picture.shape
+        ):
             shape = f"{channels or 'C'}, H, W"
-            raise StatisticsError(f"Item {count} is no picture: give floating-point tensors ({shape}) or (1, {shape}) with values from 0 to 1, "
-                                  "or pairs (number, picture).")
+            raise StatisticsError(
+                f"Item {count} is no picture: give floating-point tensors ({shape}) or (1, {shape}) with values from 0"
+                " to 1, or pairs (number, picture)."
+            )
         picture = picture.detach() if picture.ndim == 4 else picture.detach()[None]
         if group and (len(group) == size or picture.shape != group[0][1].shape):
             yield _stack(group)
@@ -155,7 +185,7 @@ class Worker(NamedTuple):
 
 def this_worker():
     """The Worker that this process is: one of those that torchrun has started, or the only one."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:             # torchrun's; RANK alone may come from a cluster's settings
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun's; RANK alone may come from a cluster's settings
         return Worker()
     return Worker(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
@@ -179,10 +209,11 @@ def gather(steps, total, skipped, worker):
     if worker.count == 1:
         return *last_step(steps, total, keep=True), skipped
     from torch import distributed
+
     distributed.init_process_group("gloo")
     try:
         own = (*last_step(steps, total, progress=worker.first, keep=True), None)
-    except StatisticsError as error:            # a part without a readable picture is no failure of the whole
+    except StatisticsError as error:  # a part without a readable picture is no failure of the whole
         own = 0, None, error
     parts = [None] * worker.count
     distributed.all_gather_object(parts, (own, skipped))

@@ -3,6 +3,7 @@
 Which pixels it sees at all is told by `receptive_field` and `patch_box` of `course_utils.receptive`.
 M. Zeiler, R. Fergus: Visualizing and understanding convolutional networks, ECCV 2014, arXiv:1311.2901.
 """
+
 from typing import NamedTuple
 
 import torch
@@ -13,15 +14,16 @@ from course_utils.inputs import check_number, check_tensor, is_plain, short
 from course_utils.receptive import POINTWISE, WINDOWED, UnitError, chain, geometry, map_size, patch_box, receptive_field
 from course_utils.vgg import VGG19
 
-BACKWARD_RULES = {      # what a rectification makes of the signal g on its way back; x was its input on the way there
-    "deconvnet": lambda g, x: g.clamp(min=0),                       # Zeiler & Fergus 2014, section 2.1
-    "gradient": lambda g, x: g * (x > 0),                           # Simonyan, Vedaldi & Zisserman 2014, section 4
-    "guided": lambda g, x: g.clamp(min=0) * (x > 0),                # Springenberg et al. 2015
+BACKWARD_RULES = {  # what a rectification makes of the signal g on its way back; x was its input on the way there
+    "deconvnet": lambda g, x: g.clamp(min=0),  # Zeiler & Fergus 2014, section 2.1
+    "gradient": lambda g, x: g * (x > 0),  # Simonyan, Vedaldi & Zisserman 2014, section 4
+    "guided": lambda g, x: g.clamp(min=0) * (x > 0),  # Springenberg et al. 2015
 }
 KNOWN = WINDOWED + POINTWISE
 
 
 # --- projection --------------------------------------------------------------------------------------------
+
 
 def project(net, image, layer, channel, position=None, backward_rule="deconvnet", seed=None):
     """Project units back to the pixels: put their activation alone into the layer, and go back layer by layer.
@@ -40,7 +42,8 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
         backward_rule: 'deconvnet', 'gradient' or 'guided'.
         seed: the value to begin with; None takes the activation of the unit.
     Returns:
-        (units, 3, H, W); about half the values are negative, since nothing is rectified after the first layer's filters.
+        (units, 3, H, W); about half the values are negative, since nothing is rectified after the first layer's
+        filters.
     Raises:
         UnitError: no such layer, channel, position or rule, or a layer that has no exact way back.
     """
@@ -53,16 +56,22 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
         _refuse_inexact(name, module)
     _check_image(net, modules, image)
     channels, positions = _units(net, image, layer, channel, position)
-    at_once = 8 if len(image) == 1 else 1           # units that share a way there; more would fill the memory
+    at_once = 8 if len(image) == 1 else 1  # units that share a way there; more would fill the memory
     results = []
     with torch.no_grad():
         for first in range(0, len(channels), at_once):
             group = slice(first, first + at_once)
             one = image if len(image) == 1 else image[group]
-            results.append(_project(net, modules, one, layer, channels[group], positions[group], BACKWARD_RULES[backward_rule], seed))
+            results.append(
+                _project(
+                    net, modules, one, layer, channels[group], positions[group], BACKWARD_RULES[backward_rule], seed
+                )
+            )
     result = torch.cat(results)
     if not result.isfinite().all():
-        raise UnitError(f"The projection is not finite: {image.dtype} cannot hold it, or the picture has values without a number.")
+        raise UnitError(
+            f"The projection is not finite: {image.dtype} cannot hold it, or the picture has values without a number."
+        )
     return result
 
 
@@ -88,8 +97,10 @@ def _project(net, modules, image, layer, channels, positions, rule, seed):
 def _window(begins, ends, jump, side):
     """(begin, end) of the pixels along one axis that all units see, a little widened.
 
-    It begins at a multiple of the jump, so that the poolings of the part meet the same pixels as those of the whole, and
-    has the same length wherever the units lie: oneDNN prepares each new shape anew, which takes longer than a projection.
+    It begins at a multiple of the jump, so that the poolings of the part meet the same pixels as those of the whole,
+    and
+    has the same length wherever the units lie: oneDNN prepares each new shape anew, which takes longer than a
+        projection.
     """
     length = min((max(ends) - min(begins) + 2 * jump - 1) // jump * jump, side)
     begin = max(min(min(begins), side - length), 0) // jump * jump
@@ -115,10 +126,14 @@ def _back(signal, module, x, switches, rule):
         return rule(signal, x)
     if isinstance(module, nn.MaxPool2d):
         # without output_size the contents of odd sizes would shift
-        return F.max_unpool2d(signal, switches.expand_as(signal), module.kernel_size, module.stride, output_size=x.shape[-2:])
+        return F.max_unpool2d(
+            signal, switches.expand_as(signal), module.kernel_size, module.stride, output_size=x.shape[-2:]
+        )
     if isinstance(module, nn.Conv2d):
         kernel, stride, padding = geometry(module)
-        rest = [side - ((after - 1) * stride - 2 * padding + kernel) for side, after in zip(x.shape[-2:], signal.shape[-2:])]
+        rest = [
+            side - ((after - 1) * stride - 2 * padding + kernel) for side, after in zip(x.shape[-2:], signal.shape[-2:])
+        ]
         return F.conv_transpose2d(signal, module.weight, None, stride, padding, rest, module.groups)
     return signal
 
@@ -126,18 +141,27 @@ def _back(signal, module, x, switches, rule):
 def _refuse_inexact(name, module):
     """Raise UnitError for a layer through which the way back would be wrong without anyone's noticing."""
     if not isinstance(module, KNOWN):
-        raise UnitError(f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it.")
+        raise UnitError(
+            f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it."
+        )
     kind = next(kind for kind in KNOWN if isinstance(module, kind))
     if type(module).forward is not kind.forward or not is_plain(module):
-        raise UnitError(f"The layer {name} does more than a plain {kind.__name__}: its way back is not known. Take plain layers, without hooks.")
+        raise UnitError(
+            f"The layer {name} does more than a plain {kind.__name__}: its way back is not known. Take plain layers,"
+            " without hooks."
+        )
     if isinstance(module, nn.Dropout) and module.training:
         raise UnitError(f"The layer {name} drops activations at random: call net.eval() first.")
     if isinstance(module, nn.AvgPool2d):
-        raise UnitError(f"The layer {name} averages: it has no switches to go back by. Take a network with max pooling.")
+        raise UnitError(
+            f"The layer {name} averages: it has no switches to go back by. Take a network with max pooling."
+        )
     kernel, stride, padding = geometry(module)
     if isinstance(module, nn.MaxPool2d) and (stride < kernel or padding):
-        raise UnitError(f"The pooling windows of layer {name} overlap or are padded: unpooling would overwrite values where windows "
-                        "share a maximum. Take a network whose windows do not overlap.")
+        raise UnitError(
+            f"The pooling windows of layer {name} overlap or are padded: unpooling would overwrite values where windows"
+            " share a maximum. Take a network whose windows do not overlap."
+        )
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
         raise UnitError(f"The layer {name} pads with {module.padding_mode!r}; only zeros have a plain transpose.")
 
@@ -147,9 +171,17 @@ def _check_image(net, modules, image):
     conv = next((module for _, module in modules if isinstance(module, nn.Conv2d)), None)
     if conv is not None:
         wanted, like, good = conv.in_channels, conv.weight, isinstance(image, torch.Tensor)
-        if not good or image.ndim != 4 or image.shape[1] != wanted or image.dtype != like.dtype or image.device != like.device:
+        if (
+            not good
+            or image.ndim != 4
+            or image.shape[1] != wanted
+            or image.dtype != like.dtype
+            or image.device != like.device
+        ):
             found = f"{tuple(image.shape)} as {image.dtype} on {image.device}" if good else short(image)
-            raise UnitError(f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, not {found}.")
+            raise UnitError(
+                f"The network takes pictures (N, {wanted}, H, W) as {like.dtype} on {like.device}, not {found}."
+            )
     check_tensor("The picture", image, "N, C, H, W", values="finite", error=UnitError)
 
 
@@ -165,17 +197,26 @@ def _units(net, image, layer, channel, position):
     positions = [None] if places is None else [tuple(place) for place in places.reshape(-1, 2).tolist()]
     units = max(len(channels), len(positions), len(image))
     if not channels or {len(channels), len(positions), len(image)} - {1, units}:
-        raise UnitError(f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
-                        "give one of each for every unit, or one for all.")
+        raise UnitError(
+            f"{len(channels)} channels, {len(positions)} positions and {len(image)} pictures do not go together: "
+            "give one of each for every unit, or one for all."
+        )
     channels, positions = (entries * (units // len(entries)) for entries in (channels, positions))
-    many = next((module.out_channels for _, module in reversed(chain(net, layer)) if isinstance(module, nn.Conv2d)), image.shape[1])
+    many = next(
+        (module.out_channels for _, module in reversed(chain(net, layer)) if isinstance(module, nn.Conv2d)),
+        image.shape[1],
+    )
     for k, (y, x) in zip(channels, (place or (0, 0) for place in positions)):
         if not (0 <= k < many and 0 <= y < height and 0 <= x < width):
-            raise UnitError(f"{layer} has no unit (channel {k}, row {y}, column {x}) for this picture: it has {many} channels "
-                            f"of {height} × {width} positions, counted from 0.")
+            raise UnitError(
+                f"{layer} has no unit (channel {k}, row {y}, column {x}) for this picture: it has {many} channels "
+                f"of {height} × {width} positions, counted from 0."
+            )
     if position is None:
         pictures = range(units) if len(image) > 1 else [0] * units
-        positions = [divmod(_maps(net, image[n:n + 1], layer)[0, k].argmax().item(), width) for n, k in zip(pictures, channels)]
+        positions = [
+            divmod(_maps(net, image[n : n + 1], layer)[0, k].argmax().item(), width) for n, k in zip(pictures, channels)
+        ]
     return channels, positions
 
 
@@ -209,11 +250,13 @@ def _centred(net, image):
 
 # --- occlusion ---------------------------------------------------------------------------------------------
 
+
 class Occlusion(NamedTuple):
     """Scores against the place of the grey square (section 4.2 of the paper)."""
-    scores: torch.Tensor        # (rows, columns): the score when the square stands there
-    before: float               # the score of the whole picture
-    rows: list                  # centres of the square, in pixels
+
+    scores: torch.Tensor  # (rows, columns): the score when the square stands there
+    before: float  # the score of the whole picture
+    rows: list  # centres of the square, in pixels
     columns: list
     channel: int
 
@@ -234,10 +277,14 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
     """
     _check_image(net, chain(net, layer), image)
     image, (height, width) = image.detach(), image.shape[2:]
-    size, stride, batch_size = numbers = _whole_numbers([size, stride, batch_size], "size, stride or batch size").tolist()
+    size, stride, batch_size = numbers = _whole_numbers(
+        [size, stride, batch_size], "size, stride or batch size"
+    ).tolist()
     if len(image) != 1 or min(numbers) < 1 or size > min(height, width):
-        raise UnitError(f"A square of {size} pixels, every {stride} pixels, {batch_size} at a time, does not fit "
-                        f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0.")
+        raise UnitError(
+            f"A square of {size} pixels, every {stride} pixels, {batch_size} at a time, does not fit "
+            f"{len(image)} picture(s) of {height} × {width} pixels: give one picture, and numbers above 0."
+        )
     before = _maps(net, image, layer)
     if channel is None:
         channel = before.sum((2, 3)).argmax().item()
@@ -254,13 +301,18 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
     grey = net.mean[0] if isinstance(net, VGG19) else 0.5
     scores = []
     for first in range(0, len(squares), batch_size):
-        group = squares[first:first + batch_size]
+        group = squares[first : first + batch_size]
         hidden = image.repeat(len(group), 1, 1, 1)
         for one, (top, left) in zip(hidden, group):
-            one[:, top:top + size, left:left + size] = grey
+            one[:, top : top + size, left : left + size] = grey
         scores.append(score(_maps(net, hidden, layer)))
     scores, middle = torch.cat(scores), (size - 1) / 2
     if not scores.isfinite().all():
         raise UnitError("The scores are not finite: look for NaN in the weights of the network.")
-    return Occlusion(scores.reshape(len(tops), len(lefts)).cpu(), score(before).item(),
-                     [top + middle for top in tops], [left + middle for left in lefts], channel)
+    return Occlusion(
+        scores.reshape(len(tops), len(lefts)).cpu(),
+        score(before).item(),
+        [top + middle for top in tops],
+        [left + middle for left in lefts],
+        channel,
+    )

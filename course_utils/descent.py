@@ -3,27 +3,30 @@
 Nocedal & Wright, Numerical Optimization (2006): two-loop recursion, algorithm 7.4; projection of the step,
 section 16.7. Every point at which the function is evaluated lies in the box, so each is a picture that can be saved.
 """
+
 import math
 from collections import deque
-from typing import Callable, Iterator, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 
 from course_utils.inputs import check_number, check_tensor, short
 
 GREY_LEVEL = 1 / 255
-ARMIJO = 1e-4           # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
+ARMIJO = 1e-4  # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
 
 
 class Point(NamedTuple):
     """Where the descent stands after an evaluation: all it knows, so that it can go on from here, to the same bits."""
-    image: torch.Tensor         # the best picture so far, in [0, 1]
-    record: object              # the caller's, of the losses of that picture
-    evaluations: int            # so far
-    value: float                # of the function, at that picture
-    gradient: torch.Tensor      # like the picture
-    pairs: tuple                # of (s, y), how picture and gradient changed in the last steps, oldest first; each like the picture
-    step: float                 # share of the next direction that will be tried
+
+    image: torch.Tensor  # the best picture so far, in [0, 1]
+    record: object  # the caller's, of the losses of that picture
+    evaluations: int  # so far
+    value: float  # of the function, at that picture
+    gradient: torch.Tensor  # like the picture
+    pairs: tuple  # of (s, y), how picture and gradient changed in the last steps, oldest first; each like the picture
+    step: float  # share of the next direction that will be tried
 
 
 class NotFinite(ArithmeticError):
@@ -55,13 +58,21 @@ def inverse_frequency(shape, device=None, offset=0.05):
     return lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * gain, s=(height, width))
 
 
-def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations: int, *, memory: int = 10,
-                    precondition: Callable = None, first_step: float = 4 * GREY_LEVEL) -> Iterator[Point]:
+def projected_lbfgs(
+    function: Callable,
+    start: torch.Tensor | Point,
+    evaluations: int,
+    *,
+    memory: int = 10,
+    precondition: Callable = None,
+    first_step: float = 4 * GREY_LEVEL,
+) -> Iterator[Point]:
     """Minimise a function of a picture over the box [0, 1], yielding after every evaluation.
 
     Args:
         function: image -> (value as a float, gradient, record); the record comes back with the point.
-        start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes on
+        start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes
+            on
             as if it had never stopped: the points that follow are the same.
         evaluations: how many times the function may be called, at least 1, those before a `Point` included.
         memory: number of curvature pairs (s, y) that are kept.
@@ -85,19 +96,19 @@ def projected_lbfgs(function: Callable, start: torch.Tensor | Point, evaluations
         yield start
     image, record, used, value, gradient, pairs, step = start
     pairs = deque(pairs, maxlen=memory)
-    del start                                       # its pairs would be held as long as the descent goes on
+    del start  # its pairs would be held as long as the descent goes on
     for used in range(used + 1, evaluations + 1):
         while True:
             direction, curvature_known = _direction(image, gradient, pairs, precondition)
-            if not curvature_known:                 # then the length has to be set by hand
+            if not curvature_known:  # then the length has to be set by hand
                 direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
             candidate = (image + step * direction).clamp(0, 1)
             promised = float(_dot(gradient, candidate - image))
             if promised < 0 and step > 1e-4:
                 break
             if not pairs:
-                return                              # not even a tiny step along the gradient goes down
-            pairs.clear()                           # a wrong idea of the curvature: forget it
+                return  # not even a tiny step along the gradient goes down
+            pairs.clear()  # a wrong idea of the curvature: forget it
             step = 1.0
         new_value, new_gradient, new_record = evaluate(function, candidate)
         pairs.append((candidate - image, new_gradient - gradient))
@@ -123,24 +134,31 @@ def evaluate(function, image):
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise ValueError(f"The function must return (number, gradient, record), not {short(found)}.") from error
     if gradient.shape != image.shape:
-        raise ValueError(f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}.")
+        raise ValueError(
+            f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}."
+        )
     if not math.isfinite(value) or not bool(gradient.norm().isfinite()):
-        raise NotFinite("The function's value or gradient is not finite, or too large to be squared: scale it down, or look for NaN.")
+        raise NotFinite(
+            "The function's value or gradient is not finite, or too large to be squared: scale it down, or look for"
+            " NaN."
+        )
     return value, gradient, record
 
 
 def _direction(image, gradient, pairs, precondition):
-    """−Q g on the free pixels, Q the L-BFGS inverse Hessian restricted to them (two-loop recursion), and whether a pair was used."""
+    """−Q g on the free pixels, Q the L-BFGS inverse Hessian restricted to them (two-loop recursion), and whether a pair
+    was used.
+    """
     # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
     free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
     pairs = _bent_upward(pairs, free)
     result, shares = -gradient * free, []
     for s, y, sy in reversed(pairs):
-        shares.append(_dot(s, result) / sy)         # a number that stays on the device
+        shares.append(_dot(s, result) / sy)  # a number that stays on the device
         result = result - shares[-1] * (y * free)
     result = precondition(result) * free
     if pairs:
-        _, y, sy = pairs[-1]                        # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
+        _, y, sy = pairs[-1]  # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
         result = result * (sy / _dot(y, precondition(y * free) * free))
     for (s, y, sy), share in zip(pairs, reversed(shares)):
         result = result + (share - _dot(y, result) / sy) * (s * free)
@@ -153,7 +171,7 @@ def _bent_upward(pairs, free):
         return []
     products = torch.stack([_dot(s * free, y) for s, y in pairs])
     lengths = torch.stack([(s * free).norm() * (y * free).norm() for s, y in pairs])
-    good = (products > 1e-10 * lengths).tolist()    # here alone a direction waits for the device
+    good = (products > 1e-10 * lengths).tolist()  # here alone a direction waits for the device
     return [(s, y, product) for (s, y), product, keep in zip(pairs, products, good) if keep]
 
 

@@ -1,9 +1,11 @@
 """Which layers commute with a positive scale for each feature map: f(c · x) = c · f(x), map by map.
 
 A network is followed operation by operation (`torch.fx`), and with each value goes the name of the convolution whose
-scale it carries. Convolutions and linear layers undo the scale that comes in, and a convolution gives out one of its own;
-rectifications and poolings hand it on; every other operation on a scaled value is named, with the reason why it does not.
+scale it carries. Convolutions and linear layers undo the scale that comes in, and a convolution gives out one of its
+own; rectifications and poolings hand it on; every other operation on a scaled value is named, with the reason why it
+does not.
 """
+
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,25 +17,69 @@ from course_utils.inputs import first_line, short
 from course_utils.vgg import LAYERS, VGG19
 
 RECTIFIERS = {"relu", "leakyrelu", "prelu"}
-PER_MAP = RECTIFIERS | {          # positively homogeneous, and no map depends on another
-    "identity", "dropout", "dropout2d", "maxpool2d", "avgpool2d", "adaptivemaxpool2d", "adaptiveavgpool2d", "lppool2d", "upsample",
-    "interpolate", "zeropad2d", "reflectionpad2d", "replicationpad2d", "circularpad2d", "contiguous", "clone"}
-SIZES = {"shape", "ndim", "dtype", "device"}            # attributes that say nothing of the values
+PER_MAP = RECTIFIERS | {  # positively homogeneous, and no map depends on another
+    "identity",
+    "dropout",
+    "dropout2d",
+    "maxpool2d",
+    "avgpool2d",
+    "adaptivemaxpool2d",
+    "adaptiveavgpool2d",
+    "lppool2d",
+    "upsample",
+    "interpolate",
+    "zeropad2d",
+    "reflectionpad2d",
+    "replicationpad2d",
+    "circularpad2d",
+    "contiguous",
+    "clone",
+}
+SIZES = {"shape", "ndim", "dtype", "device"}  # attributes that say nothing of the values
 ACROSS = "it mixes feature maps, whose scales differ"
 REASONS = {
     "localresponsenorm": "it divides each feature map by its neighbours, whose scales differ",
-    **dict.fromkeys(["sigmoid", "tanh", "gelu", "silu", "elu", "celu", "selu", "softplus", "mish", "hardswish", "hardsigmoid", "softsign",
-                     "logsigmoid", "exp", "log"], "its graph is curved or shifted, so that f(c·x) is not c·f(x)"),
-    **dict.fromkeys(["relu6", "hardtanh", "clamp", "clip"], "it cuts off at a fixed value, which does not grow with the scale"),
-    **dict.fromkeys(["softmax", "logsoftmax", "softmax2d", "softmin"], "exponentials turn a factor into a power, so that f(c·x) is not c·f(x)"),
+    **dict.fromkeys(
+        [
+            "sigmoid",
+            "tanh",
+            "gelu",
+            "silu",
+            "elu",
+            "celu",
+            "selu",
+            "softplus",
+            "mish",
+            "hardswish",
+            "hardsigmoid",
+            "softsign",
+            "logsigmoid",
+            "exp",
+            "log",
+        ],
+        "its graph is curved or shifted, so that f(c·x) is not c·f(x)",
+    ),
+    **dict.fromkeys(
+        ["relu6", "hardtanh", "clamp", "clip"], "it cuts off at a fixed value, which does not grow with the scale"
+    ),
+    **dict.fromkeys(
+        ["softmax", "logsoftmax", "softmax2d", "softmin"],
+        "exponentials turn a factor into a power, so that f(c·x) is not c·f(x)",
+    ),
     **dict.fromkeys(["maxpool3d", "avgpool3d", "logsumexp"], ACROSS),
-    **dict.fromkeys(["layernorm", "groupnorm", "instancenorm2d", "rmsnorm"], "it divides by a deviation measured anew, and takes the scale away"),
+    **dict.fromkeys(
+        ["layernorm", "groupnorm", "instancenorm2d", "rmsnorm"],
+        "it divides by a deviation measured anew, and takes the scale away",
+    ),
     "cat": "it joins maps of several layers, each with scales of its own",
     "getitem": "it picks out a part of the maps, and their scales would no longer fit",
 }
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 UNKNOWN = "it is not known to commute with a scale for each feature map"
-HIDDEN = "it has hooks, through which this cannot see (weight_norm, spectral_norm and pruning set such hooks): remove them first"
+HIDDEN = (
+    "it has hooks, through which this cannot see (weight_norm, spectral_norm and pruning set such hooks): remove them"
+    " first"
+)
 
 
 class FlowError(ValueError):
@@ -42,8 +88,9 @@ class FlowError(ValueError):
 
 class Scale(NamedTuple):
     """The scale that a value carries: that of a convolution's filters, one number for each map."""
+
     convolution: str
-    flat: bool = False          # whether the maps have been flattened, one after the other
+    flat: bool = False  # whether the maps have been flattened, one after the other
 
 
 @dataclass
@@ -58,6 +105,7 @@ class Flow:
         output: `Scale` of the result, or None if the network has undone it.
         problem: a sentence on the first operation that forbids rescaling, or ''.
     """
+
     graph: fx.GraphModule
     incoming: dict = field(default_factory=dict)
     rectified: dict = field(default_factory=dict)
@@ -86,12 +134,21 @@ def follow(net):
     _refuse_wrapped(net)
     children = list(net.named_children())
     if type(net).forward is VGG19.forward and [name for name, _ in children] == list(LAYERS):
-        net = nn.Sequential(OrderedDict([("centre", _Centre(net.mean)), *children]))      # its own forward asks for sizes, which fx cannot trace
+        net = nn.Sequential(
+            OrderedDict([("centre", _Centre(net.mean)), *children])
+        )  # its own forward asks for sizes, which fx cannot trace
     try:
         graph = fx.symbolic_trace(net)
-    except Exception as error:          # fx documents no exception of its own for what it cannot trace
-        raise FlowError(f"The way through this {type(net).__name__} cannot be followed ({first_line(error)}): give its layers as one nn.Sequential.") from error
-    flow, scales, uses = Flow(graph), {}, Counter(id(tensor) for node in graph.graph.nodes for tensor in _tensors(graph, node))
+    except Exception as error:  # fx documents no exception of its own for what it cannot trace
+        raise FlowError(
+            f"The way through this {type(net).__name__} cannot be followed ({first_line(error)}): give its layers as"
+            " one nn.Sequential."
+        ) from error
+    flow, scales, uses = (
+        Flow(graph),
+        {},
+        Counter(id(tensor) for node in graph.graph.nodes for tensor in _tensors(graph, node)),
+    )
     for name, module in net.named_modules():
         if module._forward_hooks or module._forward_pre_hooks:
             flow.problem = flow.problem or f"Layer '{name}' ({type(module).__name__}) forbids rescaling: {HIDDEN}."
@@ -110,14 +167,21 @@ def _refuse_wrapped(net):
     for name, module in net.named_modules():
         what = f"Layer '{name}'" if name else "The network"
         if isinstance(module, torch.jit.ScriptModule):
-            raise FlowError(f"{what} was made by torch.jit, and its weights cannot be reached: give the module that it was made from.")
-        for attribute in ("_orig_mod", "module"):           # torch.compile; DataParallel and DistributedDataParallel
+            raise FlowError(
+                f"{what} was made by torch.jit, and its weights cannot be reached: give the module that it was made"
+                " from."
+            )
+        for attribute in ("_orig_mod", "module"):  # torch.compile; DataParallel and DistributedDataParallel
             if list(module._modules) == [attribute] and (attribute == "_orig_mod" or isinstance(module, WRAPPERS)):
-                raise FlowError(f"{what} is wrapped in {type(module).__name__}: unwrap it, give its attribute .{attribute}.")
+                raise FlowError(
+                    f"{what} is wrapped in {type(module).__name__}: unwrap it, give its attribute .{attribute}."
+                )
 
 
 def drops(node):
-    """Whether an operation is a dropout written as a function that is not switched off: F.dropout drops unless training=False."""
+    """Whether an operation is a dropout written as a function that is not switched off: F.dropout drops unless
+    training=False.
+    """
     if node.op == "call_module" or "dropout" not in str(getattr(node.target, "__name__", node.target)):
         return False
     return bool(_argument(node, 2, "training", "train", default=True))
@@ -146,7 +210,9 @@ def _step(flow, node, scales, uses):
     kind = _kind(flow, node)
     module = flow.graph.get_submodule(node.target) if node.op == "call_module" else None
     if module is not None and kind in ("conv2d", "linear", "batchnorm2d"):
-        result = _parametric(flow, node, kind, module, scale, any(uses[id(tensor)] > 1 for tensor in _tensors(flow.graph, node)))
+        result = _parametric(
+            flow, node, kind, module, scale, any(uses[id(tensor)] > 1 for tensor in _tensors(flow.graph, node))
+        )
     elif scale is None:
         result = "only nn.Conv2d layers with weights of their own can be rescaled" if "conv" in kind else None
     elif kind in ("size", "dim") or kind == "getattr" and node.args[1] in SIZES:
@@ -158,7 +224,13 @@ def _step(flow, node, scales, uses):
     else:
         if kind in RECTIFIERS and not scale.flat and scale.convolution not in flow.rectified.values():
             flow.rectified[node] = scale.convolution
-        result = RULES[kind](node, module, scale, carried) if kind in RULES else scale if kind in PER_MAP else REASONS.get(kind, UNKNOWN)
+        result = (
+            RULES[kind](node, module, scale, carried)
+            if kind in RULES
+            else scale
+            if kind in PER_MAP
+            else REASONS.get(kind, UNKNOWN)
+        )
     return _refuse(flow, node, result) if isinstance(result, str) else result
 
 
@@ -184,8 +256,12 @@ def _refuse(flow, node, why):
 
 # --- the rules: each returns the scale of the result, or a text on why there is none ------------------------
 
+
 def _parametric(flow, node, kind, module, scale, shared):
-    """A layer with weights: it takes the scale in. A convolution gives out one of its own, batch norm in evaluation hands it on."""
+    """A layer with weights: it takes the scale in.
+
+    A convolution gives out one of its own, batch norm in evaluation hands it on.
+    """
     if shared and (scale or kind == "conv2d"):
         return "its weights are used twice, and cannot carry two scales"
     if kind == "batchnorm2d":
@@ -205,21 +281,43 @@ def _parametric(flow, node, kind, module, scale, shared):
 
 
 def _argument(node, position, *names, default=None):
-    return node.args[position] if len(node.args) > position else next((node.kwargs[name] for name in names if name in node.kwargs), default)
+    return (
+        node.args[position]
+        if len(node.args) > position
+        else next((node.kwargs[name] for name in names if name in node.kwargs), default)
+    )
 
 
 def _flattened(node, module, scale, carried):
-    start, end = (module.start_dim, module.end_dim) if module is not None else (
-        _argument(node, 1, "start_dim", default=0), _argument(node, 2, "end_dim", default=-1))
-    return scale._replace(flat=True) if start == 1 and end in (-1, 3) else "it does not flatten each picture by itself: write flatten(1)"
+    start, end = (
+        (module.start_dim, module.end_dim)
+        if module is not None
+        else (_argument(node, 1, "start_dim", default=0), _argument(node, 2, "end_dim", default=-1))
+    )
+    return (
+        scale._replace(flat=True)
+        if start == 1 and end in (-1, 3)
+        else "it does not flatten each picture by itself: write flatten(1)"
+    )
 
 
 def _viewed(node, module, scale, carried):
     """x.view(x.size(0), -1) or x.view(x.shape[0], -1)."""
     count = node.args[1] if len(node.args) == 3 else None
-    known = isinstance(count, fx.Node) and count.args[1:] == (0,) and (
-        count.target == "size" or getattr(count.target, "__name__", "") == "getitem" and count.args[0].args[1:] == ("shape",))
-    return scale._replace(flat=True) if known and node.args[2] == -1 else "what it does to the maps is not known beforehand: write flatten(1)"
+    known = (
+        isinstance(count, fx.Node)
+        and count.args[1:] == (0,)
+        and (
+            count.target == "size"
+            or getattr(count.target, "__name__", "") == "getitem"
+            and count.args[0].args[1:] == ("shape",)
+        )
+    )
+    return (
+        scale._replace(flat=True)
+        if known and node.args[2] == -1
+        else "what it does to the maps is not known beforehand: write flatten(1)"
+    )
 
 
 def _reduced(node, module, scale, carried):
@@ -235,7 +333,11 @@ def _joined(node, module, scale, carried):
         return "it adds a constant, which does not grow with the scale"
     if {*carried} == {scale}:
         return scale
-    return "it adds something that carries no scale" if None in carried else "it joins values that carry two different scales (a residual sum)"
+    return (
+        "it adds something that carries no scale"
+        if None in carried
+        else "it joins values that carry two different scales (a residual sum)"
+    )
 
 
 def _multiplied(node, module, scale, carried):
@@ -247,5 +349,11 @@ def _multiplied(node, module, scale, carried):
     return scale
 
 
-RULES = {"flatten": _flattened, "view": _viewed, "reshape": _viewed, **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduced),
-         **dict.fromkeys(["add", "iadd", "sub", "isub"], _joined), **dict.fromkeys(["mul", "imul", "truediv", "itruediv", "div"], _multiplied)}
+RULES = {
+    "flatten": _flattened,
+    "view": _viewed,
+    "reshape": _viewed,
+    **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduced),
+    **dict.fromkeys(["add", "iadd", "sub", "isub"], _joined),
+    **dict.fromkeys(["mul", "imul", "truediv", "itruediv", "div"], _multiplied),
+}

@@ -2,6 +2,7 @@
 
 A picture is a tensor of shape (1, 3, H, W), float32, RGB, from 0 (black) to 1 (full).
 """
+
 import base64
 import contextlib
 import csv
@@ -29,14 +30,16 @@ from course_utils.files import FileError, check_writable, expanded, replace_file
 from course_utils.inputs import check_number, check_tensor, lacks_memory, one_line, reason, short
 from course_utils.paths import BUILD, DATA
 
-MAX_PIXELS = 89_478_485         # Pillow's own limit for a picture that is not an attack
+MAX_PIXELS = 89_478_485  # Pillow's own limit for a picture that is not an attack
 
-AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")            # a build of Pillow may lack a codec
+AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")  # a build of Pillow may lack a codec
 # formats that tell their kind and size in their first bytes: TGA has no such mark, ICO may tell a wrong size
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", *["AVIF"] * AVIF, *["JPEG2000"] * JPEG2000)
-OTHERS = {              # what people try, by its first bytes, and the way out
-    "a HEIC picture": (rb".{4}ftyp(hei|hev|mif1|msf1)",
-                       "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)"),
+OTHERS = {  # what people try, by its first bytes, and the way out
+    "a HEIC picture": (
+        rb".{4}ftyp(hei|hev|mif1|msf1)",
+        "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)",
+    ),
     "an AVIF picture": (rb".{4}ftypavi", "save it as PNG or JPEG, or run `pip install -U pillow`"),
     "a JPEG XL picture": (rb"\xff\x0a|.{4}JXL ", "save it as PNG or JPEG"),
     "a web page": (rb"\s*<(!doctype|html)", "download the picture itself"),
@@ -44,21 +47,47 @@ OTHERS = {              # what people try, by its first bytes, and the way out
     "a project of Photoshop or GIMP": (rb"8BPS|gimp xcf", "export it as PNG"),
     "an icon or a texture": (rb"\0\0[\1\2]\0|DDS |icns", "save it as PNG"),
 }
-FORMATS = {".png": {}, ".jpg": {"quality": 95}, ".jpeg": {"quality": 95}, ".webp": {"quality": 95, "method": 6},
-           ".bmp": {}, ".tif": {"compression": "tiff_lzw"}, ".tiff": {"compression": "tiff_lzw"}}
+FORMATS = {
+    ".png": {},
+    ".jpg": {"quality": 95},
+    ".jpeg": {"quality": 95},
+    ".webp": {"quality": 95, "method": 6},
+    ".bmp": {},
+    ".tif": {"compression": "tiff_lzw"},
+    ".tiff": {"compression": "tiff_lzw"},
+}
 if AVIF:
     FORMATS[".avif"] = {"quality": 95, "subsampling": "4:4:4"}
 # pixels on a side; Pillow writes longer AVIF that nobody reads
 LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".avif": 32768}
 
-TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-         8: Image.Transpose.ROTATE_90}
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
 # what Pillow's readers raise on damaged files (UnidentifiedImageError and ImageCms.PyCMSError apart)
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError,
-          AssertionError, RuntimeError, MemoryError, struct.error, zlib.error)
-QUIET = threading.Lock()        # Python's list of warning filters is one for all threads
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+QUIET = threading.Lock()  # Python's list of warning filters is one for all threads
 # what is wrong with a file is said by ImageError, not on stderr
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
@@ -68,6 +97,7 @@ class ImageError(ValueError):
 
 
 # --- the bundled pictures ---------------------------------------------------------------------------------
+
 
 @functools.cache
 def catalogue():
@@ -112,6 +142,7 @@ def _unreadable(what, error):
 
 # --- load --------------------------------------------------------------------------------------------------
 
+
 def load_image(source, size=None, *, smallest=1):
     """Load a picture as a tensor.
 
@@ -130,23 +161,28 @@ def load_image(source, size=None, *, smallest=1):
     with _opened(source) as (picture, what):
         width, height = picture.size
         if width * height > MAX_PIXELS:
-            raise ImageError(f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it "
-                             "smaller first.")
+            raise ImageError(
+                f"{what} has {width} × {height} pixels, more than {MAX_PIXELS // 10**6} million: make it smaller first."
+            )
         if min(width, height) < smallest:
-            raise ImageError(f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × "
-                             f"{smallest}.")
+            raise ImageError(
+                f"{what} has only {width} × {height} pixels: take a picture of at least {smallest} × {smallest}."
+            )
         try:
             layout = _decode(picture, what)
-            turn = _turn(picture)                           # None for a TIFF, which Pillow has turned itself
+            turn = _turn(picture)  # None for a TIFF, which Pillow has turned itself
             width, height = picture.size if turn in (None, *SAME_SHAPE) else picture.size[::-1]
             target = _target(height, width, size)
             if min(target) < smallest:
-                enough = -(-smallest * max(height, width) // min(height, width))        # rounded up
+                enough = -(-smallest * max(height, width) // min(height, width))  # rounded up
                 enough = enough if isinstance(size, numbers.Integral) else (smallest, smallest)
-                raise ImageError(f"{what} would have only {target[1]} × {target[0]} pixels at this size: "
-                                 f"take a size of {enough} or more.")
-            return _resized(_to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4),
-                            target)
+                raise ImageError(
+                    f"{what} would have only {target[1]} × {target[0]} pixels at this size: "
+                    f"take a size of {enough} or more."
+                )
+            return _resized(
+                _to_rgb(picture, layout, turn, shrink=min(height // target[0], width // target[1]) // 4), target
+            )
         except ImageError:
             raise
         except DAMAGE as error:
@@ -165,23 +201,25 @@ def resize(image, size):
 def _resized(image, target):
     if target == tuple(image.shape[-2:]):
         return image
-    exact = image if image.dtype == torch.float64 else image.float()        # bicubic knows no other types everywhere
+    exact = image if image.dtype == torch.float64 else image.float()  # bicubic knows no other types everywhere
     return F.interpolate(exact, target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
 
 
 def load_square(source, size):
     """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
     check_number("The side of the square in pixels", size, 1, math.isqrt(MAX_PIXELS), whole=True, error=ImageError)
-    size = int(size)                                            # NumPy's small types overflow
+    size = int(size)  # NumPy's small types overflow
     with _opened(source) as (picture, what):
         shorter, longer = sorted(picture.size)
-    whole = math.ceil(size * longer / max(shorter, 1))          # decodes large files at a reduced size
+    whole = math.ceil(size * longer / max(shorter, 1))  # decodes large files at a reduced size
     if whole * size > MAX_PIXELS >= shorter * longer:
-        raise ImageError(f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, "
-                         "or take a smaller size.")
+        raise ImageError(
+            f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, "
+            "or take a smaller size."
+        )
     image = load_image(source, whole)
     top, left = ((side - size) // 2 for side in image.shape[2:])
-    return image[:, :, top:top + size, left:left + size]
+    return image[:, :, top : top + size, left : left + size]
 
 
 def _target(height, width, size):
@@ -190,10 +228,12 @@ def _target(height, width, size):
         return height, width
     pair = isinstance(size, (tuple, list))
     sides = tuple(size if pair else [size])
-    if len(sides) != 1 + pair or not all(isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0
-                                         for side in sides):
-        raise ImageError(f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole "
-                         "numbers above 0.")
+    if len(sides) != 1 + pair or not all(
+        isinstance(side, numbers.Integral) and not isinstance(side, bool) and side > 0 for side in sides
+    ):
+        raise ImageError(
+            f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0."
+        )
     # more is refused below; NumPy's small types overflow
     sides = [min(int(side), MAX_PIXELS + 1) for side in sides]
     if pair:
@@ -203,8 +243,9 @@ def _target(height, width, size):
         target = max(1, round(height * scale)), max(1, round(width * scale))
     # width first, then height: what resizing holds in between
     if max(height, target[0]) * target[1] > MAX_PIXELS:
-        raise ImageError(f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller "
-                         "one.")
+        raise ImageError(
+            f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one."
+        )
     return target
 
 
@@ -217,7 +258,7 @@ def _opened(source):
     with QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture, what = _open(source)
-        with contextlib.nullcontext() if picture is source else picture:        # closes the file
+        with contextlib.nullcontext() if picture is source else picture:  # closes the file
             yield picture, what
 
 
@@ -235,26 +276,30 @@ def _open(source):
             file = _find(source)
         except ImageError:
             raise
-        except (OSError, RuntimeError, ValueError, TypeError) as error:     # too long a name, no such user, a null byte
+        except (OSError, RuntimeError, ValueError, TypeError) as error:  # too long a name, no such user, a null byte
             raise ImageError(f"{what} cannot be read ({reason(error)}): check the path.") from error
     else:
-        raise ImageError(f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL "
-                         "image.")
+        raise ImageError(
+            f"A {type(source).__name__} cannot be loaded: give a path, a bundled name, bytes or a PIL image."
+        )
     try:
         picture = Image.open(file, formats=READABLE)
         if picture.format == "JPEG2000" and (profile := _jp2_profile(picture.fp)):
             picture.info.setdefault("icc_profile", profile)
         return picture, what
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller "
-                         "first.") from error
+        raise ImageError(
+            f"{what} has more than {MAX_PIXELS // 10**6} million pixels: make it smaller first."
+        ) from error
     except UnidentifiedImageError as error:
         begin = file.getvalue()[:64] if isinstance(file, io.BytesIO) else _begin(file)
         for kind, (mark, way) in OTHERS.items():
             if re.match(mark, begin, re.S | re.I):
                 raise ImageError(f"{what} is {kind}, which cannot be read here: {way}.") from error
-        raise ImageError(f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
-                         "or export it as one.") from error
+        raise ImageError(
+            f"{what} is not a picture that can be read: give a PNG, JPEG, WebP, GIF, BMP or TIFF file, "
+            "or export it as one."
+        ) from error
     except PermissionError as error:
         raise ImageError(f"{what} cannot be read ({reason(error)}): check its permissions.") from error
     except DAMAGE as error:
@@ -267,10 +312,10 @@ def _jp2_profile(file):
     """
     place = file.tell()
     file.seek(0)
-    begin = file.read(2**22).partition(b"jp2c")[0]              # the boxes before the pixels
+    begin = file.read(2**22).partition(b"jp2c")[0]  # the boxes before the pixels
     file.seek(place)
     box = re.search(rb"(.{4})colr\x02..", begin, re.S)
-    return box and begin[box.end():box.start() + int.from_bytes(box[1], "big")]
+    return box and begin[box.end() : box.start() + int.from_bytes(box[1], "big")]
 
 
 def _begin(path):
@@ -300,10 +345,11 @@ def _find(source):
 def _decode(picture, what):
     """Decode the pixels; returns Pillow's name for their layout in the file, or '' where that is not known any more."""
     tags = _numbers(picture)
-    if tags.get(254, 0) & 1:                                    # NewSubfileType: a reduced version of another picture
-        raise ImageError(f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as "
-                         "JPEG or PNG.")
-    if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:        # the size of a tile, which is decoded whole
+    if tags.get(254, 0) & 1:  # NewSubfileType: a reduced version of another picture
+        raise ImageError(
+            f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as JPEG or PNG."
+        )
+    if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:  # the size of a tile, which is decoded whole
         raise ImageError(f"{what} has tiles of more than {MAX_PIXELS // 10**6} million pixels: save it without.")
     if picture.mode in ("F", "I") and not _sixteen_bits(picture):
         raise ImageError(f"{what} has 32-bit pixels, whose range is not agreed on: save it with 8 or 16 bits.")
@@ -363,7 +409,7 @@ def _split(picture, layout):
     key = picture.info.get("transparency")
     if picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    elif picture.mode in ("La", "RGBa"):                        # colours that are multiplied by alpha
+    elif picture.mode in ("La", "RGBa"):  # colours that are multiplied by alpha
         picture = picture.convert(picture.mode.upper())
     if picture.mode in ("LA", "RGBA"):
         return picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB"), picture.getchannel("A")
@@ -400,10 +446,11 @@ def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
             if meant == "RGB" and colours.mode not in ("RGB", "CMYK"):
                 colours = colours.convert("RGB")
             if meant == colours.mode:
-                return ImageCms.profileToProfile(colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB",
-                                                 flags=flags)
+                return ImageCms.profileToProfile(
+                    colours, profile, ImageCms.createProfile("sRGB"), outputMode="RGB", flags=flags
+                )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        pass        # a damaged profile: the plain numbers are the best guess
+        pass  # a damaged profile: the plain numbers are the best guess
     if colours.mode != "RGB":
         colours = colours.convert("RGB")
     gamma = info.get("gamma")
@@ -420,8 +467,9 @@ def _from_sixteen_bits(grey, alpha, most, negative):
     colour.
     """
     steps = np.linspace(0, 255, most + 1)
-    table = np.stack([np.interp(steps, np.arange(256), column) / 255
-                      for column in _greys(grey.info).T]).astype(np.float32)
+    table = np.stack([np.interp(steps, np.arange(256), column) / 255 for column in _greys(grey.info).T]).astype(
+        np.float32
+    )
     values = np.asarray(grey).clip(0, most)
     if negative:
         values = most - values
@@ -430,6 +478,7 @@ def _from_sixteen_bits(grey, alpha, most, negative):
 
 
 # --- save --------------------------------------------------------------------------------------------------
+
 
 def to_8bit(image):
     """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255.
@@ -457,7 +506,7 @@ def save_image(image, path):
     """
     try:
         path = expanded(path)
-        if path.parent == BUILD:                # a folder of the course itself; not there on a fresh clone
+        if path.parent == BUILD:  # a folder of the course itself; not there on a fresh clone
             with contextlib.suppress(OSError):  # check_writable says what is wrong
                 BUILD.mkdir(exist_ok=True)
         check_writable(path, tuple(FORMATS))
@@ -466,17 +515,21 @@ def save_image(image, path):
     picture, buffer = to_pil(image), io.BytesIO()
     longest = LONGEST.get(path.suffix.lower(), math.inf)
     if max(picture.size) > longest:
-        raise ImageError(f"{picture.width} × {picture.height} pixels do not fit into '{one_line(path)}', "
-                         f"which holds {longest} on a side: choose another format, such as .png.")
+        raise ImageError(
+            f"{picture.width} × {picture.height} pixels do not fit into '{one_line(path)}', "
+            f"which holds {longest} on a side: choose another format, such as .png."
+        )
     try:
         picture.save(buffer, format=Image.registered_extensions()[path.suffix.lower()], **FORMATS[path.suffix.lower()])
         replace_file(path, buffer.getvalue())
-    except (OSError, ValueError, RuntimeError) as error:        # full disk; too much for the encoder
-        raise ImageError(f"'{one_line(path)}' could not be written ({reason(error)}): make room, or choose another "
-                         "format.") from error
+    except (OSError, ValueError, RuntimeError) as error:  # full disk; too much for the encoder
+        raise ImageError(
+            f"'{one_line(path)}' could not be written ({reason(error)}): make room, or choose another format."
+        ) from error
 
 
 # --- show --------------------------------------------------------------------------------------------------
+
 
 def img_tag(picture, alt, width=None):
     """HTML <img> with the picture inside and a description for those who do not see it.
@@ -499,8 +552,10 @@ def img_tag(picture, alt, width=None):
         elif picture.mode not in ("RGB", "RGBA"):
             picture = to_pil(load_image(picture))
         if not 0 < min(picture.size) <= max(picture.size) <= LONGEST[".webp"]:
-            raise ImageError(f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 1 "
-                             f"to {LONGEST['.webp']} on a side.")
+            raise ImageError(
+                f"A picture of {picture.width} × {picture.height} pixels cannot be shown: resize it to 1 "
+                f"to {LONGEST['.webp']} on a side."
+            )
         picture.save(buffer, format="webp", quality=85, method=6)
     data = base64.b64encode(buffer.getvalue()).decode()
     size = f' width="{width}"' if width else ""
@@ -510,4 +565,5 @@ def img_tag(picture, alt, width=None):
 def show(picture, alt, width=None):
     """Display a picture or a matplotlib Figure in the notebook, with its description (see `img_tag`)."""
     from IPython.display import display
+
     display({"text/html": img_tag(picture, alt, width), "text/plain": alt}, raw=True)

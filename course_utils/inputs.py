@@ -1,4 +1,7 @@
-"""What the functions of the course may be given: each check returns, or raises an error whose one sentence says what is needed."""
+"""What the functions of the course may be given: each check returns, or raises an error whose one sentence says what is
+needed.
+"""
+
 import math
 import numbers
 import sys
@@ -7,12 +10,15 @@ import zipfile
 import torch
 
 
-def check_tensor(what, value, shape=None, *, smallest=1, like=None, same_type=False, dtype=None, values=None, error=ValueError):
+def check_tensor(
+    what, value, shape=None, *, smallest=1, like=None, same_type=False, dtype=None, values=None, error=ValueError
+):
     """Raise `error` unless a value is an ordinary tensor of floating-point numbers, as a function needs it.
 
     Args:
         what: how the sentence begins, such as 'The photo'.
-        shape: such as '1, 3, H, W': a letter stands for any number above 0, the same one wherever it occurs; None: any shape.
+        shape: such as '1, 3, H, W': a letter stands for any number above 0, the same one wherever it occurs; None: any
+            shape.
         smallest: of the last two sides.
         like: a tensor on whose device the value must be.
         same_type: it must also be of the type of that tensor.
@@ -24,18 +30,25 @@ def check_tensor(what, value, shape=None, *, smallest=1, like=None, same_type=Fa
         raise error(f"{what} must be a tensor, {needed}, not {short(value)}.")
     if value.layout != torch.strided:
         raise error(f"{what} is stored as {value.layout}: call .to_dense() first.")
-    if not value.is_floating_point() or value.element_size() < 2:          # torch can hardly compute with 8 bits
-        raise error(f"{what} must hold floating-point numbers, not {value.dtype}: divide bytes by 255, call .float() on other numbers.")
+    if not value.is_floating_point() or value.element_size() < 2:  # torch can hardly compute with 8 bits
+        raise error(
+            f"{what} must hold floating-point numbers, not {value.dtype}: divide bytes by 255, call .float() on other"
+            " numbers."
+        )
     if not _fits(value.shape, shape) or min(value.shape[-2:], default=smallest) < smallest:
         least = f" with at least {smallest} × {smallest} pixels" if smallest > 1 else ""
         raise error(f"{what} must have the shape {needed}{least}, not {tuple(value.shape)}.")
     if like is not None and value.device != like.device:
-        raise error(f"{what} must be on the device '{like.device}', not on '{value.device}': move it with .to('{like.device}').")
+        raise error(
+            f"{what} must be on the device '{like.device}', not on '{value.device}': move it with .to('{like.device}')."
+        )
     dtype = like.dtype if same_type else dtype
     if same_type and value.dtype != dtype or dtype and torch.promote_types(value.dtype, dtype) != dtype:
         raise error(f"{what} must be {dtype}, not {value.dtype}: convert it with .to({dtype}).")
     if values and (value.is_meta or not value.isfinite().all()):
-        raise error(f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}; some of these are not finite.")
+        raise error(
+            f"{what} must hold finite numbers{' from 0 to 1' * (values == 'picture')}; some of these are not finite."
+        )
     if values == "picture" and not (0 <= value.min() and value.max() <= 1):
         raise error(f"{what} must hold floating-point numbers from 0 to 1: divide bytes by 255, clamp the rest.")
 
@@ -46,7 +59,9 @@ def _fits(sides, shape):
         return 0 not in sides
     names, known = shape.split(", "), {}
     return len(sides) == len(names) and all(
-        side > 0 and side == (int(name) if name.isdecimal() else known.setdefault(name, side)) for side, name in zip(sides, names))
+        side > 0 and side == (int(name) if name.isdecimal() else known.setdefault(name, side))
+        for side, name in zip(sides, names)
+    )
 
 
 def check_number(what, value, least=-math.inf, most=math.inf, *, whole=False, error=ValueError):
@@ -54,7 +69,13 @@ def check_number(what, value, least=-math.inf, most=math.inf, *, whole=False, er
     good = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
     if not good or not least <= value <= most or not whole and abs(value) > sys.float_info.max:
         kind = "whole number" if whole else "finite number"
-        bounds = f" from {least:,} to {most:,}" if most < math.inf else f" of at least {least:,}" if least > -math.inf else ""
+        bounds = (
+            f" from {least:,} to {most:,}"
+            if most < math.inf
+            else f" of at least {least:,}"
+            if least > -math.inf
+            else ""
+        )
         raise error(f"{what} must be a {kind}{bounds}, not {short(value)}.")
 
 
@@ -62,12 +83,16 @@ def check_choice(what, value, choices, error=ValueError):
     """Raise `error` unless a value is one of some texts."""
     if not isinstance(value, str) or value not in choices:
         names = [*map(repr, choices)]
-        raise error(f"{what} is {' or '.join(names) if len(names) == 2 else 'one of ' + ', '.join(names)}, not {short(value)}.")
+        raise error(
+            f"{what} is {' or '.join(names) if len(names) == 2 else 'one of ' + ', '.join(names)}, not {short(value)}."
+        )
 
 
 def is_plain(module):
     """Whether a layer does no more than its type says: it has no hooks, and its forward was not replaced."""
-    return not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module))
+    return not (
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module)
+    )
 
 
 def short(value):
@@ -89,13 +114,19 @@ def one_line(thing):
 
 
 def reason(error):
-    """Why the system or a library failed, for a sentence: without the name of the file, which the sentence has already."""
+    """Why the system or a library failed, for a sentence: without the name of the file, which the sentence
+    has already.
+    """
     return one_line(" ".join(str(getattr(error, "strerror", None) or error).split())) or type(error).__name__
 
 
 def lacks_memory(error):
-    """Whether an error says that the memory does not suffice: PyTorch and the system have no type of their own for that."""
-    return isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in repr(error).lower()
+    """Whether an error says that the memory does not suffice: PyTorch and the system have no type of their own for
+    that.
+    """
+    return (
+        isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in repr(error).lower()
+    )
 
 
 def check_archive(file):
@@ -111,7 +142,7 @@ def read_tensors(file):
 
     Raises whatever zipfile and torch.load raise for files that are damaged or no tensors; neither says what that is.
     """
-    if zipfile.is_zipfile(file):            # torch's own format, but for very old files; torch does not look at the checksums
+    if zipfile.is_zipfile(file):  # torch's own format, but for very old files; torch does not look at the checksums
         check_archive(file)
     file.seek(0)
     return torch.load(file, map_location="cpu", weights_only=True)

@@ -1,4 +1,5 @@
 """One process at a time: a lock file whose lock the system frees, however its holder ends. Standard library only."""
+
 import contextlib
 import os
 import time
@@ -29,14 +30,14 @@ def alone(path, busy, note):
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)                # the one before us removed the file that we had opened: begin again
+        os.close(handle)  # the one before us removed the file that we had opened: begin again
     try:
         yield handle
     finally:
-        if os.name == "posix":          # first the name, while nobody else can hold it
+        if os.name == "posix":  # first the name, while nobody else can hold it
             _remove(path)
         os.close(handle)
-        if os.name != "posix":          # Windows does not remove an open file
+        if os.name != "posix":  # Windows does not remove an open file
             _remove(path)
 
 
@@ -45,13 +46,15 @@ def _hold(handle, note):
     try:
         if os.name == "posix":
             import fcntl
+
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         else:
             import msvcrt
+
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
     except (BlockingIOError, PermissionError):
         return False
-    except OSError as error:            # some network file systems
+    except OSError as error:  # some network file systems
         note(f"This file system has no locks ({error.strerror}): do not let the command run twice at once.")
     return True
 

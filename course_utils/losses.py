@@ -1,9 +1,12 @@
-"""How a picture differs from a photo in content, and from a painting in style (Gatys, Ecker & Bethge 2015, arXiv:1508.06576).
+"""How a picture differs from a photo in content, and from a painting in style (Gatys, Ecker & Bethge 2015,
+arXiv:1508.06576).
 
-Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never mix.
+Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never
+mix.
 """
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import torch
 
@@ -11,6 +14,7 @@ from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.vgg import BLOCKS
 
 CONTENT_LAYER = "relu4_2"
+CONTENT_WEIGHTS = {CONTENT_LAYER: 1.0}
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # λ^l of the weighted sum. Gatys's published code has 1000 / C² on the mean squared error of the Gram matrices, and
 # the mean squared error is four times the paper's E_l, the `style_loss` below.
@@ -44,13 +48,14 @@ def gram_matrix(features, divide=False):
         (N, C, C), symmetric and positive semi-definite.
     """
     check_tensor("features", features, "N, C, H, W")
-    rows = features.flatten(2).transpose(1, 2)      # (N, M, C): in the layout channels_last a view that is contiguous
+    rows = features.flatten(2).transpose(1, 2)  # (N, M, C): in the layout channels_last a view that is contiguous
     gram = _Gram.apply(rows)
     return gram / rows.shape[1] if divide else gram
 
 
 class _Gram(torch.autograd.Function):
     """Rᵀ R of rows (N, M, C). Backwards R (B + Bᵀ), one product, where autograd would make two (lesson 5, step 7.1)."""
+
     generate_vmap_rule = True
 
     @staticmethod
@@ -63,7 +68,7 @@ class _Gram(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, B):
-        rows, = ctx.saved_tensors
+        (rows,) = ctx.saved_tensors
         return rows @ (B + B.transpose(1, 2))
 
 
@@ -98,6 +103,7 @@ def total_variation(image, power=2.0):
 
 # --- how others write the style cost of a layer ----------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Convention:
     """The style cost of one layer as a source writes it: factor · Σ_kk' (G_kk' / divisor − A_kk' / divisor)².
@@ -107,6 +113,7 @@ class Convention:
         divisor: (C, M) -> what Gram matrices are divided by, for C channels and M = H·W positions.
         factor: (C, M) -> what stands before the sum of squares.
     """
+
     source: str
     divisor: Callable
     factor: Callable
@@ -121,8 +128,10 @@ class Convention:
             check_tensor(what, maps, "N, C, H, W")
         (C, M), (_, other) = ((maps.shape[1], maps.shape[2] * maps.shape[3]) for maps in (features, style))
         if M != other and self.divisor(C, M) == self.divisor(C, other):
-            raise ValueError(f"{self.source} does not divide Gram matrices by the number of positions: it can compare pictures of one size "
-                             f"only, not {M} with {other} positions.")
+            raise ValueError(
+                f"{self.source} does not divide Gram matrices by the number of positions: it can compare pictures of"
+                f" one size only, not {M} with {other} positions."
+            )
         gram, target = gram_matrix(features) / self.divisor(C, M), gram_matrix(style) / self.divisor(C, other)
         return style_loss(gram, target) * 4 * C**2 * self.factor(C, M)
 
@@ -135,11 +144,17 @@ class Convention:
 
 CONVENTIONS = {
     "paper": Convention("Gatys, Ecker & Bethge 2015, equation 4", lambda C, M: 1, lambda C, M: 1 / (4 * C**2 * M**2)),
-    "gatys": Convention("The published code of Gatys et al. (PytorchNeuralStyleTransfer)", lambda C, M: M, lambda C, M: 1 / C**2),
+    "gatys": Convention(
+        "The published code of Gatys et al. (PytorchNeuralStyleTransfer)", lambda C, M: M, lambda C, M: 1 / C**2
+    ),
     "cs231n": Convention("CS231n, assignment 3", lambda C, M: C * M, lambda C, M: 1),
-    "coursera": Convention("Coursera, Convolutional Neural Networks, week 4", lambda C, M: 1, lambda C, M: 1 / (4 * C**2 * M**2)),
+    "coursera": Convention(
+        "Coursera, Convolutional Neural Networks, week 4", lambda C, M: 1, lambda C, M: 1 / (4 * C**2 * M**2)
+    ),
     "d2l": Convention("Dive into Deep Learning, section 14.12", lambda C, M: C * M, lambda C, M: 1 / C**2),
-    "pytorch": Convention("The PyTorch tutorial 'Neural Transfer', for one picture", lambda C, M: C * M, lambda C, M: 1 / C**2),
+    "pytorch": Convention(
+        "The PyTorch tutorial 'Neural Transfer', for one picture", lambda C, M: C * M, lambda C, M: 1 / C**2
+    ),
     "tensorflow": Convention("The TensorFlow tutorial 'Neural style transfer'", lambda C, M: M, lambda C, M: 1 / C**2),
 }
 
@@ -167,8 +182,12 @@ def convert_weights(weights, source, target, shapes):
     for layer, weight in weights.items():
         check_number(f"The weight {layer}", weight)
         if not isinstance(shapes[layer], (tuple, list)) or len(shapes[layer]) != 2:
-            raise ValueError(f"The shape of {layer} must be (C, M), channels and positions, not {short(shapes[layer])}.")
-    return {layer: weight * source.scale(*shapes[layer]) / target.scale(*shapes[layer]) for layer, weight in weights.items()}
+            raise ValueError(
+                f"The shape of {layer} must be (C, M), channels and positions, not {short(shapes[layer])}."
+            )
+    return {
+        layer: weight * source.scale(*shapes[layer]) / target.scale(*shapes[layer]) for layer, weight in weights.items()
+    }
 
 
 def _check_pair(found, target, shape):
@@ -182,4 +201,7 @@ def _check_pair(found, target, shape):
 def _check_layers(what, values, layers=()):
     """Raise ValueError unless a value is a dictionary of some layers, these among them."""
     if not isinstance(values, dict) or not values or not all(layer in values for layer in layers):
-        raise ValueError(f"{what} must be a dictionary of layers{', with ' * bool(layers)}{', '.join(map(str, layers))}, not {short(values)}.")
+        raise ValueError(
+            f"{what} must be a dictionary of layers{', with ' * bool(layers)}{', '.join(map(str, layers))}, not"
+            f" {short(values)}."
+        )

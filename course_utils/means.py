@@ -1,4 +1,5 @@
 """Mean activations of a network's channels over a data set: in one pass, exact, mergeable between workers."""
+
 import hashlib
 import json
 import math
@@ -6,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import fx
-from torch import nn
+from torch import fx, nn
 
 from course_utils.dataset import StatisticsError, batches, last_step
 from course_utils.files import replace_file
@@ -21,7 +21,8 @@ FORMAT = "mean activations 2"
 
 @dataclass(frozen=True, eq=False)
 class MeanActivations:
-    """Mean activation of every convolution's channels after their ReLU, over pictures and positions. `a + b` merges two parts.
+    """Mean activation of every convolution's channels after their ReLU, over pictures and positions. `a + b` merges two
+    parts.
 
     Kept are sums over the pictures X, whose n_X positions have the sum S_X: from them follow, exactly for pictures of
     different sizes, the mean μ = ΣS / Σn (Gatys et al. 2016, section 2) and its standard error, that of a ratio of two
@@ -33,6 +34,7 @@ class MeanActivations:
         positions: {convolution: (Σn, Σn²)}, whole numbers.
         pictures: N.
     """
+
     sums: dict
     positions: dict
     pictures: int
@@ -50,7 +52,9 @@ class MeanActivations:
             n, squared = self.positions[name]
             mean = total / n
             spread = (squares - 2 * mean * products + mean**2 * squared).clamp(min=0)
-            result[name] = (spread * self.pictures / (self.pictures - 1)).sqrt() / n if self.pictures > 1 else mean * math.nan
+            result[name] = (
+                (spread * self.pictures / (self.pictures - 1)).sqrt() / n if self.pictures > 1 else mean * math.nan
+            )
         return result
 
     @property
@@ -61,11 +65,17 @@ class MeanActivations:
     def __add__(self, other):
         if not isinstance(other, MeanActivations):
             return NotImplemented
-        if {name: sums.shape for name, sums in self.sums.items()} != {name: sums.shape for name, sums in other.sums.items()}:
-            raise StatisticsError("These two have different layers or channels: measure both parts with the same network.")
-        return MeanActivations({name: self.sums[name] + other.sums[name] for name in self.sums},
-                               {name: tuple(map(sum, zip(self.positions[name], other.positions[name]))) for name in self.sums},
-                               self.pictures + other.pictures)
+        if {name: sums.shape for name, sums in self.sums.items()} != {
+            name: sums.shape for name, sums in other.sums.items()
+        }:
+            raise StatisticsError(
+                "These two have different layers or channels: measure both parts with the same network."
+            )
+        return MeanActivations(
+            {name: self.sums[name] + other.sums[name] for name in self.sums},
+            {name: tuple(map(sum, zip(self.positions[name], other.positions[name]))) for name in self.sums},
+            self.pictures + other.pictures,
+        )
 
     def save(self, path):
         """Write a .json file, all or nothing; reading it gives the same numbers, to the last bit. Raises OSError."""
@@ -80,17 +90,26 @@ class MeanActivations:
             stored = json.loads(Path(path).read_bytes())
             if stored.pop("sha256") != _checksum(stored):
                 raise ValueError("its checksum is not that of its numbers")
-            means = cls({name: torch.tensor(layer["sums"], dtype=torch.float64) for name, layer in stored["layers"].items()},
-                        {name: tuple(layer["positions"]) for name, layer in stored["layers"].items()}, stored["pictures"])
-            if stored["format"] != FORMAT or not means.sums or not all(map(_whole, [means.pictures, *sum(means.positions.values(), ())])):
+            means = cls(
+                {name: torch.tensor(layer["sums"], dtype=torch.float64) for name, layer in stored["layers"].items()},
+                {name: tuple(layer["positions"]) for name, layer in stored["layers"].items()},
+                stored["pictures"],
+            )
+            if (
+                stored["format"] != FORMAT
+                or not means.sums
+                or not all(map(_whole, [means.pictures, *sum(means.positions.values(), ())]))
+            ):
                 raise ValueError("its numbers do not belong together")
             for name, sums in means.sums.items():
                 good = sums.ndim == 2 and len(sums) == 4 and sums.numel() and len(means.positions[name]) == 2
                 if not good or not sums.isfinite().all() or (sums[1::2] < 0).any() or sums[3].max() > means.pictures:
                     raise ValueError(f"the numbers of {name} do not belong together")
-        except Exception as error:          # what json, pathlib and torch.tensor raise for foreign data is of many kinds
-            raise StatisticsError(f"'{path}' is not a file of mean activations ({first_line(error)}): make one with "
-                                  "`python3 -m course_utils means FOLDER -o FILE.json`.") from error
+        except Exception as error:  # what json, pathlib and torch.tensor raise for foreign data is of many kinds
+            raise StatisticsError(
+                f"'{path}' is not a file of mean activations ({first_line(error)}): make one with "
+                "`python3 -m course_utils means FOLDER -o FILE.json`."
+            ) from error
         return means
 
 
@@ -108,9 +127,9 @@ def mean_activations(net, images, *, batch_size=8, progress=True):
     Args:
         net: `vgg19()`, or any network that `follow` can follow: each convolution is measured behind the first
             rectification that comes after it.
-        images: iterable of pictures (1, C, H, W) or (C, H, W), as the network takes them, or of pairs (number, picture),
-            as from `pictures`. They may differ in size; neighbours of the same size share a batch. What lies behind the
-            last rectification is not computed.
+        images: iterable of pictures (1, C, H, W) or (C, H, W), as the network takes them, or of pairs (number,
+            picture), as from `pictures`. They may differ in size; neighbours of the same size share a batch. What lies
+            behind the last rectification is not computed.
         batch_size: pictures that are computed together.
         progress: show a progress bar.
     Returns:
@@ -129,14 +148,24 @@ def measure(net, images, *, batch_size=8):
         flow = follow(net)
     except FlowError as error:
         raise StatisticsError(str(error)) from error
-    if any(module.training and isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)) for module in net.modules()):
-        raise StatisticsError("In training mode batch norm and dropout give other activations each time: call eval() first.")
+    if any(
+        module.training and isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd))
+        for module in net.modules()
+    ):
+        raise StatisticsError(
+            "In training mode batch norm and dropout give other activations each time: call eval() first."
+        )
     if any(map(drops, flow.graph.graph.nodes)):
-        raise StatisticsError("A dropout that is called as a function gives other activations each time: call it with training=self.training.")
+        raise StatisticsError(
+            "A dropout that is called as a function gives other activations each time: call it with"
+            " training=self.training."
+        )
     if not flow.rectified:
         raise StatisticsError("No convolution of this network is followed by a ReLU: there is nothing to measure.")
     if next(net.parameters()).is_meta:
-        raise StatisticsError("The network is on the device 'meta', where it holds no numbers: give a network with weights.")
+        raise StatisticsError(
+            "The network is on the device 'meta', where it holds no numbers: give a network with weights."
+        )
     result, tensor, reader = None, next(net.parameters()), _Reader(flow)
     for numbers, batch in batches(images, batch_size, channels=None):
         try:
@@ -167,18 +196,20 @@ class _Reader(fx.Interpreter):
     def run_node(self, node):
         maps = super().run_node(node)
         if name := self.rectified.get(node):
-            shown = maps.cpu() if maps.device.type == "mps" else maps           # which has no float64
+            shown = maps.cpu() if maps.device.type == "mps" else maps  # which has no float64
             self.each[name] = shown.sum((2, 3), dtype=torch.float64).cpu(), maps[0, 0].numel()
         return maps
 
     def part(self, numbers):
         """MeanActivations of the pictures with these numbers, which were run last."""
         sums, positions = {}, {}
-        for name, (each, n) in self.each.items():                               # each: (N, C), n positions
+        for name, (each, n) in self.each.items():  # each: (N, C), n positions
             good = each.isfinite().all(1)
             if not good.all():
-                raise StatisticsError(f"Picture {numbers[good.int().argmin()]} gives activations in {name} that are not finite: "
-                                      "look for NaN in it or in the weights.")
+                raise StatisticsError(
+                    f"Picture {numbers[good.int().argmin()]} gives activations in {name} that are not finite: "
+                    "look for NaN in it or in the weights."
+                )
             sums[name] = torch.stack([each.sum(0), each.square().sum(0), n * each.sum(0), each.ne(0).sum(0).double()])
             positions[name] = len(each) * n, len(each) * n * n
         return MeanActivations(sums, positions, len(numbers))

@@ -4,6 +4,7 @@ S. Ioffe, C. Szegedy: Batch normalization, ICML 2015, arXiv:1502.03167. L. Gatys
 transfer using convolutional neural networks, CVPR 2016, section 2.
 Tensors are (N, C, H, W): pictures, channels (feature maps), rows, columns.
 """
+
 import copy
 from dataclasses import dataclass
 
@@ -13,13 +14,13 @@ from torch import nn
 from course_utils.homogeneity import FlowError, Scale, follow
 from course_utils.inputs import check_number, check_tensor, first_line, is_plain, lacks_memory, short
 
-EPS = 1e-5              # added to the variance, as in torch's layers
+EPS = 1e-5  # added to the variance, as in torch's layers
 
-AXES = {                # the axes over which each kind takes its mean and variance; the others get statistics of their own
-    "per location": (0,),               # H·W·C pairs of statistics from N values each: what convolutions must not do
-    "batch": (0, 2, 3),                 # C pairs from N·H·W values (Ioffe & Szegedy 2015, section 3.2)
-    "layer": (1, 2, 3),                 # N pairs from C·H·W values (Ba, Kiros & Hinton 2016, arXiv:1607.06450)
-    "instance": (2, 3),                 # N·C pairs from H·W values (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022)
+AXES = {  # the axes over which each kind takes its mean and variance; the others get statistics of their own
+    "per location": (0,),  # H·W·C pairs of statistics from N values each: what convolutions must not do
+    "batch": (0, 2, 3),  # C pairs from N·H·W values (Ioffe & Szegedy 2015, section 3.2)
+    "layer": (1, 2, 3),  # N pairs from C·H·W values (Ba, Kiros & Hinton 2016, arXiv:1607.06450)
+    "instance": (2, 3),  # N·C pairs from H·W values (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022)
 }
 
 
@@ -60,7 +61,9 @@ def group_norm(x, groups, eps=EPS):
 
 
 def split_groups(x, groups):
-    """(N, C, H, W) -> (N, groups, C / groups, H, W), neighbouring channels together; NormalizationError if `groups` does not divide C."""
+    """(N, C, H, W) -> (N, groups, C / groups, H, W), neighbouring channels together; NormalizationError if `groups`
+    does not divide C.
+    """
     check_tensor("x", x, "N, C, H, W", error=NormalizationError)
     check_number("groups", groups, 1, whole=True, error=NormalizationError)
     if x.shape[1] % groups:
@@ -72,8 +75,8 @@ class BatchNorm(nn.Module):
     """Batch normalisation of feature maps, with running statistics for inference.
 
     In training it normalises by the statistics of the batch, and moves the running ones by `momentum` towards them: the
-    mean, and the *unbiased* variance (algorithm 2, step 10: m / (m − 1)). In evaluation it normalises by the running ones,
-    the same affine map at each position.
+    mean, and the *unbiased* variance (algorithm 2, step 10: m / (m − 1)). In evaluation it normalises by the running
+    ones, the same affine map at each position.
     """
 
     def __init__(self, channels, eps=EPS, momentum=0.1):
@@ -92,7 +95,9 @@ class BatchNorm(nn.Module):
             scale = self.gamma / (self.running_variance + self.eps).sqrt()
             return x * scale.view(1, -1, 1, 1) + (self.beta - scale * self.running_mean).view(1, -1, 1, 1)
         if x.shape[0] * x.shape[2] * x.shape[3] < 2:
-            raise NormalizationError("One value has no variance: give batches with more than one value for each feature map.")
+            raise NormalizationError(
+                "One value has no variance: give batches with more than one value for each feature map."
+            )
         with torch.no_grad():
             self.running_mean.lerp_(x.mean((0, 2, 3)), self.momentum)
             self.running_variance.lerp_(x.var((0, 2, 3), unbiased=True), self.momentum)
@@ -108,20 +113,30 @@ def fold(conv, norm):
     Returns:
         A new nn.Conv2d with a bias.
     Raises:
-        NormalizationError: other layers than these, of different channels, with hooks; `norm` is in training mode or without
-            running statistics; the result is not finite.
+        NormalizationError: other layers than these, of different channels, with hooks; `norm` is in training mode or
+            without running statistics; the result is not finite.
     """
     ours = isinstance(norm, BatchNorm)
-    if type(conv) is not nn.Conv2d or type(norm) not in (nn.BatchNorm2d, BatchNorm) or not (is_plain(conv) and is_plain(norm)):
-        raise NormalizationError(f"Only a plain nn.Conv2d and a plain batch norm without hooks can be folded, not {type(conv).__name__} and "
-                                 f"{type(norm).__name__} as they are.")
+    if (
+        type(conv) is not nn.Conv2d
+        or type(norm) not in (nn.BatchNorm2d, BatchNorm)
+        or not (is_plain(conv) and is_plain(norm))
+    ):
+        raise NormalizationError(
+            f"Only a plain nn.Conv2d and a plain batch norm without hooks can be folded, not {type(conv).__name__} and "
+            f"{type(norm).__name__} as they are."
+        )
     if norm.training:
-        raise NormalizationError("In training the statistics depend on the batch, and cannot be folded: call norm.eval() first.")
+        raise NormalizationError(
+            "In training the statistics depend on the batch, and cannot be folded: call norm.eval() first."
+        )
     mean, variance = norm.running_mean, norm.running_variance if ours else norm.running_var
     if mean is None or mean.shape != (conv.out_channels,):
-        raise NormalizationError(f"The batch norm must have running statistics of the {conv.out_channels} channels of the convolution.")
+        raise NormalizationError(
+            f"The batch norm must have running statistics of the {conv.out_channels} channels of the convolution."
+        )
     gamma, beta = (norm.gamma, norm.beta) if ours else (norm.weight, norm.bias)
-    scale = (1 if gamma is None else gamma) / (variance + norm.eps).sqrt()              # γ = 1 and β = 0 with affine=False
+    scale = (1 if gamma is None else gamma) / (variance + norm.eps).sqrt()  # γ = 1 and β = 0 with affine=False
     folded = copy.deepcopy(conv)
     bias = conv.bias if conv.bias is not None else torch.zeros_like(mean)
     folded.weight = nn.Parameter(conv.weight.detach() * scale.detach().view(-1, 1, 1, 1))
@@ -133,6 +148,7 @@ def fold(conv, norm):
 
 # --- weights ------------------------------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Rescaling:
     """What `normalize_weights` did to a network; its attribute `rescaling`.
@@ -143,36 +159,54 @@ class Rescaling:
         carried: {layer: `Scale` that its output carries, or None}.
         output: `Scale` of the network's output; None if the network itself undoes the last one.
     """
+
     scales: dict
     dead: dict
     carried: dict
     output: Scale | None
 
     def restore(self, layer, maps):
-        """Activations of a layer of the rescaled network -> those of the original, (N, C, H, W), or (N, C·H·W) behind a flattening."""
+        """Activations of a layer of the rescaled network -> those of the original, (N, C, H, W), or (N, C·H·W) behind a
+        flattening.
+        """
         if not isinstance(layer, str) or layer not in self.carried:
-            raise NormalizationError(f"The scale of {short(layer)} is not known: name a layer that occurs once in the network.")
+            raise NormalizationError(
+                f"The scale of {short(layer)} is not known: name a layer that occurs once in the network."
+            )
         return self._times(self.carried[layer], maps)
 
     def restore_output(self, output):
-        """The rescaled network's output -> that of the original; the same if the network undoes the last scale itself."""
+        """The rescaled network's output -> that of the original; the same if the network undoes the last
+        scale itself.
+        """
         return self._times(self.output, output)
 
     def _times(self, scale, values):
         if scale is None or scale.convolution not in self.scales:
             return values
         factor = self.scales[scale.convolution]
-        check_tensor("What is restored", values, "N, units" if scale.flat else f"N, {len(factor)}, H, W", error=NormalizationError)
+        check_tensor(
+            "What is restored",
+            values,
+            "N, units" if scale.flat else f"N, {len(factor)}, H, W",
+            error=NormalizationError,
+        )
         if values.shape[1] % len(factor):
-            raise NormalizationError(f"{values.shape[1]} numbers cannot be {len(factor)} flattened maps: give the output of that layer.")
+            raise NormalizationError(
+                f"{values.shape[1]} numbers cannot be {len(factor)} flattened maps: give the output of that layer."
+            )
         factor = factor.to(values)
-        return values * (factor.repeat_interleave(values.shape[1] // len(factor)) if scale.flat else factor[:, None, None])
+        return values * (
+            factor.repeat_interleave(values.shape[1] // len(factor)) if scale.flat else factor[:, None, None]
+        )
 
 
 def check_rescalable(net):
-    """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation forbids it, and why.
+    """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation
+    forbids it, and why.
 
-    It judges the operations by their names and types; `normalize_weights` also tries whether they do as they are called.
+    It judges the operations by their names and types; `normalize_weights` also tries whether they do as they are
+    called.
     """
     try:
         return follow(net).problem
@@ -181,7 +215,9 @@ def check_rescalable(net):
 
 
 def nearest_power_of_two(means):
-    """The power of two whose ratio to each mean is nearest to 1; multiplying by it never rounds (unless numbers leave their range)."""
+    """The power of two whose ratio to each mean is nearest to 1; multiplying by it never rounds (unless numbers leave
+    their range).
+    """
     check_tensor("The means", means, values="finite", error=NormalizationError)
     if not (means > 0).all():
         raise NormalizationError("The means must be above 0: no power of two is near the others.")
@@ -191,22 +227,24 @@ def nearest_power_of_two(means):
 def normalize_weights(net, means, power_of_two=False, picture=None):
     """A copy of a network with weights scaled so that each filter's mean activation over pictures and positions is one.
 
-    W_ik ← W_ik μ_k / μ_i, b_i ← b_i / μ_i, where μ_k is the mean of input channel k. The first linear layer undoes the last
-    scale, and so the output stays; without one the output carries it, and `copy.rescaling.restore_output` undoes it (Gatys et al. 2016,
-    section 2).
+    W_ik ← W_ik μ_k / μ_i, b_i ← b_i / μ_i, where μ_k is the mean of input channel k. The first linear layer undoes the
+    last scale, and so the output stays; without one the output carries it, and `copy.rescaling.restore_output` undoes
+    it (Gatys et al. 2016, section 2).
 
     Args:
         net: what `follow` can follow: VGG19, nn.Sequential, torchvision's VGG family. It is not changed.
         means: MeanActivations of this network, or {convolution: (C,)}.
-        power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the last
-            bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small activations.
+        power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the
+            last bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small
+            activations.
         picture: what the network takes, to try whether a rescaled copy gives the same output. None: random squares.
     Returns:
-        The copy, with the attribute `rescaling`: what was done to the network that was given. Its `state_dict` holds the weights
+        The copy, with the attribute `rescaling`: what was done to the network that was given. Its `state_dict` holds
+        the weights
         alone: keep `rescaling` beside it. Channels without a positive mean keep their scale.
     Raises:
-        NormalizationError: an operation forbids it, the output does not stay, the means are of another network, or the new weights
-            leave the range of their type.
+        NormalizationError: an operation forbids it, the output does not stay, the means are of another network, or the
+            new weights leave the range of their type.
     """
     try:
         flow = follow(net)
@@ -230,7 +268,9 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
     result = copy.deepcopy(net)
     _rescale(flow, result, scales, exact=power_of_two)
     dead = {name: (~living).nonzero()[:, 0].tolist() for name, living in alive.items() if not living.all()}
-    result.rescaling = Rescaling(scales, dead, flow.carried, flow.output if flow.output and flow.output.convolution in scales else None)
+    result.rescaling = Rescaling(
+        scales, dead, flow.carried, flow.output if flow.output and flow.output.convolution in scales else None
+    )
     return result
 
 
@@ -240,36 +280,49 @@ def _check_means(means, channels):
         raise NormalizationError("Give MeanActivations, or a dictionary {convolution: means of its channels}.")
     for name, count in channels.items():
         if not isinstance(means.get(name), torch.Tensor) or means[name].shape != (count,):
-            raise NormalizationError(f"There are no means of the {count} channels of {name}: measure them on this network with mean_activations.")
+            raise NormalizationError(
+                f"There are no means of the {count} channels of {name}: measure them on this network with"
+                " mean_activations."
+            )
         check_tensor(f"The mean of {name}", means[name], error=NormalizationError)
         if means[name].is_meta or not means[name].isfinite().all():
             raise NormalizationError(f"The means of {name} are not finite: measure them anew.")
     if others := sorted(means.keys() - channels.keys(), key=str):
-        raise NormalizationError(f"These are the means of another network: this one has no rectified convolution {short(others[0])}.")
+        raise NormalizationError(
+            f"These are the means of another network: this one has no rectified convolution {short(others[0])}."
+        )
 
 
 def _check_numbers(net, power_of_two):
-    """Raise NormalizationError unless the weights of a network are finite numbers, of a type whose range is large enough."""
+    """Raise NormalizationError unless the weights of a network are finite numbers, of a type whose range is large
+    enough.
+    """
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         if tensor.is_meta or tensor.is_floating_point() and not tensor.isfinite().all():
             raise NormalizationError(f"{name} of the network holds no finite numbers: give a network with weights.")
         if power_of_two and tensor.dtype == torch.float16:
-            raise NormalizationError("torch.float16 loses bits of small activations, even by powers of two: convert the network with .float().")
+            raise NormalizationError(
+                "torch.float16 loses bits of small activations, even by powers of two: convert the network with"
+                " .float()."
+            )
 
 
 def _try(net, flow, channels, picture):
-    """Raise NormalizationError unless a copy rescaled by random powers of two, which round nothing, has the same output.
+    """Raise NormalizationError unless a copy rescaled by random powers of two, which round nothing, has the same
+    output.
 
-    What `follow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook, or that a function
-    does something else than its name says.
+    What `follow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook, or
+    that a function does something else than its name says.
     """
     trial, generator = copy.deepcopy(net).eval(), torch.Generator().manual_seed(0)
     if torch.finfo(next(trial.parameters()).dtype).bits < 32:
-        trial.float()                               # not every processor can convolve with 16 bits
-    powers = {name: torch.tensor([0.25, 0.5, 2, 4], dtype=torch.float64)[torch.randint(4, (count,), generator=generator)]
-              for name, count in channels.items()}
+        trial.float()  # not every processor can convolve with 16 bits
+    powers = {
+        name: torch.tensor([0.25, 0.5, 2, 4], dtype=torch.float64)[torch.randint(4, (count,), generator=generator)]
+        for name, count in channels.items()
+    }
     picture = (_square(flow, trial, generator) if picture is None else picture).to(next(trial.parameters()))
-    pictures = [picture, 1000 * picture]            # large values too: something may be cut off
+    pictures = [picture, 1000 * picture]  # large values too: something may be cut off
     with torch.no_grad():
         try:
             right = [trial(picture) for picture in pictures]
@@ -278,20 +331,29 @@ def _try(net, flow, channels, picture):
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             if lacks_memory(error) or isinstance(error, NormalizationError):
                 raise
-            raise NormalizationError(f"The rescaling cannot be tried, for the network does not compute its output ({first_line(error)}): "
-                                     "give as `picture` what it takes.") from error
+            raise NormalizationError(
+                f"The rescaling cannot be tried, for the network does not compute its output ({first_line(error)}): "
+                "give as `picture` what it takes."
+            ) from error
     if flow.output and flow.output.convolution in powers:
         found = [Rescaling(powers, {}, {}, flow.output).restore_output(values) for values in found]
     if not all(map(_close, _tensors(found), _tensors(right))):
-        raise NormalizationError("The rescaled network has another output, so some operation does not do what its type or name says (a replaced "
-                                 "forward, a global hook, a function under another's name): give plain layers.")
+        raise NormalizationError(
+            "The rescaled network has another output, so some operation does not do what its type or name says (a"
+            " replaced forward, a global hook, a function under another's name): give plain layers."
+        )
 
 
 def _square(flow, net, generator):
     """A random picture of a size that the network takes: 64 × 64, or the smallest one that fits its linear layers."""
-    first = next(module for node in flow.graph.graph.nodes if node.op == "call_module"
-                 and isinstance(module := flow.graph.get_submodule(node.target), nn.Conv2d))
-    shapes = {name: tensor.to("meta") for name, tensor in (*net.named_parameters(), *net.named_buffers())}     # only sizes are computed
+    first = next(
+        module
+        for node in flow.graph.graph.nodes
+        if node.op == "call_module" and isinstance(module := flow.graph.get_submodule(node.target), nn.Conv2d)
+    )
+    shapes = {
+        name: tensor.to("meta") for name, tensor in (*net.named_parameters(), *net.named_buffers())
+    }  # only sizes are computed
     for side in (64, *range(1, 513)):
         try:
             with torch.no_grad():
@@ -301,7 +363,7 @@ def _square(flow, net, generator):
             continue
         break
     else:
-        side = 64                                   # the try will tell why not
+        side = 64  # the try will tell why not
     return torch.randn(1, first.in_channels, side, side, generator=generator)
 
 
@@ -314,15 +376,20 @@ def _tensors(values):
 
 
 def _close(found, right):
-    """Whether two tensors agree to half the digits of their type: far more than rounding spoils, far less than a wrong scale does."""
+    """Whether two tensors agree to half the digits of their type: far more than rounding spoils, far less than a wrong
+    scale does.
+    """
     largest = right[right.isfinite()].abs().max().item() if right.isfinite().any() else 0.0
-    return found.shape == right.shape and torch.allclose(found, right, rtol=0, atol=largest * torch.finfo(right.dtype).eps ** 0.5, equal_nan=True)
+    return found.shape == right.shape and torch.allclose(
+        found, right, rtol=0, atol=largest * torch.finfo(right.dtype).eps ** 0.5, equal_nan=True
+    )
 
 
 def _rescale(flow, net, scales, exact=False):
     """Divide what each convolution of a network gives out by its scales {convolution: (C,) float64}, in place.
 
-    Raises NormalizationError where a new weight leaves the range of its type: it overflows, it vanishes, or with `exact` it is rounded.
+    Raises NormalizationError where a new weight leaves the range of its type: it overflows, it vanishes, or with
+    `exact` it is rounded.
     """
     for name, source in flow.incoming.items():
         module = net.get_submodule(name)
@@ -333,19 +400,25 @@ def _rescale(flow, net, scales, exact=False):
             rows = value.flatten(1) if value.ndim > 1 else value[None]
             lost = (tensor.detach().cpu().double() - value).reshape(rows.shape).abs().amax(1)
             if not (lost <= (0 if exact else torch.finfo(tensor.dtype).eps) * rows.abs().amax(1)).all():
-                raise NormalizationError(f"The new {key} of {name} leaves the range of {tensor.dtype}: "
-                                         "convert the network to float32 or float64 first.")
+                raise NormalizationError(
+                    f"The new {key} of {name} leaves the range of {tensor.dtype}: "
+                    "convert the network to float32 or float64 first."
+                )
 
 
 def _rescaled(module, incoming, outgoing):
-    """{name: new value} of a layer's weights times the scale of its input and divided by that of its output; None stands for 1."""
-    if isinstance(module, nn.BatchNorm2d):          # γ (x − m)/σ + β of x/s: m and β shrink with x
+    """{name: new value} of a layer's weights times the scale of its input and divided by that of its output; None
+    stands for 1.
+    """
+    if isinstance(module, nn.BatchNorm2d):  # γ (x − m)/σ + β of x/s: m and β shrink with x
         changed = {"running_mean": module.running_mean, "bias": module.bias} if incoming is not None else {}
         return {key: value.detach().cpu().double() / incoming for key, value in changed.items() if value is not None}
-    weight = module.weight.detach().cpu().double()                              # on the CPU: not every device has float64
+    weight = module.weight.detach().cpu().double()  # on the CPU: not every device has float64
     if incoming is not None:
         groups = getattr(module, "groups", 1)
-        columns = weight.reshape(groups, len(weight) // groups, -1)             # groups × filters × inputs of a group, channel by channel
+        columns = weight.reshape(
+            groups, len(weight) // groups, -1
+        )  # groups × filters × inputs of a group, channel by channel
         factors = incoming.repeat_interleave(columns.shape[2] * groups // len(incoming)).view(groups, 1, -1)
         weight = (columns * factors).reshape(weight.shape)
     if outgoing is None:

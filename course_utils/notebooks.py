@@ -1,4 +1,5 @@
 """Execute the course's notebooks from fresh kernels, with progress and with outputs that do not change between runs."""
+
 import asyncio
 import base64
 import copy
@@ -18,10 +19,12 @@ from course_utils.files import replace_file
 from course_utils.paths import BUILD, NOTEBOOKS
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-EMBEDDED = re.compile(r'(?<=;base64,)[^"]*')           # the pictures in a text of HTML
-SAME = 2                # grey levels of 255 that two pictures may differ on average, and be left alone
-METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}
+EMBEDDED = re.compile(r'(?<=;base64,)[^"]*')  # the pictures in a text of HTML
+SAME = 2  # grey levels of 255 that two pictures may differ on average, and be left alone
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 class NotebookError(RuntimeError):
@@ -33,7 +36,9 @@ class NotANotebook(NotebookError):
 
 
 def select(names=()):
-    """Paths of the notebooks whose names begin with one of `names`, in reading order; all of them where none is given."""
+    """Paths of the notebooks whose names begin with one of `names`, in reading order; all of them where
+    none is given.
+    """
     every = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not names:
         return every
@@ -42,7 +47,7 @@ def select(names=()):
         try:
             ours = [path for path in every if name and path.name.startswith(name)]
             found = [Path(name)] if Path(name).is_file() else ours
-        except (OSError, ValueError):       # too long a name, a null byte
+        except (OSError, ValueError):  # too long a name, a null byte
             found = []
         if not found:
             raise NotANotebook(f"There is no notebook '{name}': choose from {', '.join(path.stem for path in every)}.")
@@ -72,10 +77,17 @@ def execute(path, in_place=False):
     target = BUILD / "notebooks" / Path(path).name
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
-        client = NotebookClient(notebook, timeout=None, kernel_name="python3", extra_arguments=["--log-level=ERROR"],
-                                record_timing=False, store_widget_state=False, coalesce_streams=True,
-                                resources={"metadata": {"path": str(Path(path).parent)}},
-                                on_cell_executed=lambda **_: bar.update())
+        client = NotebookClient(
+            notebook,
+            timeout=None,
+            kernel_name="python3",
+            extra_arguments=["--log-level=ERROR"],
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(Path(path).parent)}},
+            on_cell_executed=lambda **_: bar.update(),
+        )
         try:
             client.execute()
         except (CellExecutionError, DeadKernelError) as error:
@@ -83,12 +95,14 @@ def execute(path, in_place=False):
             done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
-        except asyncio.CancelledError as error:         # what asyncio makes of a Ctrl-C while the kernel starts
+        except asyncio.CancelledError as error:  # what asyncio makes of a Ctrl-C while the kernel starts
             raise KeyboardInterrupt from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
             reason = str(error).partition("\n")[0]
-            raise NotebookError(f"{Path(path).name}: the kernel did not start ({reason}): see what it says above, and "
-                                "look for a mistake in ~/.ipython/profile_default/startup.") from error
+            raise NotebookError(
+                f"{Path(path).name}: the kernel did not start ({reason}): see what it says above, and "
+                "look for a mistake in ~/.ipython/profile_default/startup."
+            ) from error
     if in_place:
         target = Path(path)
     keep_pictures(notebook, stored)
@@ -103,12 +117,15 @@ def _write(notebook, target):
             target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, (nbformat.writes(notebook) + "\n").encode(errors="replace"))
     except OSError as error:
-        raise NotebookError(f"'{target}' cannot be written ({error.strerror or error}): make room, or make its folder "
-                            "writable.") from error
+        raise NotebookError(
+            f"'{target}' cannot be written ({error.strerror or error}): make room, or make its folder writable."
+        ) from error
 
 
 def keep_pictures(notebook, stored):
-    """Put the stored pictures in place of new ones that look the same, so that only what has changed is written anew."""
+    """Put the stored pictures in place of new ones that look the same, so that only what has changed is
+    written anew.
+    """
     before = {cell.id: cell for cell in stored.cells}
     for cell in notebook.cells:
         old = before[cell.id].get("outputs", []) if cell.id in before else []
@@ -123,7 +140,9 @@ def _kept(stored, new):
     """The stored picture where the new one looks the same, else the new one; both in base64."""
     if stored == new:
         return new
-    one, other = (np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float) for data in (stored, new))
+    one, other = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float) for data in (stored, new)
+    )
     return stored if one.shape == other.shape and np.abs(one - other).mean() < SAME else new
 
 
@@ -134,6 +153,6 @@ def reproducible(notebook):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)        # its plain text says what to do; a dead widget says nothing
+            output.get("data", {}).pop(WIDGET, None)  # its plain text says what to do; a dead widget says nothing
             output.get("metadata", {}).clear()
     return notebook

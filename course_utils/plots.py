@@ -1,4 +1,7 @@
-"""Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and callbacks."""
+"""Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and
+callbacks.
+"""
+
 import itertools
 import textwrap
 from collections.abc import Iterable
@@ -15,7 +18,15 @@ from course_utils.inputs import check_number, check_tensor, short
 from course_utils.receptive import check_box, cut
 
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")       # Okabe & Ito: told apart by colour-blind readers
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+)  # Okabe & Ito: told apart by colour-blind readers
 
 
 def _picture(image, what="The picture", shape="1, 3, H, W"):
@@ -27,7 +38,9 @@ def _picture(image, what="The picture", shape="1, 3, H, W"):
 def _some(what, values, kind=dict):
     """Raise ValueError unless there is something to draw, in a dictionary or a list."""
     if not isinstance(values, kind) or not values:
-        raise ValueError(f"{what} must be a {'dictionary' if kind is dict else 'list'} with something to draw, not {short(values)}.")
+        raise ValueError(
+            f"{what} must be a {'dictionary' if kind is dict else 'list'} with something to draw, not {short(values)}."
+        )
 
 
 def _row(what, values, count=None):
@@ -46,7 +59,9 @@ def _curve(label, states, term):
     try:
         evaluations, values = [done for done, _ in states], [losses[term] for _, losses in states]
     except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"The run {short(label)} must be a list of (evaluations, {{{short(term)}: loss}}), not {short(states)}.") from error
+        raise ValueError(
+            f"The run {short(label)} must be a list of (evaluations, {{{short(term)}: loss}}), not {short(states)}."
+        ) from error
     return _row("The evaluations", evaluations), _row("The losses", values)
 
 
@@ -54,7 +69,7 @@ def _terms(runs):
     """Which losses to draw: of one run all, the total first; of several the total."""
     if len(runs) > 1:
         return ("total",)
-    (label, states), = runs.items()
+    ((label, states),) = runs.items()
     _curve(label, states, "total")
     return ("total", *reversed([name for name in states[0][1] if name != "total"]))
 
@@ -99,12 +114,17 @@ def loss_curves(runs, terms=None, title=None, top=None):
     if top is not None:
         check_number("top", top)
     curves = [(label, term, _curve(label, states, term)) for label, states in runs.items() for term in terms]
-    crowded = len(curves) > 4               # then the legend stands beside the curves
+    crowded = len(curves) > 4  # then the legend stands beside the curves
     figure = Figure(figsize=(9 if crowded else 7, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, (label, term, points) in enumerate(curves):
-        axis.semilogy(*points, color=COLOURS[number % len(COLOURS)], lw=2,
-                      ls="-" if number < len(COLOURS) else "--", label=term if len(runs) == 1 else label)
+        axis.semilogy(
+            *points,
+            color=COLOURS[number % len(COLOURS)],
+            lw=2,
+            ls="-" if number < len(COLOURS) else "--",
+            label=term if len(runs) == 1 else label,
+        )
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
     axis.set_ylim(top=top)
     axis.grid(alpha=0.3, which="both")
@@ -136,15 +156,28 @@ def magnifier(image, channel, row, column, window=8):
     whole.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
     whole.add_patch(Rectangle((left - 0.5, top - 0.5), window, window, fill=False, color="white", lw=2))
     whole.set_title(f"image[0], {height} × {width} pixels")
-    values = image[0, channel, top:top + window, left:left + window]
-    close.imshow(values.numpy(), cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]), vmin=0, vmax=1)
+    values = image[0, channel, top : top + window, left : left + window]
+    close.imshow(
+        values.numpy(),
+        cmap=LinearSegmentedColormap.from_list("channel", ["black", CHANNEL_COLOURS[channel]]),
+        vmin=0,
+        vmax=1,
+    )
     for y in range(window):
         for x in range(window):
             value = values[y, x].item()
-            close.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value < 0.5 else "black")
+            close.text(
+                x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if value < 0.5 else "black"
+            )
     close.set_title(f"image[0, {channel}, {top}:{top + window}, {left}:{left + window}]")
-    close.set(xticks=range(window), xticklabels=range(left, left + window), yticks=range(window), yticklabels=range(top, top + window),
-              xlabel="column", ylabel="row")
+    close.set(
+        xticks=range(window),
+        xticklabels=range(left, left + window),
+        yticks=range(window),
+        yticklabels=range(top, top + window),
+        xlabel="column",
+        ylabel="row",
+    )
     return figure, top, left
 
 
@@ -157,7 +190,10 @@ def feature_maps(features, count=5, height=1.5):
         height: of a row, in inches.
     """
     _some("features", features)
-    features = {layer: _picture(maps, f"The activations of {short(layer)}", "N, C, H, W").float() for layer, maps in features.items()}
+    features = {
+        layer: _picture(maps, f"The activations of {short(layer)}", "N, C, H, W").float()
+        for layer, maps in features.items()
+    }
     check_number("count", count, 1, min(maps.shape[1] for maps in features.values()), whole=True)
     check_number("height", height, 0.1, 100)
     figure = Figure(figsize=(count * height * 1.35, len(features) * (height + 0.25)), layout="constrained")
@@ -174,7 +210,8 @@ def feature_maps(features, count=5, height=1.5):
 def around_grey(projections, share=0.99):
     """Pictures of projections (N, 3, H, W), whose values have both signs: zero becomes mid-grey.
 
-    Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not zero.
+    Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not
+        zero.
     """
     check_tensor("The projections", projections, "N, C, H, W", values="finite")
     check_number("share", share, 0, 1)
@@ -196,9 +233,13 @@ def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
     check_number("side", side, 1, 10**4, whole=True)
     image = image.detach()
     patch, inside = cut(image, box, 0), cut(torch.ones_like(image[:, :1]), box, 0)
-    shrink = {"mode": "bicubic", "antialias": True} if patch.shape[2] > side else {}          # enlarged pixels stay squares
+    shrink = {"mode": "bicubic", "antialias": True} if patch.shape[2] > side else {}  # enlarged pixels stay squares
     hatching = 0.75 + 0.2 * ((torch.arange(side)[:, None] + torch.arange(side)) // 4 % 2)
-    return torch.where(F.interpolate(inside, (side, side)) > 0, finish(F.interpolate(patch, (side, side), **shrink)), hatching.to(patch))
+    return torch.where(
+        F.interpolate(inside, (side, side)) > 0,
+        finish(F.interpolate(patch, (side, side), **shrink)),
+        hatching.to(patch),
+    )
 
 
 def mosaic(tiles, columns, gap=2):
@@ -212,7 +253,7 @@ def mosaic(tiles, columns, gap=2):
     sheet = tiles[0].new_ones(1, 3, rows * (height + gap) - gap, columns * (width + gap) - gap)
     for n, picture in enumerate(tiles):
         top, left = n // columns * (height + gap), n % columns * (width + gap)
-        sheet[:, :, top:top + height, left:left + width] = picture
+        sheet[:, :, top : top + height, left : left + width] = picture
     return sheet
 
 
@@ -231,16 +272,47 @@ def boxes_on_photo(image, boxes, height=4.0):
     check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     top, left = min(0, *(box.top for box in boxes.values())), min(0, *(box.left for box in boxes.values()))
-    bottom, right = max(tall, *(box.bottom for box in boxes.values())), max(wide, *(box.right for box in boxes.values()))
+    bottom, right = (
+        max(tall, *(box.bottom for box in boxes.values())),
+        max(wide, *(box.right for box in boxes.values())),
+    )
     figure = Figure(figsize=(height * (right - left) / (bottom - top) + 1.6, height), layout="constrained")
     axis = figure.subplots()
-    axis.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, facecolor="white", edgecolor="lightgrey", hatch="///"))
-    axis.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest", extent=(-0.5, wide - 0.5, tall - 0.5, -0.5), zorder=2)
+    axis.add_patch(
+        Rectangle(
+            (left - 0.5, top - 0.5), right - left, bottom - top, facecolor="white", edgecolor="lightgrey", hatch="///"
+        )
+    )
+    axis.imshow(
+        image[0].clamp(0, 1).permute(1, 2, 0).numpy(),
+        interpolation="nearest",
+        extent=(-0.5, wide - 0.5, tall - 0.5, -0.5),
+        zorder=2,
+    )
     for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
-        axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
-                                 edgecolor="white", lw=3.5, zorder=3))
-        axis.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.right - box.left, box.bottom - box.top, fill=False,
-                                 edgecolor=colour, lw=2, zorder=4, label=label))
+        axis.add_patch(
+            Rectangle(
+                (box.left - 0.5, box.top - 0.5),
+                box.right - box.left,
+                box.bottom - box.top,
+                fill=False,
+                edgecolor="white",
+                lw=3.5,
+                zorder=3,
+            )
+        )
+        axis.add_patch(
+            Rectangle(
+                (box.left - 0.5, box.top - 0.5),
+                box.right - box.left,
+                box.bottom - box.top,
+                fill=False,
+                edgecolor=colour,
+                lw=2,
+                zorder=4,
+                label=label,
+            )
+        )
     axis.set(xlim=(left - 1, right), ylim=(bottom, top - 1))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
     axis.tick_params(labelsize=8)
@@ -261,19 +333,37 @@ def score_map(image, occlusions, box, height=3.0):
     check_box(box)
     for label, occlusion in occlusions.items():
         if not isinstance(occlusion, Occlusion) or not occlusion.before:
-            raise ValueError(f"{short(label)} must be an Occlusion of a unit that answers, from occlusion_map(), not {short(occlusion)}.")
+            raise ValueError(
+                f"{short(label)} must be an Occlusion of a unit that answers, from occlusion_map(), not"
+                f" {short(occlusion)}."
+            )
     check_number("height", height, 0.1, 100)
     tall, wide = image.shape[2:]
     figure = Figure(figsize=((1 + 1.25 * len(occlusions)) * height * wide / tall, height), layout="constrained")
     photo, *maps = figure.subplots(1, 1 + len(occlusions))
     photo.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
     inside = box.clip(tall, wide)
-    photo.add_patch(Rectangle((inside.left - 0.5, inside.top - 0.5), inside.right - inside.left, inside.bottom - inside.top, fill=False,
-                              edgecolor="white", lw=2))
+    photo.add_patch(
+        Rectangle(
+            (inside.left - 0.5, inside.top - 0.5),
+            inside.right - inside.left,
+            inside.bottom - inside.top,
+            fill=False,
+            edgecolor="white",
+            lw=2,
+        )
+    )
     photo.set_title("photo and field of the unit", fontsize=9)
     for axis, (label, occlusion) in zip(maps, occlusions.items()):
-        half = [(places[1] - places[0]) / 2 if len(places) > 1 else 0.5 for places in (occlusion.rows, occlusion.columns)]
-        extent = (occlusion.columns[0] - half[1], occlusion.columns[-1] + half[1], occlusion.rows[-1] + half[0], occlusion.rows[0] - half[0])
+        half = [
+            (places[1] - places[0]) / 2 if len(places) > 1 else 0.5 for places in (occlusion.rows, occlusion.columns)
+        ]
+        extent = (
+            occlusion.columns[0] - half[1],
+            occlusion.columns[-1] + half[1],
+            occlusion.rows[-1] + half[0],
+            occlusion.rows[0] - half[0],
+        )
         drawn = axis.imshow((occlusion.scores / occlusion.before).numpy(), cmap="magma", vmin=0, extent=extent)
         axis.set_title(f"{label}, share left", fontsize=9)
         axis.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))

@@ -2,6 +2,7 @@
 
 A unit is one position of one channel of a layer: channel k, position (y, x), row before column, counted from 0.
 """
+
 import functools
 from typing import NamedTuple
 
@@ -11,23 +12,27 @@ from torch import nn
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.vgg import LAYERS, VGG19
 
-WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)         # layers whose units look at a square of units before them
-POINTWISE = (nn.ReLU, nn.Identity, nn.Dropout)              # … and at a single one
+WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers whose units look at a square of units before them
+POINTWISE = (nn.ReLU, nn.Identity, nn.Dropout)  # … and at a single one
 
 
 class UnitError(ValueError):
-    """A unit that does not exist, or a request whose answer would be silently wrong; the message says why and what to do."""
+    """A unit that does not exist, or a request whose answer would be silently wrong; the message says why and what to
+    do.
+    """
 
 
 class Field(NamedTuple):
     """Along each axis, unit y sees the pixels start + y·jump … start + y·jump + size − 1."""
-    size: int           # pixels that a unit sees
-    jump: int           # pixels between the fields of neighbouring units
-    start: int          # first pixel of unit 0; negative: it sees padding
+
+    size: int  # pixels that a unit sees
+    jump: int  # pixels between the fields of neighbouring units
+    start: int  # first pixel of unit 0; negative: it sees padding
 
 
 class Box(NamedTuple):
     """Rows top … bottom − 1 and columns left … right − 1 of a picture; what lies outside it is padding."""
+
     top: int
     left: int
     bottom: int
@@ -67,7 +72,9 @@ def receptive_field(layer, net=None):
 
 
 def map_size(layer, height, width, net=None):
-    """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too small for it."""
+    """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too
+    small for it.
+    """
     _check_whole(0, height=height, width=width)
     for _, module in chain(_vgg19() if net is None else net, layer):
         kernel, stride, padding = geometry(module)
@@ -78,7 +85,9 @@ def map_size(layer, height, width, net=None):
 
 
 def patch_box(layer, y, x, net=None):
-    """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip` and `cut`)."""
+    """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip`
+    and `cut`).
+    """
     _check_whole(None, y=y, x=x)
     size, jump, start = receptive_field(layer, net)
     top, left = start + y * jump, start + x * jump
@@ -92,13 +101,15 @@ def cut(image, box, padding=1.0):
     check_box(box)
     patch = image.new_full((*image.shape[:2], box.bottom - box.top, box.right - box.left), padding)
     top, left, bottom, right = box.clip(*image.shape[2:])
-    patch[:, :, top - box.top:bottom - box.top, left - box.left:right - box.left] = image[:, :, top:bottom, left:right]
+    patch[:, :, top - box.top : bottom - box.top, left - box.left : right - box.left] = image[
+        :, :, top:bottom, left:right
+    ]
     return patch
 
 
 def _check_whole(least, **values):
     for what, value in values.items():
-        check_number(what, value, -2**63 if least is None else least, 2**63, whole=True, error=UnitError)
+        check_number(what, value, -(2**63) if least is None else least, 2**63, whole=True, error=UnitError)
 
 
 def check_box(box):
@@ -111,7 +122,7 @@ def check_box(box):
 
 @functools.cache
 def _vgg19():
-    with torch.device("meta"):          # the layers without their weights
+    with torch.device("meta"):  # the layers without their weights
         return VGG19()
 
 
@@ -120,14 +131,19 @@ def chain(net, layer):
     if isinstance(net, VGG19):
         modules = [(name, getattr(net, name)) for name in LAYERS]
     elif isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward:
-        modules = list(net._modules.items())            # named_children() would leave out a module's second occurrence
+        modules = list(net._modules.items())  # named_children() would leave out a module's second occurrence
     else:
-        raise UnitError(f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
-                        "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential.")
+        raise UnitError(
+            f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
+            "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential."
+        )
     names = [name for name, _ in modules]
     if not isinstance(layer, str) or layer not in names:
-        raise UnitError(f"The network has no layer {short(layer)}: choose from {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}.")
-    return modules[:names.index(layer) + 1]
+        raise UnitError(
+            f"The network has no layer {short(layer)}: choose from"
+            f" {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}."
+        )
+    return modules[: names.index(layer) + 1]
 
 
 def geometry(module):
@@ -137,7 +153,9 @@ def geometry(module):
     if not isinstance(module, WINDOWED):
         raise UnitError(f"{type(module).__name__} has no receptive field of a fixed size: end before it.")
     values = [getattr(module, name) for name in ("kernel_size", "stride", "padding")]
-    square = all(isinstance(value, int) or isinstance(value, tuple) and len({*value}) == 1 for value in values)     # no text such as 'same'
+    square = all(
+        isinstance(value, int) or isinstance(value, tuple) and len({*value}) == 1 for value in values
+    )  # no text such as 'same'
     if not square or getattr(module, "dilation", 1) not in (1, (1, 1)) or getattr(module, "ceil_mode", False):
         raise UnitError(f"{module} is not supported: square kernels, whole-number padding, no dilation, no ceil_mode.")
     return tuple(value[0] if isinstance(value, tuple) else value for value in values)

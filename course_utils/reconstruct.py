@@ -3,6 +3,7 @@
 A. Mahendran, A. Vedaldi: Understanding deep image representations by inverting them, CVPR 2015, arXiv:1412.0035;
 Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
 """
+
 import math
 
 import torch
@@ -19,20 +20,25 @@ STARTS = ("noise", "grey", "content")
 
 
 def reconstruction_cost(net, photo, layer):
-    """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² / mean P².
+    """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² /
+    mean P².
 
     Args:
         net: a frozen network from `vgg19()`.
         photo: (1, 3, H, W) in [0, 1].
         layer: name of a layer.
     Raises:
-        ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the photo does not excite.
+        ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the
+            photo does not excite.
     """
     check_layers([layer])
     term = Content(net, photo, layers={layer: 1.0})
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
-        raise ValueError(f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer before it.")
+        raise ValueError(
+            f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer"
+            " before it."
+        )
     term.weight = 1 / silent
     return Cost(net, [term])
 
@@ -45,7 +51,8 @@ def first_picture(start, photo, seed=0):
 
 
 def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
-    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the share of `reconstruction_cost`.
+    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the
+    share of `reconstruction_cost`.
 
     Args:
         net, photo, layer: as for `reconstruction_cost`.
@@ -60,5 +67,7 @@ def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
     cost = reconstruction_cost(prepared(net, photo, [layer]), photo, layer)
-    for point in projected_lbfgs(cost, first_picture(start, photo, seed), evaluations, precondition=inverse_frequency(photo.shape, photo.device)):
+    for point in projected_lbfgs(
+        cost, first_picture(start, photo, seed), evaluations, precondition=inverse_frequency(photo.shape, photo.device)
+    ):
         yield point._replace(record=point.record["total"])

@@ -1,11 +1,12 @@
 """The `lab` command's JupyterLab is for this machine alone and has a token, whatever other settings say."""
+
 import secrets
 
 from jupyter_server.auth.identity import PasswordIdentityProvider
 
 ADDRESS = "127.0.0.1"
 TOKEN = secrets.token_hex(24)
-LARGEST = 256 * 2**20       # bytes of a message from the page: Tornado's 10 MiB are less than a photo, and say nothing
+LARGEST = 256 * 2**20  # bytes of a message from the page: Tornado's 10 MiB are less than a photo, and say nothing
 
 
 class OwnToken(PasswordIdentityProvider):

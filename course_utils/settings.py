@@ -1,13 +1,14 @@
 """How to paint: one record that travels whole, from the command or the widget to the descent and the state file."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 
 from course_utils.inputs import check_choice, check_number, check_tensor, short
-from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS
+from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS
 
-HEAVIEST = 10**8        # weight of a cost: with larger ones the squares of its gradients leave the range of float32
+HEAVIEST = 10**8  # weight of a cost: with larger ones the squares of its gradients leave the range of float32
 STARTS = ("colour", "content", "noise")
 COLOURS = ("painting", "photo")
 
@@ -17,8 +18,8 @@ class Settings:
     """Everything that decides about a painted picture, but for photo, painting, network and the number of evaluations.
 
     Attributes:
-        content_weight, style_weight, variation_weight: α and β of J = α J_C + β J_S, and the weight of the total variation;
-            from 0 to `HEAVIEST`, as the following. Without its weight the total variation is no part of J.
+        content_weight, style_weight, variation_weight: α and β of J = α J_C + β J_S, and the weight of the total
+            variation; from 0 to `HEAVIEST`, as the following. Without its weight the total variation is no part of J.
         content_layers, style_layers: {layer: λ^l}, the layers of J_C and J_S and their weights.
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
         seed: of the noise.
@@ -27,10 +28,11 @@ class Settings:
     Raises:
         ValueError: a number out of its range, or an unknown start or choice of colours.
     """
+
     content_weight: float = 1.0
     style_weight: float = 1.0
     variation_weight: float = 0.0
-    content_layers: Mapping[str, float] = field(default_factory=lambda: {CONTENT_LAYER: 1.0})
+    content_layers: Mapping[str, float] = field(default_factory=lambda: dict(CONTENT_WEIGHTS))
     style_layers: Mapping[str, float] = field(default_factory=lambda: dict(STYLE_WEIGHTS))
     start: str | torch.Tensor = "colour"
     seed: int = 0
@@ -41,7 +43,7 @@ class Settings:
             check_number(name, getattr(self, name), 0, HEAVIEST)
         for name in ("content_layers", "style_layers"):
             check_layer_weights(name, getattr(self, name))
-            object.__setattr__(self, name, dict(getattr(self, name)))       # the caller's may change later
+            object.__setattr__(self, name, dict(getattr(self, name)))  # the caller's may change later
         if isinstance(self.start, torch.Tensor):
             check_tensor("The start", self.start, "1, 3, H, W", values="finite")
         else:

@@ -5,6 +5,7 @@ beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils
 the installation has come to its end. One without `complete`, or of no use any more, is made anew; one without either is
 somebody else's and left alone.
 """
+
 import ast
 import errno
 import importlib.metadata
@@ -19,14 +20,25 @@ from pathlib import Path
 from course_utils.lock import alone
 from course_utils.paths import ROOT
 
-OLDEST = (3, 10)        # Python
-NEEDED_GB = 8           # PyTorch's build for Linux brings CUDA along
+OLDEST = (3, 10)  # Python
+NEEDED_GB = 8  # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"
 WAITING = "Another set-up of this course is running; waiting for it …"
 READY, LACKS, ABSENT, UNFINISHED = "has everything", "lacks ", "is not there", "was not finished last time"
 # what shows a Python the packages of others, or lets pip install elsewhere or less than it is told to
-FOREIGN = {"PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON",
-           "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_NO_BUILD_ISOLATION", "PIP_REQUIRE_VIRTUALENV"}
+FOREIGN = {
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONPLATLIBDIR",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_PYTHON",
+    "PIP_DRY_RUN",
+    "PIP_NO_DEPS",
+    "PIP_NO_BUILD_ISOLATION",
+    "PIP_REQUIRE_VIRTUALENV",
+}
 
 
 class SetupError(RuntimeError):
@@ -46,8 +58,11 @@ def requirements(group="run", root=ROOT):
             "see to that, or unpack the course again, then repeat the command."
         ) from error
     names = ["dependencies"] + (["test"] if group == "test" else [])
-    return [requirement for name in names
-            for requirement in ast.literal_eval(re.search(rf"^{name} = (\[.*?\n\])", text, re.S | re.M)[1])]
+    return [
+        requirement
+        for name in names
+        for requirement in ast.literal_eval(re.search(rf"^{name} = (\[.*?\n\])", text, re.S | re.M)[1])
+    ]
 
 
 def satisfied(requirement):
@@ -57,7 +72,7 @@ def satisfied(requirement):
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    if not re.match(r"\d", version or ""):      # a folder without metadata, left by an interrupted pip
+    if not re.match(r"\d", version or ""):  # a folder without metadata, left by an interrupted pip
         return False
     version = _numbers(version)
     for sign, limit in re.findall(r"([<>]=?)([\d.]+)", limits):
@@ -84,8 +99,10 @@ def ensure(group="run", root=ROOT, say=print):
         SetupError: no pip, a failed installation, a strange `.venv`, a folder that cannot be written.
     """
     if sys.version_info < OLDEST:
-        raise SetupError(f"The course needs Python {_dotted(OLDEST)} or newer; this is {sys.version.split()[0]}: "
-                         "install a newer one.")
+        raise SetupError(
+            f"The course needs Python {_dotted(OLDEST)} or newer; this is {sys.version.split()[0]}: "
+            "install a newer one."
+        )
     if not missing(group, root):
         return None
     home = root / ".venv"
@@ -95,12 +112,14 @@ def ensure(group="run", root=ROOT, say=print):
             return python
         with alone(root / ".venv.lock", lambda: say(WAITING), say) as lock:
             state = _state(home, python, group, root)
-            if state == READY:                              # another set-up has finished meanwhile
+            if state == READY:  # another set-up has finished meanwhile
                 return python
             if state != ABSENT and not (home / OURS).exists():
-                install = f", or run `{python} -m pip install -e \"{root}[test]\"`" if state.startswith(LACKS) else ""
-                raise SetupError(f"The folder {home} was not made by the course and {state}: "
-                                 f"remove or rename it{install}, then repeat the command.")
+                install = f', or run `{python} -m pip install -e "{root}[test]"`' if state.startswith(LACKS) else ""
+                raise SetupError(
+                    f"The folder {home} was not made by the course and {state}: "
+                    f"remove or rename it{install}, then repeat the command."
+                )
             whole = state.startswith(LACKS)
             if whole:
                 say("Setting up: the environment in .venv lacks something; completing it.")
@@ -110,8 +129,10 @@ def ensure(group="run", root=ROOT, say=print):
                 _create(home, lock, say)
             _install(home, python, root, whole, lock, say)
     except OSError as error:
-        raise SetupError(f"The set-up cannot write to the folder {root} ({error.strerror or error}): make room there, "
-                         "or copy the course to a folder that you may write to, then repeat the command.") from error
+        raise SetupError(
+            f"The set-up cannot write to the folder {root} ({error.strerror or error}): make room there, "
+            "or copy the course to a folder that you may write to, then repeat the command."
+        ) from error
     say("Set-up complete.")
     return python
 
@@ -139,7 +160,7 @@ def _dotted(version):
 
 def _state(home, python, group, root):
     """ABSENT, UNFINISHED, or what `_ask` says of the environment."""
-    if not home.exists() or home.is_dir() and not any(home.iterdir()):      # or we were stopped before its first file
+    if not home.exists() or home.is_dir() and not any(home.iterdir()):  # or we were stopped before its first file
         return ABSENT
     if (home / OURS).exists() and not (home / COMPLETE).exists():
         return UNFINISHED
@@ -148,19 +169,28 @@ def _state(home, python, group, root):
 
 def _ask(python, group, root):
     """READY, LACKS with the names, or what is wrong with an interpreter's environment: words to follow '.venv'."""
-    code = ("import sys; version = sys.version.split()[0]; "
-            f"sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', version)); "
-            f"sys.path.insert(0, {str(ROOT)!r}); from course_utils.setup import report; "
-            f"print(report({group!r}, {str(root)!r}))")
+    code = (
+        "import sys; version = sys.version.split()[0]; "
+        f"sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', version)); "
+        f"sys.path.insert(0, {str(ROOT)!r}); from course_utils.setup import report; "
+        f"print(report({group!r}, {str(root)!r}))"
+    )
     try:
-        asked = subprocess.run([python, "-c", code], env=own_variables(), stdin=subprocess.DEVNULL, capture_output=True,
-                               text=True, errors="replace")
+        asked = subprocess.run(
+            [python, "-c", code],
+            env=own_variables(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
     except OSError as error:
-        if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):     # nothing is wrong with it
-            raise SetupError(f"No process can be started now ({error.strerror}): close other programs, then repeat the "
-                             "command.") from error
+        if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):  # nothing is wrong with it
+            raise SetupError(
+                f"No process can be started now ({error.strerror}): close other programs, then repeat the command."
+            ) from error
         return f"has a Python that cannot be started ({error.strerror})"
-    if asked.returncode in (-2, -9, -15):               # SIGINT, SIGKILL, SIGTERM
+    if asked.returncode in (-2, -9, -15):  # SIGINT, SIGKILL, SIGTERM
         raise SetupError(f"{python} was stopped from outside: repeat the command.")
     if asked.returncode or not asked.stdout.strip():
         reason = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
@@ -176,9 +206,10 @@ def _create(home, lock, say):
     say(f"Setting up 1/2: making the environment .venv with Python {sys.version.split()[0]} …")
     with_pip = importlib.util.find_spec("ensurepip") is not None
     if not with_pip and importlib.util.find_spec("pip") is None:
-        raise SetupError("This Python has neither ensurepip nor pip: install pip first "
-                         "(Debian, Ubuntu: apt install python3-venv).")
-    place = home.resolve()              # a link to another disk stays one
+        raise SetupError(
+            "This Python has neither ensurepip nor pip: install pip first (Debian, Ubuntu: apt install python3-venv)."
+        )
+    place = home.resolve()  # a link to another disk stays one
     place.mkdir(exist_ok=True)
     (place / COMPLETE).unlink(missing_ok=True)
     for entry in place.iterdir():
@@ -189,26 +220,44 @@ def _create(home, lock, say):
     (place / OURS).touch()
     # the command itself, so that it links or copies the interpreter as it does for everybody
     if _run([sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), place], lock) != 0:
-        raise SetupError(f"The environment {home} could not be made, see above: check that the folder can be written, "
-                         "and on Debian or Ubuntu that python3-venv is installed.")
-    if not with_pip:        # Debian without python3-venv: this interpreter's pip puts one there
+        raise SetupError(
+            f"The environment {home} could not be made, see above: check that the folder can be written, "
+            "and on Debian or Ubuntu that python3-venv is installed."
+        )
+    if not with_pip:  # Debian without python3-venv: this interpreter's pip puts one there
         packages = place / "lib" / f"python{_dotted(sys.version_info[:2])}" / "site-packages"
         _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"], lock)
 
 
 def _install(home, python, root, whole, lock, say):
     """Install everything, the tests' packages too: beside PyTorch they are small."""
-    say("Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and takes "
-        "minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command later.")
+    say(
+        "Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and"
+        " takes minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command"
+        " later."
+    )
     (home / COMPLETE).unlink(missing_ok=True)
     try:
-        _pip([python, "-m", "pip", "install", "--disable-pip-version-check", "--no-warn-script-location",
-              "-e", f"{root}[test]"], lock)
+        _pip(
+            [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--no-warn-script-location",
+                "-e",
+                f"{root}[test]",
+            ],
+            lock,
+        )
         if (state := _ask(python, "test", root)) != READY:
-            raise SetupError(f"pip has ended well, but .venv {state}: look with `{python} -m pip config list` for "
-                             "settings that send packages elsewhere or hold them back, then repeat the command.")
+            raise SetupError(
+                f"pip has ended well, but .venv {state}: look with `{python} -m pip config list` for "
+                "settings that send packages elsewhere or hold them back, then repeat the command."
+            )
     except SetupError:
-        if whole:               # pip has given up in good order: what was whole before still is
+        if whole:  # pip has given up in good order: what was whole before still is
             (home / COMPLETE).touch()
         raise
     (home / COMPLETE).touch()
@@ -216,9 +265,11 @@ def _install(home, python, root, whole, lock, say):
 
 def _pip(command, lock=None):
     if _run(command, lock) != 0:
-        raise SetupError("The installation failed, see above: check the network, the free disk space, pip's own "
-                         f"settings (`{command[0]} -m pip config list`), and whether PyTorch exists for this Python "
-                         "and system, then repeat the command.")
+        raise SetupError(
+            "The installation failed, see above: check the network, the free disk space, pip's own "
+            f"settings (`{command[0]} -m pip config list`), and whether PyTorch exists for this Python "
+            "and system, then repeat the command."
+        )
 
 
 def _run(command, lock=None):
@@ -227,5 +278,7 @@ def _run(command, lock=None):
     try:
         return subprocess.run(command, env=own_variables(), pass_fds=held).returncode
     except OSError as error:
-        raise SetupError(f"'{command[0]}' cannot be started ({error.strerror}): copy the course to a folder whose "
-                         "programs may run, then repeat the command there.") from error
+        raise SetupError(
+            f"'{command[0]}' cannot be started ({error.strerror}): copy the course to a folder whose "
+            "programs may run, then repeat the command there."
+        ) from error

@@ -1,4 +1,5 @@
 """What a terminal cannot show is replaced, and a print that fails is no failed run. Standard library only."""
+
 import io
 import os
 import sys
@@ -14,14 +15,17 @@ def forgive():
 
 
 def _forgiving(stream, number):
-    if stream is None:                                          # it was closed
+    if stream is None:  # it was closed
         return open(number, "w", encoding="utf-8", errors="replace", closefd=False)
     if not hasattr(stream, "buffer"):
         return stream
-    raw = getattr(stream.buffer, "raw", stream.buffer)          # `python -u` has no buffer between
-    return io.TextIOWrapper(io.BufferedWriter(_Forgiving(raw)), encoding=stream.encoding,
-                            errors="backslashreplace" if stream.errors == "backslashreplace" else "replace",
-                            line_buffering=stream.line_buffering or raw is stream.buffer)
+    raw = getattr(stream.buffer, "raw", stream.buffer)  # `python -u` has no buffer between
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Forgiving(raw)),
+        encoding=stream.encoding,
+        errors="backslashreplace" if stream.errors == "backslashreplace" else "replace",
+        line_buffering=stream.line_buffering or raw is stream.buffer,
+    )
 
 
 class _Forgiving(io.RawIOBase):

@@ -1,9 +1,11 @@
-"""The strongest units of a network's channels over a data set: in one pass, in bounded memory, mergeable between workers."""
+"""The strongest units of a network's channels over a data set: in one pass, in bounded memory, mergeable between
+workers.
+"""
+
 import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,9 +16,9 @@ from course_utils.inputs import check_archive, first_line, lacks_memory, short
 from course_utils.paths import DATA
 from course_utils.vgg import BLOCKS, LAYERS, check_layers, check_network
 
-RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))      # the 16 layers of feature maps: 5,504 channels
+RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))  # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
-NOWHERE = -1            # in place of picture, row and column where a data set has fewer than k pictures
+NOWHERE = -1  # in place of picture, row and column where a data set has fewer than k pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class TopActivations:
         sources: where picture number n came from, as text; () if unknown.
         size: side of the pictures in pixels, if all were squares of one size; else None.
     """
+
     values: dict
     places: dict
     per_image: int = 1
@@ -45,20 +48,45 @@ class TopActivations:
         if not isinstance(other, TopActivations):
             return NotImplemented
         if (self.k, self.per_image, list(self.values)) != (other.k, other.per_image, list(other.values)):
-            raise StatisticsError("These two differ in k, in per_image or in their layers: search both parts with the same settings.")
+            raise StatisticsError(
+                "These two differ in k, in per_image or in their layers: search both parts with the same settings."
+            )
         if (self.sources, self.size) != (other.sources, other.size):
-            raise StatisticsError("These two number or cut their pictures differently: give both parts the same sources and sizes.")
-        merged = {layer: _best(torch.cat([self.values[layer], other.values[layer]], 1),
-                               torch.cat([self.places[layer], other.places[layer]], 1), self.k, self.per_image) for layer in self.values}
-        return TopActivations({layer: values for layer, (values, _) in merged.items()},
-                              {layer: places for layer, (_, places) in merged.items()}, self.per_image, self.sources, self.size)
+            raise StatisticsError(
+                "These two number or cut their pictures differently: give both parts the same sources and sizes."
+            )
+        merged = {
+            layer: _best(
+                torch.cat([self.values[layer], other.values[layer]], 1),
+                torch.cat([self.places[layer], other.places[layer]], 1),
+                self.k,
+                self.per_image,
+            )
+            for layer in self.values
+        }
+        return TopActivations(
+            {layer: values for layer, (values, _) in merged.items()},
+            {layer: places for layer, (_, places) in merged.items()},
+            self.per_image,
+            self.sources,
+            self.size,
+        )
 
     def save(self, path):
-        """Write a compressed .npz file, without pickle, all or nothing; the same contents give the same bytes. Raises OSError."""
-        arrays = {"sources": np.array(self.sources, dtype=str), "size": np.array(self.size or 0), "per_image": np.array(self.per_image)}
+        """Write a compressed .npz file, without pickle, all or nothing; the same contents give the same bytes.
+
+        Raises OSError.
+        """
+        arrays = {
+            "sources": np.array(self.sources, dtype=str),
+            "size": np.array(self.size or 0),
+            "per_image": np.array(self.per_image),
+        }
         for layer in self.values:
             values = self.values[layer]
-            arrays[f"{layer}.values"] = (values if values.dtype in (torch.float32, torch.float64) else values.float()).numpy()
+            arrays[f"{layer}.values"] = (
+                values if values.dtype in (torch.float32, torch.float64) else values.float()
+            ).numpy()
             places = self.places[layer].numpy()
             arrays[f"{layer}.places"] = places.astype(np.int32) if places.max(initial=0) < 2**31 else places
         buffer = io.BytesIO()
@@ -70,16 +98,22 @@ class TopActivations:
         """Read what `save` wrote; without a path, the table of the bundled photos. Raises StatisticsError."""
         try:
             with open(path, "rb") as archive:
-                check_archive(archive)          # before NumPy believes a header and makes room for what it says
+                check_archive(archive)  # before NumPy believes a header and makes room for what it says
                 file = np.load(archive, allow_pickle=False)
                 layers = [name.removesuffix(".values") for name in file.files if name.endswith(".values")]
-                table = cls({layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
-                            {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
-                            int(file["per_image"]), tuple(file["sources"].tolist()), int(file["size"]) or None)
+                table = cls(
+                    {layer: torch.from_numpy(file[f"{layer}.values"]) for layer in layers},
+                    {layer: torch.from_numpy(file[f"{layer}.places"]).long() for layer in layers},
+                    int(file["per_image"]),
+                    tuple(file["sources"].tolist()),
+                    int(file["size"]) or None,
+                )
             table._check()
-        except Exception as error:          # neither numpy nor zipfile says what foreign data make them raise
-            raise StatisticsError(f"'{path}' is not a table of strongest units ({first_line(error)}): make it with "
-                                  "`python3 -m course_utils top FOLDER -o FILE.npz`.") from error
+        except Exception as error:  # neither numpy nor zipfile says what foreign data make them raise
+            raise StatisticsError(
+                f"'{path}' is not a table of strongest units ({first_line(error)}): make it with "
+                "`python3 -m course_utils top FOLDER -o FILE.npz`."
+            ) from error
         return table
 
     def _check(self):
@@ -109,7 +143,8 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
     Args:
         net: from `vgg19()`.
         images: iterable of pictures (1, 3, H, W) or (3, H, W), numbered as they come, or of pairs (number, picture), as
-            from `pictures`. They may differ in size; neighbours of the same size share a batch. Parts of a data set that
+            from `pictures`. They may differ in size; neighbours of the same size share a batch. Parts of a data set
+            that
             are to be merged have to number their pictures throughout: give pairs.
         k: how many units to keep for each channel.
         per_image: how many of them may lie in one picture; None: any number.
@@ -135,8 +170,18 @@ def search(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sou
         raise StatisticsError(f"sources must be a list of names, not {short(sources)}.")
     numbers = (k, batch_size, k if per_image is None else per_image)
     if not layers or not all(type(number) is int and number > 0 for number in numbers) or k > 10**5:
-        raise StatisticsError("k, per_image and batch_size are whole numbers above 0, k at most 100,000, and at least one layer is needed.")
-    layers, sources, per_image, done, result, shapes = sorted(layers, key=LAYERS.index), tuple(map(str, sources)), min(numbers[2], k), 0, None, set()
+        raise StatisticsError(
+            "k, per_image and batch_size are whole numbers above 0, k at most 100,000, and at least one layer is"
+            " needed."
+        )
+    layers, sources, per_image, done, result, shapes = (
+        sorted(layers, key=LAYERS.index),
+        tuple(map(str, sources)),
+        min(numbers[2], k),
+        0,
+        None,
+        set(),
+    )
     for numbers, batch in batches(images, batch_size):
         values, places = {}, {}
         if sources and numbers.max() >= len(sources):
@@ -146,7 +191,11 @@ def search(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sou
             with torch.no_grad():
                 for name, maps in net.walk(batch.to(net.mean), layers[-1]):
                     if name in layers:
-                        so_far = (result.values[name], result.places[name]) if result else _nothing(maps.shape[1], k, maps.dtype)
+                        so_far = (
+                            (result.values[name], result.places[name])
+                            if result
+                            else _nothing(maps.shape[1], k, maps.dtype)
+                        )
                         values[name], places[name] = _update(*so_far, maps, numbers, per_image, name)
         except StatisticsError:
             raise
@@ -174,30 +223,38 @@ def _update(values, places, maps, numbers, per_image, name):
     picture, channel = (strongest >= values[:, -1]).nonzero(as_tuple=True)
     rows = maps[picture.to(maps.device), channel.to(maps.device)].flatten(1)
     if per_image == 1:
-        index = rows.argmax(1, keepdim=True).cpu()                       # the first of equal ones
+        index = rows.argmax(1, keepdim=True).cpu()  # the first of equal ones
         best = strongest[picture, channel, None]
     else:
         best, index = (part[:, :per_image].cpu() for part in rows.sort(dim=1, descending=True, stable=True))
     found = torch.full((*strongest.shape, best.shape[1]), -math.inf, dtype=maps.dtype)
     where = torch.full((*found.shape, 3), NOWHERE)
     found[picture, channel] = best
-    where[picture, channel] = torch.stack([numbers[picture, None].expand_as(index), index // maps.shape[3], index % maps.shape[3]], 2)
-    return _best(torch.cat([values, found.permute(1, 0, 2).flatten(1)], 1),
-                 torch.cat([places, where.permute(1, 0, 2, 3).flatten(1, 2)], 1), values.shape[1], per_image)
+    where[picture, channel] = torch.stack(
+        [numbers[picture, None].expand_as(index), index // maps.shape[3], index % maps.shape[3]], 2
+    )
+    return _best(
+        torch.cat([values, found.permute(1, 0, 2).flatten(1)], 1),
+        torch.cat([places, where.permute(1, 0, 2, 3).flatten(1, 2)], 1),
+        values.shape[1],
+        per_image,
+    )
 
 
 def _best(values, places, k, per_image):
     """The k largest of each row, equal ones in the order of their places; a place that occurs twice counts once."""
-    for column in (2, 1, 0):                            # by picture, then row, then column: the last sort decides
+    for column in (2, 1, 0):  # by picture, then row, then column: the last sort decides
         order = places[..., column].argsort(dim=1, stable=True)
         values, places = _sorted(values, places, order)
     twice = (places[:, 1:] == places[:, :-1]).all(2) & (places[:, 1:, 0] != NOWHERE)
     if ((values[:, 1:] - values[:, :-1]).abs() > 0.01 * values[:, 1:].abs())[twice].any():
-        raise StatisticsError("Two pictures have the same number: number the pictures throughout, as pairs (number, picture).")
+        raise StatisticsError(
+            "Two pictures have the same number: number the pictures throughout, as pairs (number, picture)."
+        )
     values[:, 1:].masked_fill_(twice, -math.inf)
     values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True))
     same = places[:, :, None, 0] == places[:, None, :, 0]
-    values = values.masked_fill(same.tril(-1).sum(2) >= per_image, -math.inf)       # more than one picture may give
+    values = values.masked_fill(same.tril(-1).sum(2) >= per_image, -math.inf)  # more than one picture may give
     values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True)[:, :k])
     return values, places.masked_fill((values == -math.inf)[..., None], NOWHERE)
 

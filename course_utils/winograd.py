@@ -4,12 +4,15 @@ A filter of three weights g over m + 2 inputs d in a row gives m outputs y. One 
 
     y = Aᵀ [(G g) ⊙ (Bᵀ d)]        ⊙: entry by entry
 
-takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR filters; the matrices and
-their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1, for m = 4 also ±2, and ∞).
-Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4 outputs take 36 in place of 144, 2 × 2 take
-16 in place of 36. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at each place of a
-tile the products are one matrix product over the channels.
+takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR
+filters; the matrices and their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1,
+for m = 4 also ±2, and ∞). Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4
+outputs take 36 in place of
+144, 2 × 2 take
+16 in place of 36. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at
+each place of a tile the products are one matrix product over the channels.
 """
+
 import copy
 
 import torch
@@ -20,33 +23,58 @@ from torch.autograd.function import once_differentiable
 from course_utils.inputs import check_tensor, is_plain, short
 from course_utils.vgg import LAYERS, check_layers
 
-TRANSFORMS = {          # m: (Bᵀ, G, Aᵀ)
-    2: (((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+TRANSFORMS = {  # m: (Bᵀ, G, Aᵀ)
+    2: (
+        ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
         ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
-        ((1, 1, 1, 0), (0, 1, -1, -1))),
-    4: (((4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1)),
-        ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1)),
-        ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))),
+        ((1, 1, 1, 0), (0, 1, -1, -1)),
+    ),
+    4: (
+        (
+            (4, 0, -5, 0, 1, 0),
+            (0, -4, -4, 1, 1, 0),
+            (0, 4, -4, -1, 1, 0),
+            (0, -2, -1, 2, 1, 0),
+            (0, 2, -1, -2, 1, 0),
+            (0, 4, 0, -5, 0, 1),
+        ),
+        (
+            (1 / 4, 0, 0),
+            (-1 / 6, -1 / 6, -1 / 6),
+            (-1 / 6, 1 / 6, -1 / 6),
+            (1 / 24, 1 / 12, 1 / 6),
+            (1 / 24, -1 / 12, 1 / 6),
+            (0, 0, 1),
+        ),
+        ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+    ),
 }
-WIDE = 128              # input channels from which the products outweigh the sums (measured on VGG-19)
-HEAVY = 512             # input channels from which smaller tiles are taken: their filters need less than half the memory
-STRIP = 128             # tiles at a time: few enough to stay in the cache
-SMALLEST = 64 * 64      # pixels of a picture from which it pays
+WIDE = 128  # input channels from which the products outweigh the sums (measured on VGG-19)
+HEAVY = 512  # input channels from which smaller tiles are taken: their filters need less than half the memory
+STRIP = 128  # tiles at a time: few enough to stay in the cache
+SMALLEST = 64 * 64  # pixels of a picture from which it pays
 
 
 def pays(picture, weight):
-    """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and weights of this type.
+    """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and weights of
+    this type.
 
     On a graphics card cuDNN chooses among such methods by itself; with 16 bits the sums would round too much.
     """
-    return (picture.device.type == "cpu" and picture.shape[2] * picture.shape[3] >= SMALLEST
-            and torch.finfo(weight.dtype).bits >= 32 and not torch.is_autocast_enabled("cpu"))
+    return (
+        picture.device.type == "cpu"
+        and picture.shape[2] * picture.shape[3] >= SMALLEST
+        and torch.finfo(weight.dtype).bits >= 32
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def prepared(net, picture, layers):
-    """A network that computes these layers of such pictures as `net` does, up to rounding, but quicker; `net` stays as it is.
+    """A network that computes these layers of such pictures as `net` does, up to rounding, but quicker; `net` stays as
+    it is.
 
-    Its filters lie in memory with the channels last, and it has fewer multiplications where that pays. What is not changed is shared.
+    Its filters lie in memory with the channels last, and it has fewer multiplications where that pays. What is not
+    changed is shared.
     """
     last = max(check_layers(layers), key=LAYERS.index, default=LAYERS[0])
     fast = fewer_multiplications(net, last) if pays(picture, next(net.parameters())) else _until(net, last)
@@ -54,13 +82,15 @@ def prepared(net, picture, layers):
         if isinstance(layer, nn.Conv2d):
             fast._modules[name] = copy.copy(layer)
             fast._modules[name]._parameters = dict(layer._parameters)
-            fast._modules[name].weight = nn.Parameter(layer.weight.detach().contiguous(memory_format=torch.channels_last),
-                                                      layer.weight.requires_grad)
+            fast._modules[name].weight = nn.Parameter(
+                layer.weight.detach().contiguous(memory_format=torch.channels_last), layer.weight.requires_grad
+            )
     return fast
 
 
 def fewer_multiplications(net, last=None):
-    """A copy of a frozen network whose own wide 3 × 3 convolutions are `WinogradConv2d`; everything else is shared with `net`.
+    """A copy of a frozen network whose own wide 3 × 3 convolutions are `WinogradConv2d`; everything else is shared with
+    `net`.
 
     Args:
         last: name of the last layer that will be asked for; the copy ends there. None: it has all.
@@ -68,7 +98,9 @@ def fewer_multiplications(net, last=None):
         ValueError: it is no network, or has no such layer.
     """
     if not isinstance(net, nn.Module) or last is not None and not (isinstance(last, str) and last in net._modules):
-        raise ValueError(f"Give an nn.Module and the name of one of its layers, not {short(type(net).__name__)} and {short(last)}.")
+        raise ValueError(
+            f"Give an nn.Module and the name of one of its layers, not {short(type(net).__name__)} and {short(last)}."
+        )
     fast = _until(net, last)
     for name, layer in fast._modules.items():
         if is_wide(layer):
@@ -79,8 +111,8 @@ def fewer_multiplications(net, last=None):
 def _until(net, last):
     """A copy of a network that ends with the layer `last`, None: with its own last one, and shares all with it."""
     names = list(net._modules)
-    ended = copy.copy(net)                      # a deep copy would copy what is shared
-    ended._modules = {name: net._modules[name] for name in (names[:names.index(last) + 1] if last else names)}
+    ended = copy.copy(net)  # a deep copy would copy what is shared
+    ended._modules = {name: net._modules[name] for name in (names[: names.index(last) + 1] if last else names)}
     return ended
 
 
@@ -90,15 +122,23 @@ def is_wide(layer):
 
 
 def _suits(layer):
-    return (type(layer) is nn.Conv2d and layer.kernel_size == (3, 3) and layer.stride == (1, 1) and layer.padding == (1, 1)
-            and layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros" and is_plain(layer))
+    return (
+        type(layer) is nn.Conv2d
+        and layer.kernel_size == (3, 3)
+        and layer.stride == (1, 1)
+        and layer.padding == (1, 1)
+        and layer.dilation == (1, 1)
+        and layer.groups == 1
+        and layer.padding_mode == "zeros"
+        and is_plain(layer)
+    )
 
 
 class WinogradConv2d(nn.Module):
     """A 3 × 3 convolution with zero padding of one pixel, computed tile by tile; filters and bias take no gradient.
 
-    (N, C, H, W) -> (N, K, H, W), as `layer` does, up to rounding: in float32 with tiles of 4 × 4 it is off by 1e-6 to 1e-5 of
-    the largest output, with smaller tiles less (torch's own: up to 2e-6).
+    (N, C, H, W) -> (N, K, H, W), as `layer` does, up to rounding: in float32 with tiles of 4 × 4 it is off by 1e-6 to
+    1e-5 of the largest output, with smaller tiles less (torch's own: up to 2e-6).
 
     Args:
         layer: the nn.Conv2d to be computed, as it is now; later changes of it may not be seen.
@@ -109,8 +149,15 @@ class WinogradConv2d(nn.Module):
 
     def __init__(self, layer, tile=(4, 4)):
         if not _suits(layer):
-            raise ValueError(f"The layer must be a plain nn.Conv2d with kernels of 3 × 3 and one pixel of zeros around, not {short(layer)}.")
-        if not isinstance(tile, tuple) or len(tile) != 2 or not all(type(side) is int and side in TRANSFORMS for side in tile):
+            raise ValueError(
+                "The layer must be a plain nn.Conv2d with kernels of 3 × 3 and one pixel of zeros around, not"
+                f" {short(layer)}."
+            )
+        if (
+            not isinstance(tile, tuple)
+            or len(tile) != 2
+            or not all(type(side) is int and side in TRANSFORMS for side in tile)
+        ):
             raise ValueError(f"The tile must be a pair of numbers that are 2 or 4, not {short(tile)}.")
         super().__init__()
         self.tile, weight = tile, layer.weight.detach()
@@ -120,7 +167,7 @@ class WinogradConv2d(nn.Module):
         self.register_buffer("filters", filters.view(-1, inputs, outputs))
 
     def forward(self, maps):
-        free = torch.is_autocast_enabled(self.filters.device.type)          # then torch converts
+        free = torch.is_autocast_enabled(self.filters.device.type)  # then torch converts
         check_tensor("The maps", maps, f"N, {self.filters.shape[1]}, H, W", like=self.filters, same_type=not free)
         return _Convolution.apply(maps, self)
 
@@ -132,7 +179,9 @@ class WinogradConv2d(nn.Module):
         return [torch.tensor(TRANSFORMS[m][kind], dtype=like.dtype, device=like.device) for m in self.tile]
 
     def strips(self, height, width):
-        """How many tiles lie one below the other and side by side; and for each strip of them the first row of tiles and how many."""
+        """How many tiles lie one below the other and side by side; and for each strip of them the first row of tiles
+        and how many.
+        """
         down, across = -(-height // self.tile[0]), -(-width // self.tile[1])
         step = max(1, STRIP // across)
         return down, across, [(top, min(step, down - top)) for top in range(0, down, step)]
@@ -145,31 +194,38 @@ class WinogradConv2d(nn.Module):
         maps, result = maps.permute(1, 2, 0), maps.new_empty(down * m, across * n, outputs)
         for top, count in strips:
             first, last = top * m - 1, (top + count) * m + 1
-            d = F.pad(maps[max(first, 0):last], (0, 0, 1, across * n + 1 - width, max(-first, 0), max(last - height, 0)))
-            d = d.unfold(0, m + 2, m).unfold(1, n + 2, n).permute(3, 4, 0, 1, 2)        # tiles overlap by two pixels
+            d = F.pad(
+                maps[max(first, 0) : last], (0, 0, 1, across * n + 1 - width, max(-first, 0), max(last - height, 0))
+            )
+            d = d.unfold(0, m + 2, m).unfold(1, n + 2, n).permute(3, 4, 0, 1, 2)  # tiles overlap by two pixels
             d = along_both(sums_before, d.reshape((m + 2) * (n + 2), -1))
             products = torch.bmm(d.view(len(self.filters), -1, inputs), self.filters)
             y = along_both(sums_after, products.view(len(self.filters), -1)).view(m, n, count, across, outputs)
             y = y if self.bias is None else y.add_(self.bias)
-            result[top * m:(top + count) * m].view(count, m, across, n, outputs).copy_(y.permute(2, 0, 3, 1, 4))
+            result[top * m : (top + count) * m].view(count, m, across, n, outputs).copy_(y.permute(2, 0, 3, 1, 4))
         return result[:height, :width].permute(2, 0, 1)
 
     def transposed(self, gradient):
-        """The gradient by the input from that by the output, (K, H, W) -> (C, H, W): each step transposed, the last one first."""
+        """The gradient by the input from that by the output, (K, H, W) -> (C, H, W): each step transposed, the last one
+        first.
+        """
         (m, n), (outputs, height, width), inputs = self.tile, gradient.shape, self.filters.shape[1]
         sums_before, sums_after = ([matrix.T for matrix in self.matrices(kind, gradient)] for kind in (0, 2))
         down, across, strips = self.strips(height, width)
         gradient, result = gradient.permute(1, 2, 0), gradient.new_zeros(down + 1, m, across + 1, n, inputs)
         for top, count in strips:
-            y = F.pad(gradient[top * m:(top + count) * m], (0, 0, 0, across * n - width, 0, max((top + count) * m - height, 0)))
+            y = F.pad(
+                gradient[top * m : (top + count) * m],
+                (0, 0, 0, across * n - width, 0, max((top + count) * m - height, 0)),
+            )
             y = along_both(sums_after, y.view(count, m, across, n, outputs).permute(1, 3, 0, 2, 4).reshape(m * n, -1))
             products = torch.bmm(y.view(len(self.filters), -1, outputs), self.filters.transpose(1, 2))
             d = along_both(sums_before, products.view(len(self.filters), -1)).view(m + 2, n + 2, count, across, inputs)
-            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):                   # what overlaps adds up
-                part = d[i * m:(i + 1) * m, j * n:(j + 1) * n].permute(2, 0, 3, 1, 4)
-                result[top + i:top + i + count, :part.shape[1], j:j + across, :part.shape[3]] += part
+            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # what overlaps adds up
+                part = d[i * m : (i + 1) * m, j * n : (j + 1) * n].permute(2, 0, 3, 1, 4)
+                result[top + i : top + i + count, : part.shape[1], j : j + across, : part.shape[3]] += part
         result = result.view((down + 1) * m, (across + 1) * n, inputs)
-        return result[1:height + 1, 1:width + 1].permute(2, 0, 1)
+        return result[1 : height + 1, 1 : width + 1].permute(2, 0, 1)
 
 
 class _Convolution(torch.autograd.Function):
@@ -190,7 +246,9 @@ def _batch(pictures):
 
 
 def along_both(matrices, blocks):
-    """A matrix along the rows and one along the columns of each block: (h·w, X), h × w the size of a block, -> (h'·w', X)."""
+    """A matrix along the rows and one along the columns of each block: (h·w, X), h × w the size of a block, -> (h'·w',
+    X).
+    """
     rows, columns = matrices
     blocks = torch.mm(rows, blocks.reshape(rows.shape[1], -1)).view(len(rows), columns.shape[1], -1)
     return torch.matmul(columns, blocks).view(len(rows) * len(columns), -1)

@@ -1,4 +1,5 @@
 """The course in a real browser: the `lab` command's JupyterLab, driven through Playwright."""
+
 import ast
 import contextlib
 import json
@@ -16,26 +17,40 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge", "msedge")
-PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-          "/Applications/Chromium.app/Contents/MacOS/Chromium",
-          "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-          r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-          r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
 # all cells in the page, whether scrolled to or not; nothing asks for news; nothing is saved behind our back
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}, "docmanager-extension/plugin": {"autosave": False}}
 
 
 def find():
     """Path of an installed Chromium, Chrome or Edge, or None."""
-    return next(filter(None, map(shutil.which, NAMES)), None) or next((place for place in PLACES if Path(place).exists()), None)
+    return next(filter(None, map(shutil.which, NAMES)), None) or next(
+        (place for place in PLACES if Path(place).exists()), None
+    )
 
 
 def patience():
-    """How long to wait at most for one event, in seconds: two minutes, or more where this machine is slow or busy just now."""
+    """How long to wait at most for one event, in seconds: two minutes, or more where this machine is slow or busy just
+    now.
+    """
     began = time.perf_counter()
-    sum(range(3_000_000))               # some 0.04 s on a quiet machine
+    sum(range(3_000_000))  # some 0.04 s on a quiet machine
     return 120 * max(1, (time.perf_counter() - began) / 0.05)
 
 
@@ -51,11 +66,23 @@ def lab(*arguments, log=None):
             file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(value), encoding="utf-8")
-        environment = {**os.environ, "JUPYTER_CONFIG_DIR": f"{folder}/config", "JUPYTER_DATA_DIR": f"{folder}/data",
-                       "JUPYTER_RUNTIME_DIR": f"{folder}/runtime", "IPYTHONDIR": f"{folder}/ipython",
-                       "JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/workspaces"}
-        process = subprocess.Popen([sys.executable, "-m", "course_utils", "lab", "--no-browser", *arguments], cwd=ROOT,
-                                   env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        environment = {
+            **os.environ,
+            "JUPYTER_CONFIG_DIR": f"{folder}/config",
+            "JUPYTER_DATA_DIR": f"{folder}/data",
+            "JUPYTER_RUNTIME_DIR": f"{folder}/runtime",
+            "IPYTHONDIR": f"{folder}/ipython",
+            "JUPYTERLAB_SETTINGS_DIR": str(settings),
+            "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/workspaces",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "course_utils", "lab", "--no-browser", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
             yield _address(process, [] if log is None else log)
         finally:
@@ -64,7 +91,9 @@ def lab(*arguments, log=None):
 
 
 def _address(process, lines):
-    """The first address with a token in what the server prints; the rest is read on, so that its pipe never fills up."""
+    """The first address with a token in what the server prints; the rest is read on, so that its pipe never
+    fills up.
+    """
     found = threading.Event()
 
     def read():
@@ -72,13 +101,13 @@ def _address(process, lines):
             lines.append(line)
             if "token=" in line:
                 found.set()
-        found.set()                     # it has ended
+        found.set()  # it has ended
 
     threading.Thread(target=read, daemon=True).start()
     found.wait(patience())
     address = next((match[0] for line in lines if (match := re.search(r"http://\S*token=\w+", line))), None)
     ends = time.monotonic() + patience()
-    while address and time.monotonic() < ends:      # it is printed a moment before the server answers
+    while address and time.monotonic() < ends:  # it is printed a moment before the server answers
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=patience()).close()
             return address
@@ -98,12 +127,19 @@ def ask(address, path, method="GET"):
 def program(width=1280, height=1000):
     """A headless browser with a profile of its own; `new_page()` opens a page."""
     from playwright.sync_api import sync_playwright
+
     path = find()
     if path is None:
-        raise RuntimeError("No Chromium, Chrome or Edge is installed: install one (Debian, Ubuntu: apt install chromium).")
-    with tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True) as profile, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(profile, executable_path=path, headless=True, args=FLAGS,
-                                                                viewport={"width": width, "height": height})
+        raise RuntimeError(
+            "No Chromium, Chrome or Edge is installed: install one (Debian, Ubuntu: apt install chromium)."
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="browser", ignore_cleanup_errors=True) as profile,
+        sync_playwright() as playwright,
+    ):
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=path, headless=True, args=FLAGS, viewport={"width": width, "height": height}
+        )
         try:
             yield context
         finally:
@@ -135,7 +171,7 @@ def open_notebook(page, address, path=None):
     if path:
         base, token = re.match(r"(http://[^/]+)/.*?(token=\w+)", address).groups()
         address = f"{base}/lab/tree/{path}?{token}"
-    page.goto(f"{address}&reset")       # an empty workspace: no tabs of another visit
+    page.goto(f"{address}&reset")  # an empty workspace: no tabs of another visit
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
@@ -163,7 +199,9 @@ def widget(page, number):
 
 
 def run_all(page):
-    """Run all cells, as a student would from the menu; wait for the end: the last prompts are numbers again, and the kernel is idle."""
+    """Run all cells, as a student would from the menu; wait for the end: the last prompts are numbers again, and the
+    kernel is idle.
+    """
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     prompts = f"[...{PANEL}.querySelectorAll('.jp-InputPrompt')]"
@@ -178,6 +216,7 @@ def errors(page):
 
 
 # --- which cells a cell needs
+
 
 def needed(sources, target):
     """The numbers of the code cells to run so that the cell `target` works, and that number last.
@@ -198,8 +237,11 @@ def _names(source):
     bound, used = set(), set()
     for statement in ast.parse(source).body:
         top = symtable.symtable(ast.unparse(statement), "cell", "exec")
-        inner, here = list(top.get_children()), {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
-        for table in inner:             # functions, classes and comprehensions, and what they hold
+        inner, here = (
+            list(top.get_children()),
+            {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()},
+        )
+        for table in inner:  # functions, classes and comprehensions, and what they hold
             inner += table.get_children()
             here |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
         used |= here - bound

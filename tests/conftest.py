@@ -1,4 +1,5 @@
 """Fixtures, nbval's repairs, the rings of tests, and the rule for machines without a browser."""
+
 import collections
 import os
 import subprocess
@@ -9,20 +10,34 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
-import browser
 import nbval.plugin
+
+import browser
 import nbval_repairs  # noqa: F401  (changes nbval where it is imported)
 
 LEFT_OUT, TALLY = pytest.StashKey(), pytest.StashKey()
 NO_BROWSER = "tests in a browser"
-LONGEST = ["06_style_transfer", "test_browser", "test_interruptions", "05_style_cost", "03_weight_normalization",
-           "01_what_a_layer_sees", "04_content_cost", "test_repairs", "test_means", "test_commands", "test_transfer",
-           "test_transport", "test_bad_pictures"]
+LONGEST = [
+    "06_style_transfer",
+    "test_browser",
+    "test_interruptions",
+    "05_style_cost",
+    "03_weight_normalization",
+    "01_what_a_layer_sees",
+    "04_content_cost",
+    "test_repairs",
+    "test_means",
+    "test_commands",
+    "test_transfer",
+    "test_transport",
+    "test_bad_pictures",
+]
 
 
 @pytest.fixture(scope="session")
 def net():
     from course_utils.vgg import vgg19
+
     return vgg19()
 
 
@@ -30,6 +45,7 @@ def net():
 def break_cost(monkeypatch):
     """break_cost(call, value): from now on, that evaluation of the cost returns that value."""
     from course_utils.cost import Cost
+
     original, calls = Cost.__call__, []
 
     def apply(call, broken):
@@ -37,7 +53,9 @@ def break_cost(monkeypatch):
             calls.append(arguments)
             value, gradient, losses = original(*arguments)
             return (broken if len(calls) == call else value), gradient, losses
+
         monkeypatch.setattr(Cost, "__call__", breaks)
+
     return apply
 
 
@@ -54,17 +72,31 @@ def pytest_configure(config):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="only what needs no browser, kernel or other process, and no more than a second or two")
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="only what needs no browser, kernel or other process, and no more than a second or two",
+    )
 
 
-@pytest.hookimpl(trylast=True)             # after -k and -m have chosen
+@pytest.hookimpl(trylast=True)  # after -k and -m have chosen
 def pytest_collection_modifyitems(config, items):
-    """Leave out what the quick ring leaves out and, where no browser is installed, the tests in one: on CI these run, and fail."""
+    """Leave out what the quick ring leaves out and, where no browser is installed, the tests in one: on CI these run,
+    and fail.
+    """
     rings = {}
     if config.getoption("quick"):
-        rings = {"cells of notebooks": lambda item: isinstance(item, nbval.plugin.IPyNbCell),
-                 **{words: lambda item, mark=mark: item.get_closest_marker(mark) for mark, words in
-                    (("browser", "tests in a browser"), ("process", "tests with other processes"), ("long", "long tests"))}}
+        rings = {
+            "cells of notebooks": lambda item: isinstance(item, nbval.plugin.IPyNbCell),
+            **{
+                words: lambda item, mark=mark: item.get_closest_marker(mark)
+                for mark, words in (
+                    ("browser", "tests in a browser"),
+                    ("process", "tests with other processes"),
+                    ("long", "long tests"),
+                )
+            },
+        }
     elif browser.find() is None and os.environ.get("CI", "").lower() not in ("1", "true"):
         rings = {NO_BROWSER: lambda item: item.get_closest_marker("browser")}
     for words, belongs in rings.items():
@@ -80,8 +112,10 @@ def pytest_collection_modifyitems(config, items):
 def quick_stays_quick(request, monkeypatch):
     """In the quick ring a test that starts a process has forgotten its mark."""
     if request.config.getoption("quick"):
+
         def refuse(*arguments, **options):
             pytest.fail("This test starts another process: mark it with pytest.mark.process.")
+
         monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
         monkeypatch.setattr(os, "fork", refuse, raising=False)
 
@@ -96,8 +130,9 @@ def tally(request):
 def pytest_sessionfinish(session):
     """Each of the two processes hands its counts to the one that prints."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput.update(left_out=session.config.stash.get(LEFT_OUT, {}),
-                                           tally=dict(session.config.stash.get(TALLY, {})))
+        session.config.workeroutput.update(
+            left_out=session.config.stash.get(LEFT_OUT, {}), tally=dict(session.config.stash.get(TALLY, {}))
+        )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -119,5 +154,11 @@ def pytest_unconfigure(config):
     """The last line says what was left out."""
     if counts := config.stash.get(LEFT_OUT, None):
         left_out = ", ".join(f"{number} {words}" for words, number in counts.items())
-        print(f"Left out: {left_out}. " + ("Run all of them with `python3 -m course_utils test`." if config.getoption("quick") else
-              "Install Chromium, Chrome or Edge (Debian, Ubuntu: apt install chromium) and run the tests again."))
+        print(
+            f"Left out: {left_out}. "
+            + (
+                "Run all of them with `python3 -m course_utils test`."
+                if config.getoption("quick")
+                else "Install Chromium, Chrome or Edge (Debian, Ubuntu: apt install chromium) and run the tests again."
+            )
+        )

@@ -1,5 +1,6 @@
 """Pictures made for the tests, byte by byte where Pillow cannot write them: PNG and TIFF of any layout, colour
 profiles, bombs."""
+
 import functools
 import io
 import struct
@@ -19,16 +20,22 @@ def encode(picture, format="PNG", **options):
 
 # --- files made by hand ------------------------------------------------------------------------------------
 
+
 def png(width, height, depth, kind, rows, *chunks):
     """A PNG of any depth and colour type; rows: the bytes of all rows, packed; chunks: (name, contents) before the
     pixels.
     """
     stride = len(rows) // height
-    pixels = b"".join(b"\0" + rows[row * stride:(row + 1) * stride] for row in range(height))
-    every = [(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)), *chunks,
-             (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")]
+    pixels = b"".join(b"\0" + rows[row * stride : (row + 1) * stride] for row in range(height))
+    every = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)),
+        *chunks,
+        (b"IDAT", zlib.compress(pixels)),
+        (b"IEND", b""),
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in every)
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in every
+    )
 
 
 def tiff(tags, pixels, order="<"):
@@ -57,6 +64,7 @@ def profile(space, gamma=1.8, swapped=False):
     """An ICC profile: 'GRAY' or 'RGB ' with this gamma and sRGB's primaries (red and blue in each other's place), or
     'CMYK' with a table.
     """
+
     def number(value):
         return struct.pack(">i", round(value * 65536))
 
@@ -70,50 +78,100 @@ def profile(space, gamma=1.8, swapped=False):
         red, green = xyz(0.43607, 0.22249, 0.01392), xyz(0.38515, 0.71687, 0.09708)
         blue = xyz(0.14307, 0.06061, 0.71410)
         red, blue = (blue, red) if swapped else (red, blue)
-        tags = {b"wtpt": white, b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue, b"rTRC": curve, b"gTRC": curve,
-                b"bTRC": curve}
+        tags = {
+            b"wtpt": white,
+            b"rXYZ": red,
+            b"gXYZ": green,
+            b"bXYZ": blue,
+            b"rTRC": curve,
+            b"gTRC": curve,
+            b"bTRC": curve,
+        }
     else:
         # corners of the ink cube as CIELAB: brightness falls with each ink, a and b follow cyan, magenta and yellow
         ink = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), -1).reshape(16, 4)
-        lab = np.stack([100 * (1 - ink @ [0.25, 0.3, 0.1, 0.9]).clip(0), -30 * ink[:, 0] + 60 * ink[:, 1],
-                        -40 * ink[:, 0] + 70 * ink[:, 2]], 1)
+        lab = np.stack(
+            [
+                100 * (1 - ink @ [0.25, 0.3, 0.1, 0.9]).clip(0),
+                -30 * ink[:, 0] + 60 * ink[:, 1],
+                -40 * ink[:, 0] + 70 * ink[:, 2],
+            ],
+            1,
+        )
         lab = np.rint(np.stack([lab[:, 0] * 2.55, lab[:, 1] + 128, lab[:, 2] + 128], 1)).clip(0, 255).astype(np.uint8)
         ramp = bytes(range(256))
-        tags = {b"wtpt": white, b"A2B0": b"mft1\0\0\0\0\4\3\2\0" + b"".join(number(v) for v in np.eye(3).ravel())
-                + ramp * 4 + lab.tobytes() + ramp * 3}
+        tags = {
+            b"wtpt": white,
+            b"A2B0": (
+                b"mft1\0\0\0\0\4\3\2\0"
+                + b"".join(number(v) for v in np.eye(3).ravel())
+                + ramp * 4
+                + lab.tobytes()
+                + ramp * 3
+            ),
+        }
     table, data, start = b"", b"", 128 + 4 + 12 * len(tags)
     for name, contents in tags.items():
         contents += bytes(-len(contents) % 4)
         table += name + struct.pack(">II", start + len(data), len(contents))
         data += contents
     length = start + len(data)
-    head = struct.pack(">I4sI4s4s4s", length, b"none", 0x02400000, b"prtr" if space == "CMYK" else b"mntr",
-                       space.encode(), b"Lab " if space == "CMYK" else b"XYZ ")
+    head = struct.pack(
+        ">I4sI4s4s4s",
+        length,
+        b"none",
+        0x02400000,
+        b"prtr" if space == "CMYK" else b"mntr",
+        space.encode(),
+        b"Lab " if space == "CMYK" else b"XYZ ",
+    )
     head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + number(0.9642) + number(1) + number(0.8249)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
 
 
 # --- pictures of every format and mode ---------------------------------------------------------------------
 
-OPTIONS = {"PNG": [{}], "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_deflate"},
-                                 {"compression": "packbits"}],
-           "JPEG": [{}, {"progressive": True}], "WEBP": [{}, {"lossless": True}], "GIF": [{}, {"interlace": 0}],
-           "BMP": [{}], "PPM": [{}],
-           "JPEG2000": [{}, {"irreversible": True, "no_jp2": True}], "AVIF": [{"speed": 10}]}
-IN_MODE = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
-           "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "F", "I"),
-           "JPEG": ("L", "RGB", "CMYK"), "WEBP": ("RGB", "RGBA"), "GIF": ("L", "P", "RGBA"),
-           "BMP": ("1", "L", "P", "RGB", "RGBA"),
-           "PPM": ("1", "L", "RGB", "I;16"), "JPEG2000": ("L", "LA", "RGB", "RGBA", "I;16"), "AVIF": ("RGB", "RGBA")}
+OPTIONS = {
+    "PNG": [{}],
+    "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_deflate"}, {"compression": "packbits"}],
+    "JPEG": [{}, {"progressive": True}],
+    "WEBP": [{}, {"lossless": True}],
+    "GIF": [{}, {"interlace": 0}],
+    "BMP": [{}],
+    "PPM": [{}],
+    "JPEG2000": [{}, {"irreversible": True, "no_jp2": True}],
+    "AVIF": [{"speed": 10}],
+}
+IN_MODE = {
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "LAB", "I;16", "F", "I"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "WEBP": ("RGB", "RGBA"),
+    "GIF": ("L", "P", "RGBA"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "PPM": ("1", "L", "RGB", "I;16"),
+    "JPEG2000": ("L", "LA", "RGB", "RGBA", "I;16"),
+    "AVIF": ("RGB", "RGBA"),
+}
 
 
 def picture(width, height, mode="RGB"):
     """Something between a gradient and noise, with a transparent corner where the mode can hold one."""
     y, x = np.mgrid[:height, :width]
     noise = np.random.default_rng(0).integers(0, 64, (height, width, 4))
-    colours = np.stack([191 * x // max(width - 1, 1), 191 * y // max(height - 1, 1), 191 * (x + y) // (width + height),
-                        191 - 0 * x], 2) + noise
-    colours[:height // 3, :width // 3, 3] = 0
+    colours = (
+        np.stack(
+            [
+                191 * x // max(width - 1, 1),
+                191 * y // max(height - 1, 1),
+                191 * (x + y) // (width + height),
+                191 - 0 * x,
+            ],
+            2,
+        )
+        + noise
+    )
+    colours[: height // 3, : width // 3, 3] = 0
     colours = Image.fromarray(colours.astype(np.uint8))
     if mode == "I;16":
         return Image.fromarray(np.asarray(colours.convert("L")).astype(np.uint16) * 257)
@@ -131,8 +189,12 @@ def coded(format, mode, number, width, height):
 @functools.cache
 def files(width=19, height=13):
     """{name: bytes}: small pictures in every format that is read, in every mode and packing."""
-    found = {f"{format} {mode} {number}": coded(format, mode, number, width, height)
-             for format in images.READABLE for mode in IN_MODE[format] for number in range(len(OPTIONS[format]))}
+    found = {
+        f"{format} {mode} {number}": coded(format, mode, number, width, height)
+        for format in images.READABLE
+        for mode in IN_MODE[format]
+        for number in range(len(OPTIONS[format]))
+    }
     frames = [picture(width, height).rotate(angle) for angle in (0, 90, 180)]
     for format in ("GIF", "PNG", "WEBP", "TIFF", *["AVIF"] * images.AVIF):
         found[f"{format} animated"] = encode(frames[0], format, save_all=True, append_images=frames[1:])
@@ -141,39 +203,45 @@ def files(width=19, height=13):
         row = -(-width * depth * {0: 1, 2: 3, 4: 2, 6: 4}[kind] // 8)
         rows = np.random.default_rng(depth).integers(0, 256, row * height, dtype=np.uint8).tobytes()
         key = {0: [(b"tRNS", struct.pack(">H", 1))], 2: [(b"tRNS", struct.pack(">3H", 1, 1, 1))]}.get(kind, [])
-        found[f"PNG {depth} {kind}"] = png(width, height, depth, kind, rows, (b"gAMA", struct.pack(">I", 100_000)),
-                                           *key)
+        found[f"PNG {depth} {kind}"] = png(
+            width, height, depth, kind, rows, (b"gAMA", struct.pack(">I", 100_000)), *key
+        )
     return found
 
 
 def damaged(content, random, number):
     """`number` damaged copies: cut off, bits turned, bytes put to extremes, parts emptied or doubled."""
     for _ in range(number):
-        data, how = bytearray(content), random.choice(["cut off", "bits turned", "bits turned", "bytes replaced",
-                                                       "parts emptied", "parts doubled"])
+        data, how = (
+            bytearray(content),
+            random.choice(
+                ["cut off", "bits turned", "bits turned", "bytes replaced", "parts emptied", "parts doubled"]
+            ),
+        )
         place = random.randrange(len(data))
         if how == "cut off":
             del data[place:]
         elif how == "bits turned":
             for _ in range(random.choice([1, 1, 3, 20])):
                 data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-        elif how == "bytes replaced":                                       # mostly in the header
+        elif how == "bytes replaced":  # mostly in the header
             for _ in range(random.choice([1, 3])):
                 end = min(len(data), random.choice([64, 300, len(data)]))
                 data[random.randrange(end)] = random.choice([0, 1, 127, 128, 255])
         elif how == "parts emptied":
-            data[place:place + 8] = bytes(len(data[place:place + 8]))
+            data[place : place + 8] = bytes(len(data[place : place + 8]))
         else:
-            data[place:place] = data[place:place + random.randrange(40)]
+            data[place:place] = data[place : place + random.randrange(40)]
         yield how, bytes(data)
 
 
 # --- bombs -------------------------------------------------------------------------------------------------
 
+
 def _patched(content, mark, distance, layout, *numbers):
     """The file with other numbers so many bytes behind a mark."""
     place = content.index(mark) + distance
-    return content[:place] + struct.pack(layout, *numbers) + content[place + struct.calcsize(layout):]
+    return content[:place] + struct.pack(layout, *numbers) + content[place + struct.calcsize(layout) :]
 
 
 @functools.cache
@@ -200,7 +268,7 @@ def bombs():
     plain = tiff({256: 16, 257: 16, 258: 8, 262: 1}, bytes(256))
     found["TIFF count"] = plain.replace(struct.pack("<HHI", 262, 4, 1), struct.pack("<HHI", 262, 4, 2**30))
     webp = encode(picture(8, 8), "WEBP", save_all=True, append_images=[picture(8, 8).rotate(90)])
-    found["WEBP"] = _patched(webp, b"VP8X", 12, "<6B", 255, 63, 0, 255, 63, 0)                     # 16384 × 16384
+    found["WEBP"] = _patched(webp, b"VP8X", 12, "<6B", 255, 63, 0, 255, 63, 0)  # 16384 × 16384
     found["BMP"] = _patched(encode(picture(8, 8), "BMP"), b"BM", 18, "<ii", 60_000, 60_000)
     found["BMP upside down"] = _patched(encode(picture(8, 8), "BMP"), b"BM", 18, "<ii", 60_000, -60_000)
     found["JPEG"] = _patched(encode(picture(8, 8), "JPEG"), b"\xff\xc0", 5, ">HH", 65_500, 65_500)

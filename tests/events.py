@@ -1,8 +1,9 @@
 """Waiting for events, never for a number of seconds: whether a test passes depends on no clock."""
+
 import contextlib
 import threading
 
-PATIENCE = 900          # seconds after which an event will not come any more; no test that passes waits so long
+PATIENCE = 900  # seconds after which an event will not come any more; no test that passes waits so long
 
 
 @contextlib.contextmanager
@@ -14,7 +15,8 @@ def held(view, evaluation):
         if change.new >= evaluation:
             shown.set()
             go_on.wait(PATIENCE)
-    view.job.rate = 1e9                 # every evaluation is shown
+
+    view.job.rate = 1e9  # every evaluation is shown
     view.progress.observe(hold, "value")
     view.start.click()
     try:

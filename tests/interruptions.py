@@ -1,10 +1,12 @@
-"""Interrupt a command at a chosen moment, in a fork of a process that has loaded everything: what tests/test_interruptions.py runs.
+"""Interrupt a command at a chosen moment, in a fork of a process that has loaded everything: what
+tests/test_interruptions.py runs.
 
-A moment is the number of an event: a call in the package, or a call anywhere that touches a file. A first run counts the
-events, so that the moments fall where there is something to interrupt, on every machine alike.
+A moment is the number of an event: a call in the package, or a call anywhere that touches a file. A first run counts
+the events, so that the moments fall where there is something to interrupt, on every machine alike.
 
     python tests/interruptions.py SEED         prints one line of JSON for each trial
 """
+
 import contextlib
 import functools
 import json
@@ -24,9 +26,10 @@ from PIL import Image
 
 from course_utils import setup, vgg
 
-vgg.vgg19 = functools.cache(vgg.vgg19)      # before the others import it: weights are read once, and not in every fork
+vgg.vgg19 = functools.cache(vgg.vgg19)  # before the others import it: weights are read once, and not in every fork
 
-# what the commands import when they are called: a fork that compiles it has other moments than one that finds it compiled
+# what the commands import when they are called: a fork that compiles it has other moments than one that finds it
+# compiled
 from course_utils import checkpoint, means, notebooks, top  # noqa: F401
 from course_utils.__main__ import main
 from course_utils.commands import processes  # noqa: F401
@@ -34,16 +37,39 @@ from course_utils.images import load_image, save_image
 from course_utils.paths import ROOT
 from course_utils.widgets import lesson6
 
-FILES = {"write", "writelines", "flush", "fsync", "close", "open", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "symlink", "link",
-         "chmod", "truncate", "copy", "copyfile"}
+FILES = {
+    "write",
+    "writelines",
+    "flush",
+    "fsync",
+    "close",
+    "open",
+    "replace",
+    "rename",
+    "unlink",
+    "remove",
+    "rmdir",
+    "mkdir",
+    "symlink",
+    "link",
+    "chmod",
+    "truncate",
+    "copy",
+    "copyfile",
+}
 HOW = ("kill", "ctrl-c", "full disk", "folder gone")
-PROJECT = '[project]\nname = "tiny"\ndependencies = [\n    "no-such-thing>=1.2,<3",\n]\n\n[project.optional-dependencies]\ntest = [\n]\n'
+PROJECT = (
+    '[project]\nname = "tiny"\ndependencies = [\n   '
+    ' "no-such-thing>=1.2,<3",\n]\n\n[project.optional-dependencies]\ntest = [\n]\n'
+)
 
 
 # --- the commands: what they make in a folder, and how it is judged -----------------------------------------------
 
+
 class Command:
     """One command with its input in a folder of its own; `result` is what a whole run leaves, {name: bytes}."""
+
     trials, can_be = 8, HOW
 
     def prepare(self, folder):
@@ -54,16 +80,35 @@ class Command:
 
     def files(self, folder):
         """{name: contents} of what the command wrote, hidden and half files included."""
-        return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*"))
-                if path.is_file() and path.relative_to(folder).parts[0] != "input"}
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.relative_to(folder).parts[0] != "input"
+        }
 
 
 class Transfer(Command):
     name, trials = "transfer", 16
 
     def run(self, folder):
-        return main(["transfer", "animal_koala", "van_gogh_night_cafe", "-o", str(folder / "out.png"), "--size", "32", "--evaluations", "4",
-                     "--device", "cpu", "--resume", "--checkpoint-every", "0"])
+        return main(
+            [
+                "transfer",
+                "animal_koala",
+                "van_gogh_night_cafe",
+                "-o",
+                str(folder / "out.png"),
+                "--size",
+                "32",
+                "--evaluations",
+                "4",
+                "--device",
+                "cpu",
+                "--resume",
+                "--checkpoint-every",
+                "0",
+            ]
+        )
 
 
 class OverPictures(Command):
@@ -91,7 +136,9 @@ class Run(Command):
     name, trials = "run", 5
 
     def prepare(self, folder):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)"), nbformat.v4.new_code_cell("6 * 7")])
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell("print(6 * 7)"), nbformat.v4.new_code_cell("6 * 7")]
+        )
         nbformat.write(notebook, folder / "small.ipynb")
 
     def run(self, folder):
@@ -100,6 +147,7 @@ class Run(Command):
 
 class SetUp(Command):
     """The set-up, with a function that writes the metadata of the packages where pip would install them."""
+
     name, trials = "set-up", 10
 
     def prepare(self, folder):
@@ -110,10 +158,14 @@ class SetUp(Command):
             site = next(Path(folder, ".venv").rglob("site-packages"))
             metadata = site / "no_such_thing-2.5.dist-info"
             metadata.mkdir(exist_ok=True)
-            (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: no-such-thing\nVersion: 2.5\n", encoding="utf-8")
+            (metadata / "METADATA").write_text(
+                "Metadata-Version: 2.1\nName: no-such-thing\nVersion: 2.5\n", encoding="utf-8"
+            )
 
         setup._pip = pip
-        setup.importlib.util.find_spec = lambda name: None if name == "ensurepip" else object()     # no real pip: it takes seconds
+        setup.importlib.util.find_spec = lambda name: (
+            None if name == "ensurepip" else object()
+        )  # no real pip: it takes seconds
         try:
             python = setup.ensure("run", folder, say=lambda text: print(text, file=sys.stderr))
         except setup.SetupError as error:
@@ -123,19 +175,20 @@ class SetUp(Command):
             return 130
         return 0 if python.exists() else 3
 
-    def files(self, folder):                # a lock file that is left behind holds nobody up
+    def files(self, folder):  # a lock file that is left behind holds nobody up
         return {name: "" for name in super().files(folder) if "__pycache__" not in name and name.startswith(".venv/")}
 
 
 class Widget(Command):
     """Lesson 6's widget; it writes no file, and what it shows at the end is its result."""
+
     name, trials, can_be = "widget", 3, ("kill", "ctrl-c")
 
     def run(self, folder):
-        for _ in range(2):                  # the cell is run again where it was interrupted
+        for _ in range(2):  # the cell is run again where it was interrupted
             with contextlib.suppress(KeyboardInterrupt):
                 view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=3)
-                while view.job.state != "finished":         # and Paint works again after a Stop
+                while view.job.state != "finished":  # and Paint works again after a Stop
                     view.start.click()
                     view.job.wait()
                 return 0 if len(view.history) == 3 and "img" in view.picture.value and not view.messages.outputs else 3
@@ -143,6 +196,7 @@ class Widget(Command):
 
 
 # --- moments ------------------------------------------------------------------------------------------------------
+
 
 class Moment:
     """Counts the events of this thread; does something at the one with the number `at`."""
@@ -175,7 +229,10 @@ def act(how, folder):
 
 
 def in_a_fork(command, folder, moment=None):
-    """Run the command in a child process. (exit code or -signal, what it said, (events, those that touch files, reached))."""
+    """Run the command in a child process.
+
+    (exit code or -signal, what it said, (events, those that touch files, reached)).
+    """
     (said, say), (told, tell) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -187,7 +244,7 @@ def in_a_fork(command, folder, moment=None):
             sys.setprofile(moment)
             code = command.run(folder)
             sys.setprofile(None)
-        except BaseException:               # what reaches this place would be a traceback in the reader's terminal
+        except BaseException:  # what reaches this place would be a traceback in the reader's terminal
             sys.setprofile(None)
             traceback.print_exc()
         finally:
@@ -228,21 +285,26 @@ def trial(command, how, at, whole, folder):
     left = command.files(folder)
     if left != whole:
         differs = sorted(name for name in {*left, *whole} if left.get(name) != whole.get(name))
-        problems.append(f"after the same command again these files are not those of a whole run: {differs[:5]}; before it there were {sorted(after)[:9]}")
+        problems.append(
+            f"after the same command again these files are not those of a whole run: {differs[:5]}; before it there"
+            f" were {sorted(after)[:9]}"
+        )
     return problems
 
 
 def fresh(command, folder):
-    """The folder with the command's input and nothing else; the same path each time, for results may name their sources."""
+    """The folder with the command's input and nothing else; the same path each time, for results may name their
+    sources.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     command.prepare(folder)
 
 
 def go(seed):
-    torch.set_num_threads(1)                # a fork of a process with threads of OpenMP would hang
+    torch.set_num_threads(1)  # a fork of a process with threads of OpenMP would hang
     torch.set_num_interop_threads(1)
-    vgg.vgg19(), vgg.vgg19(pooling="max")      # as the commands call it
+    vgg.vgg19(), vgg.vgg19(pooling="max")  # as the commands call it
     Image.init()
     chance, ended = random.Random(seed), 0
     for command in (Transfer(), Means(), Top(), Run(), SetUp(), Widget()):
@@ -255,11 +317,16 @@ def go(seed):
             whole = command.files(folder)
             for number in range(command.trials):
                 how = command.can_be[number % len(command.can_be)]
-                ring = number // len(command.can_be) % 3           # anywhere; at a file; at the last files, where the result is written
+                ring = (
+                    number // len(command.can_be) % 3
+                )  # anywhere; at a file; at the last files, where the result is written
                 at = chance.choice((range(1, events + 1), files or [1], files[-12:] or [1])[ring])
                 fresh(command, folder)
                 problems = trial(command, how, at, whole, folder)
-                print(json.dumps({"command": command.name, "how": how, "at": at, "of": events, "problems": problems}), flush=True)
+                print(
+                    json.dumps({"command": command.name, "how": how, "at": at, "of": events, "problems": problems}),
+                    flush=True,
+                )
                 ended += 1
     print(json.dumps({"trials": ended}))
 

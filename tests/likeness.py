@@ -1,7 +1,9 @@
-"""How alike two pictures are: structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, IEEE Trans. Image Process. 13(4), eq. 13).
+"""How alike two pictures are: structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, IEEE Trans. Image Process.
+13(4), eq. 13).
 
 At a quarter of the size: another processor moves grains and single strokes, and no more than that.
 """
+
 import base64
 import io
 import re
@@ -10,13 +12,16 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
 
-ALIKE = 0.9             # of figures on another processor, at least (measured: 0.95 and more); of other figures, less (see test_repairs)
+# of figures on another processor, at least (measured: 0.95 and more); of other figures, less (see test_repairs)
+ALIKE = 0.9
 WINDOW, SHRUNK = 7, 4
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def similarity(one, other):
-    """From −1 to 1, the same picture: mean structural similarity of two pictures (bytes of files), or 0 where their sizes differ."""
+    """From −1 to 1, the same picture: mean structural similarity of two pictures (bytes of files), or 0 where their
+    sizes differ.
+    """
     one, other = (Image.open(io.BytesIO(picture)).convert("L") for picture in (one, other))
     if one.size != other.size:
         return 0.0
@@ -31,5 +36,8 @@ def similarity(one, other):
 
 def pictures(outputs):
     """The files of all pictures that are embedded in the outputs of a cell, in their order."""
-    return [base64.b64decode(data) for output in outputs
-            for data in re.findall(r'src="data:image/\w+;base64,([^"]*)"', output.get("data", {}).get("text/html", ""))]
+    return [
+        base64.b64decode(data)
+        for output in outputs
+        for data in re.findall(r'src="data:image/\w+;base64,([^"]*)"', output.get("data", {}).get("text/html", ""))
+    ]

@@ -2,11 +2,13 @@
 
 - An unknown magic has an error reply but no error message, and passes: look at the reply.
 - A cell tagged raises-exception passes when it raises nothing: demand the exception.
-- A slow or busy machine fails after so many seconds: wait as long as the kernel lives, and ask every second whether it does.
+- A slow or busy machine fails after so many seconds: wait as long as the kernel lives, and ask every second whether it
+does.
 - IPython ignores a trailing `;` unless the history is stored: store it.
 - Pictures are not compared (nbval.cfg takes them out): those of a fresh run must look like the stored ones.
 And of ours: the kernels run offline, and a cell that tries to connect fails.
 """
+
 import os
 import queue
 import tempfile
@@ -17,7 +19,7 @@ import nbval.plugin
 
 from likeness import ALIKE, pictures, similarity
 
-MACHINE = "picture-of-this-machine"            # tag of a cell whose picture shows the roundings of a processor
+MACHINE = "picture-of-this-machine"  # tag of a cell whose picture shows the roundings of a processor
 OFFLINE = Path(__file__).with_name("offline")
 
 
@@ -34,6 +36,7 @@ def wait(original):
             except queue.Empty:
                 if not self.is_alive():
                     raise RuntimeError("The kernel died.") from None
+
     return get_message
 
 
@@ -63,10 +66,11 @@ def start_offline(original):
         path = os.environ.get("PYTHONPATH", "")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), str(OFFLINE.parent.parent), *filter(None, [path])])
         try:
-            original(self, *arguments, **{**options, "startup_timeout": None})     # its start, too: as long as it lives
+            original(self, *arguments, **{**options, "startup_timeout": None})  # its start, too: as long as it lives
         finally:
             os.environ["PYTHONPATH"] = path
             del os.environ["OFFLINE_LOG"]
+
     return __init__
 
 
@@ -84,14 +88,21 @@ def runtest(original):
             self.raise_cell_error(f"The cell tried to reach the network: {attempts}")
         if self.options["check"] and MACHINE not in self.cell.metadata.get("tags", []):
             stored, fresh = pictures(self.cell.outputs), pictures(self.test_outputs)
-            for number, pair in enumerate(zip(stored, fresh), start=1):     # that there are as many, nbval has seen
+            for number, pair in enumerate(zip(stored, fresh), start=1):  # that there are as many, nbval has seen
                 if (alike := similarity(*pair)) < ALIKE:
-                    self.raise_cell_error(f"Picture {number} does not look like the stored one: similarity {alike:.2f}.")
+                    self.raise_cell_error(
+                        f"Picture {number} does not look like the stored one: similarity {alike:.2f}."
+                    )
+
     return checked
 
 
 KERNEL, CELL = nbval.kernel.RunningKernel, nbval.plugin.IPyNbCell
-KERNEL.execute_cell_input, KERNEL.await_reply, KERNEL._ensure_iopub_up = execute_cell_input, await_reply, ensure_iopub_up
+KERNEL.execute_cell_input, KERNEL.await_reply, KERNEL._ensure_iopub_up = (
+    execute_cell_input,
+    await_reply,
+    ensure_iopub_up,
+)
 KERNEL.get_message = wait(KERNEL.get_message)
 KERNEL.__init__ = start_offline(KERNEL.__init__)
 CELL.runtest = runtest(CELL.runtest)

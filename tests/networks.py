@@ -1,4 +1,5 @@
 """What the tests of the rescaling share: differences, random pictures, and the promise that a rescaling has to keep."""
+
 import torch
 
 from bounds import DOUBLE

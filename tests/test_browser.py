@@ -1,7 +1,10 @@
-"""The course as a student meets it: JupyterLab in a real browser, opened by the `lab` command. Leaves build/screenshots/.
+"""The course as a student meets it: JupyterLab in a real browser, opened by the `lab` command. Leaves
+build/screenshots/.
 
-Lesson 0 is run from top to bottom. The others are opened with their stored outputs, and only their widgets run: nbval computes the rest.
+Lesson 0 is run from top to bottom. The others are opened with their stored outputs, and only their widgets run: nbval
+computes the rest.
 """
+
 import io
 import re
 import shutil
@@ -17,7 +20,9 @@ from course_utils.server import LARGEST
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
-COMPLAINT = re.compile(r"^\[E |\b(ERROR|CRITICAL)\b|Traceback|\w(Error|Exception|Warning)\b")        # in what server and kernels print
+COMPLAINT = re.compile(
+    r"^\[E |\b(ERROR|CRITICAL)\b|Traceback|\w(Error|Exception|Warning)\b"
+)  # in what server and kernels print
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +79,11 @@ def lesson(page, lab, name):
     whole(page, stored)
     target = widget_of(stored)
     expect(browser.cells(page).nth(target)).to_contain_text("Run this cell in JupyterLab to use it.")
-    *before, target = browser.needed({number: cell.source for number, cell in enumerate(stored) if cell.cell_type == "code"}, target)
+    *before, target = browser.needed(
+        {number: cell.source for number, cell in enumerate(stored) if cell.cell_type == "code"}, target
+    )
     browser.run(page, *before)
-    shoot_all(page, f"lesson{int(name[:2])}")           # while the kernel imports torch
+    shoot_all(page, f"lesson{int(name[:2])}")  # while the kernel imports torch
     browser.run(page, target)
     return browser.widget(page, target)
 
@@ -87,17 +94,23 @@ def cells_of(name):
 
 def widget_of(stored):
     """The number of the cell that shows the lesson's widget."""
-    target, = (number for number, cell in enumerate(stored) if "[Widget: " in str(cell.get("outputs")))
+    (target,) = (number for number, cell in enumerate(stored) if "[Widget: " in str(cell.get("outputs")))
     return target
 
 
 def whole(page, stored):
     """All cells and outputs are there, no error among them; formulas are set, pictures are decoded and described."""
     expect(browser.cells(page)).to_have_count(len(stored))
-    expect(page.locator(".jp-Notebook .jp-OutputArea-child")).to_have_count(sum(len(cell.get("outputs", ())) for cell in stored))
-    expect(page.locator(".jp-Notebook .jp-OutputArea img")).to_have_count(sum(str(cell.get("outputs")).count("<img ") for cell in stored))
-    page.wait_for_function(browser.FORMULAS, arg=[number for number, cell in enumerate(stored)
-                                                  if cell.cell_type == "markdown" and "$" in cell.source])
+    expect(page.locator(".jp-Notebook .jp-OutputArea-child")).to_have_count(
+        sum(len(cell.get("outputs", ())) for cell in stored)
+    )
+    expect(page.locator(".jp-Notebook .jp-OutputArea img")).to_have_count(
+        sum(str(cell.get("outputs")).count("<img ") for cell in stored)
+    )
+    page.wait_for_function(
+        browser.FORMULAS,
+        arg=[number for number, cell in enumerate(stored) if cell.cell_type == "markdown" and "$" in cell.source],
+    )
     page.wait_for_function(browser.PICTURES)
     assert browser.errors(page) == []
 
@@ -118,9 +131,9 @@ def changes(picture, action, says="."):
 
 
 def test_lesson_0(page, lab):
-    browser.open_notebook(page, lab)                    # the address that the command printed opens lesson 0
+    browser.open_notebook(page, lab)  # the address that the command printed opens lesson 0
     assert page.locator(".jp-Notebook h1").first.inner_text().startswith("Lesson 0")
-    assert page.locator(".jp-toast, .Toastify__toast").count() == 0                 # no news, no offers
+    assert page.locator(".jp-toast, .Toastify__toast").count() == 0  # no news, no offers
     stored = cells_of("00_start_here")
     whole(page, stored)
     browser.run_all(page)
@@ -141,7 +154,7 @@ def test_lesson_1(page, lab, tmp_path):
     view = lesson(page, lab, "01_what_a_layer_sees")
     sheet, place = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(2)
 
-    def drag(number):                       # the handle of a slider, by the keyboard
+    def drag(number):  # the handle of a slider, by the keyboard
         view.locator(".noUi-handle").nth(number).focus()
         page.keyboard.press("ArrowRight")
 
@@ -177,7 +190,9 @@ def test_lesson_2(page, lab):
 
     changes(block, lambda: view.get_by_label("method", exact=True).select_option("layer norm"), "layer norm")
     changes(block, lambda: view.get_by_label("C feature maps", exact=True).click(), "instance norm")
-    changes(block, lambda: (view.get_by_label("N pictures", exact=True).focus(), page.keyboard.press("Space")), "batch norm")
+    changes(
+        block, lambda: (view.get_by_label("N pictures", exact=True).focus(), page.keyboard.press("Space")), "batch norm"
+    )
     changes(block, lambda: view.get_by_label("H rows", exact=True).click())
     changes(block, lambda: view.get_by_label("W columns", exact=True).click(), "per location")
     changes(block, lambda: view.get_by_label("memory", exact=True).select_option("NHWC"), "NHWC")
@@ -195,7 +210,11 @@ def test_lesson_3(page, lab):
     picture = view.locator(".jp-OutputArea img").first
 
     changes(picture, lambda: view.get_by_label("undo in the next layer").click(), "is the same to the last bit")
-    changes(picture, lambda: (view.locator(".noUi-handle").first.focus(), page.keyboard.press("ArrowLeft")), "times 3: .* same but for rounding")
+    changes(
+        picture,
+        lambda: (view.locator(".noUi-handle").first.focus(), page.keyboard.press("ArrowLeft")),
+        "times 3: .* same but for rounding",
+    )
     changes(picture, lambda: view.get_by_label("negative").click(), "times -3: .* does not pass through the ReLU")
     changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("conv2_1"), "of conv2_1")
     changes(picture, lambda: type_in(view, "filter", "9"), "Filter 9 of conv2_1")
@@ -230,7 +249,9 @@ def test_lesson_5(page, lab):
     changes(picture, lambda: type_in(view, "channel k", "30"), "channels 30 and ")
     changes(picture, lambda: type_in(view, "channel k'", "244"), "channels 30 and 244")
     shoot(page, "lesson5_pair")
-    changes(picture, lambda: view.get_by_label("picture", exact=True).select_option("koala"), "koala.*channels 30 and 244")
+    changes(
+        picture, lambda: view.get_by_label("picture", exact=True).select_option("koala"), "koala.*channels 30 and 244"
+    )
     changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("relu1_1"), "relu1_1")
     changes(picture, lambda: view.get_by_label("channels", exact=True).select_option("strongest"), "relu1_1")
     for values in ("correlation", "G / M"):
@@ -259,14 +280,16 @@ def test_lesson_6(page, lab, tmp_path, tally):
     view.get_by_role("button", name="Stop").click()
     stopped = view.locator(".widget-label", has_text="stopped: evaluation")
     stopped.wait_for()
-    expect(view.locator("img")).to_have_count(4)        # photo, painting, the picture and its loss curve
+    expect(view.locator("img")).to_have_count(4)  # photo, painting, the picture and its loss curve
     shoot(page, "lesson6_stopped")
     assert int(re.search(r"evaluation (\d+) of 2000", stopped.inner_text())[1]) < 2000
     assert browser.errors(page) == []
 
 
 def uploads(page, view, folder, tally):
-    """Own photos in lesson 6's widget: those of a phone are taken, what is no picture is refused, and the next one works."""
+    """Own photos in lesson 6's widget: those of a phone are taken, what is no picture is refused, and the next one
+    works.
+    """
     assert LARGEST > 250e6 and "may have 250 MB" in view.inner_text()
     files = {"14 MiB": noise(2212), "text": b"no picture", "40 MiB": noise(3740), "empty": b"", "small": noise(64)}
     for name, content in files.items():

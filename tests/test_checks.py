@@ -1,4 +1,7 @@
-"""The whole bank of misconceptions: every wrong answer gets its own hint, every right one passes, however it is written."""
+"""The whole bank of misconceptions: every wrong answer gets its own hint, every right one passes, however it is
+written.
+"""
+
 from importlib import import_module
 from pathlib import Path
 
@@ -9,18 +12,30 @@ from course_utils import checks
 from course_utils.checks import lesson6
 from course_utils.checks.core import Exercise, Trial
 
-LESSONS = {path.name: import_module(f"course_utils.checks.{path.name}")
-           for path in sorted(Path(checks.__file__).parent.glob("lesson*"))}
+LESSONS = {
+    path.name: import_module(f"course_utils.checks.{path.name}")
+    for path in sorted(Path(checks.__file__).parent.glob("lesson*"))
+}
 EXERCISES = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
-ANSWERS = {f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
-           for path in sorted(Path(__file__).with_name("answers").glob("lesson*/*.py"))}
+ANSWERS = {
+    f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
+    for path in sorted(Path(__file__).with_name("answers").glob("lesson*/*.py"))
+}
 PUT = [(exercise, ANSWERS[place]) for place, exercise in EXERCISES.items() if place in ANSWERS]
-HIDDEN, WRITTEN = ([(exercise, *case) for exercise, module in PUT for case in getattr(module, kind, ())]
-                   for kind in ("HIDDEN", "WRITTEN"))
-REAL = [exercise for exercise in EXERCISES.values()
-        if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()]
-BANK = [pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}") for exercise in EXERCISES.values()
-        for wrong in exercise.misconceptions]
+HIDDEN, WRITTEN = (
+    [(exercise, *case) for exercise, module in PUT for case in getattr(module, kind, ())]
+    for kind in ("HIDDEN", "WRITTEN")
+)
+REAL = [
+    exercise
+    for exercise in EXERCISES.values()
+    if exercise.reference(*exercise.trials()[0].arguments).is_floating_point()
+]
+BANK = [
+    pytest.param(exercise, wrong, id=f"{exercise.name}-{wrong.name}")
+    for exercise in EXERCISES.values()
+    for wrong in exercise.misconceptions
+]
 EACH = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
 
 
@@ -30,9 +45,11 @@ def numbered(cases):
 
 
 def test_each_exercise_has_a_file_of_its_own_and_answers():
-    found = {f"{lesson}/{name}": getattr(import_module(f"course_utils.checks.{lesson}.{name}"), name, None)
-             for lesson, module in LESSONS.items()
-             for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))}
+    found = {
+        f"{lesson}/{name}": getattr(import_module(f"course_utils.checks.{lesson}.{name}"), name, None)
+        for lesson, module in LESSONS.items()
+        for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))
+    }
     files = {place: exercise for place, exercise in found.items() if isinstance(exercise, Exercise)}
     assert files == EXERCISES and sorted(ANSWERS) == sorted(EXERCISES)
     assert all(place.endswith(f"/{exercise.name}") for place, exercise in EXERCISES.items())
@@ -58,13 +75,21 @@ def test_general_refusals(exercise):
     def broken(*arguments):
         return arguments[0].no_such_thing
 
-    def not_for_integers(*arguments):           # torch raises NotImplementedError itself, with a message
+    def not_for_integers(*arguments):  # torch raises NotImplementedError itself, with a message
         return torch.hypot(torch.tensor([1]), torch.tensor([2]))
 
-    for answer, reason in ((unwritten, "unwritten"), (broken, "error"), (not_for_integers, "error"), (lambda *_: None, "nothing"), (lambda *_: 3.0, "type"),
-                           (lambda *_: torch.zeros(1, 2), "shape"), (lambda *a: exercise.reference(*a).to(torch.complex64), "dtype"),
-                           (lambda *a: exercise.reference(*a) * 0 + 1, "value"), (lambda *_: quit(), "error"),   # noqa: PLR1722
-                           (lambda *a: exercise.reference(*a).to("meta"), "device")):
+    for answer, reason in (
+        (unwritten, "unwritten"),
+        (broken, "error"),
+        (not_for_integers, "error"),
+        (lambda *_: None, "nothing"),
+        (lambda *_: 3.0, "type"),
+        (lambda *_: torch.zeros(1, 2), "shape"),
+        (lambda *a: exercise.reference(*a).to(torch.complex64), "dtype"),
+        (lambda *a: exercise.reference(*a) * 0 + 1, "value"),
+        (lambda *_: quit(), "error"),  # noqa: PLR1722
+        (lambda *a: exercise.reference(*a).to("meta"), "device"),
+    ):
         assert exercise.judge(answer).reason == reason
 
 
@@ -75,12 +100,13 @@ def test_not_a_number_is_named(exercise):
     assert exercise.judge(lambda *arguments: exercise.reference(*arguments) / 0).reason == "not_finite"
 
 
-@pytest.mark.parametrize("exercise, answer", numbered((exercise, answer) for exercise, module in PUT
-                                                      for answer in module.RIGHT))
+@pytest.mark.parametrize(
+    "exercise, answer", numbered((exercise, answer) for exercise, module in PUT for answer in module.RIGHT)
+)
 def test_right_answers_pass(exercise, answer):
     result = exercise.judge(answer)
     assert result, result.message
-    with torch.no_grad():                   # the caller's gradient mode does not matter
+    with torch.no_grad():  # the caller's gradient mode does not matter
         assert exercise.judge(answer)
 
 
@@ -107,7 +133,10 @@ def test_the_verdict_is_printed_once(capsys):
 
 
 def test_a_division_by_zero_is_named():
-    assert lesson6.descent_step.judge(lambda image, gradient, step: (image - step * gradient).clamp(0, 1) / 0).reason == "not_finite"
+    assert (
+        lesson6.descent_step.judge(lambda image, gradient, step: (image - step * gradient).clamp(0, 1) / 0).reason
+        == "not_finite"
+    )
 
 
 def refusal(value, right):
@@ -119,28 +148,41 @@ def test_wrong_values_are_shown_where_they_differ_most():
     right = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(2, 3, 4)
     wrong = right.clone()
     wrong[1, 0, 2], wrong[0, 2, 1] = wrong[1, 0, 2] + 0.1, 0.4
-    assert "the values are not: at [1, 0, 2] yours is 0.709, the right one 0.609 (input: some x)" in refusal(wrong, right)
+    assert "the values are not: at [1, 0, 2] yours is 0.709, the right one 0.609 (input: some x)" in refusal(
+        wrong, right
+    )
     wrong = right.clone()
-    wrong[1, 2, 3] += 1e-5                                  # more digits where three are alike
+    wrong[1, 2, 3] += 1e-5  # more digits where three are alike
     assert "at [1, 2, 3] yours is 1.00001, the right one 1 " in refusal(wrong, right)
-    assert refusal(wrong.flatten()[-6:], right.flatten()[-6:]).count("[") == 2                      # few numbers are all printed
-    assert "at [0, 2] yours is 9, the right one 2 " in refusal(torch.tensor([[0, 1, 9, 3, 4, 5, 6]]), torch.arange(7)[None])
+    assert refusal(wrong.flatten()[-6:], right.flatten()[-6:]).count("[") == 2  # few numbers are all printed
+    assert "at [0, 2] yours is 9, the right one 2 " in refusal(
+        torch.tensor([[0, 1, 9, 3, 4, 5, 6]]), torch.arange(7)[None]
+    )
     assert "at [3] yours is True, the right one False " in refusal(torch.arange(7) == 3, torch.arange(7) < 0)
 
 
 def test_tuples_and_lists_are_told_how_to_become_a_tensor():
     right = torch.zeros(2, 5)
-    for value, words in ((tuple(right), "returns tuple, a torch.Tensor is expected: put them together with torch.stack(…, dim=0)"),
-                         (list(right.T), "torch.stack(…, dim=1)"), (list(right.split(1)), "torch.cat(…, dim=0)"),
-                         (right.split(2, 1), "torch.cat(…, dim=1)"), ((right, right[0]), "torch.stack or torch.cat, in one of shape (2, 5)")):
+    for value, words in (
+        (tuple(right), "returns tuple, a torch.Tensor is expected: put them together with torch.stack(…, dim=0)"),
+        (list(right.T), "torch.stack(…, dim=1)"),
+        (list(right.split(1)), "torch.cat(…, dim=0)"),
+        (right.split(2, 1), "torch.cat(…, dim=1)"),
+        ((right, right[0]), "torch.stack or torch.cat, in one of shape (2, 5)"),
+    ):
         assert words in refusal(value, right)
     for value in ((), [0.5, 1.0], (right, None), 0.5):
-        assert refusal(value, right) == f"your function returns {type(value).__name__}, a torch.Tensor is expected (input: some x)."
+        assert (
+            refusal(value, right)
+            == f"your function returns {type(value).__name__}, a torch.Tensor is expected (input: some x)."
+        )
 
 
 def test_one_number_for_all_is_named():
     assert "one number for all together, the shape (3,) is expected" in refusal(torch.tensor(2.0), torch.zeros(3))
-    assert "your result has the shape (), (3,) is expected" in refusal(torch.tensor(2), torch.arange(3))       # such three are no sums
+    assert "your result has the shape (), (3,) is expected" in refusal(
+        torch.tensor(2), torch.arange(3)
+    )  # such three are no sums
 
 
 def test_rounding_is_named_where_nothing_else_is_wrong():
@@ -154,5 +196,6 @@ def test_rounding_is_named_where_nothing_else_is_wrong():
 def test_errors_are_described_in_one_line():
     def broken(image, gradient, step):
         raise RuntimeError("first line\nsecond line")
+
     message = lesson6.descent_step.judge(broken).message
     assert "RuntimeError: first line" in message and "second line" not in message

@@ -1,4 +1,5 @@
 """The commands: exit codes, one sentence for bad input, the same bytes for the same seed, no half file."""
+
 import functools
 import json
 import os
@@ -31,6 +32,7 @@ PAIR = ["animal_koala", "van_gogh_night_cafe"]
 def networks():
     """vgg19 with a memory: to read the weights takes longer than a small picture."""
     from course_utils.vgg import vgg19
+
     return functools.cache(vgg19)
 
 
@@ -40,16 +42,51 @@ def read_once(networks, monkeypatch):
 
 
 def command(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "course_utils", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "course_utils", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        **options,
+    )
 
 
 @pytest.mark.process
 def test_transfer_writes_the_same_bytes_again(tmp_path):
-    first = command("transfer", *PAIR, "-o", tmp_path / "a.png", "--size", 64, "--evaluations", 6, "--seed", 5, "--start", "noise",
-                    "--device", "cpu")
+    first = command(
+        "transfer",
+        *PAIR,
+        "-o",
+        tmp_path / "a.png",
+        "--size",
+        64,
+        "--evaluations",
+        6,
+        "--seed",
+        5,
+        "--start",
+        "noise",
+        "--device",
+        "cpu",
+    )
     assert first.returncode == 0 and "6/6" in first.stderr and "loss" in first.stderr and "done" in first.stdout
-    quiet = command("transfer", *PAIR, "-o", tmp_path / "b.png", "--size", 64, "--evaluations", 6, "--seed", 5, "--start", "noise",
-                    "--quiet", "--device", "cpu")
+    quiet = command(
+        "transfer",
+        *PAIR,
+        "-o",
+        tmp_path / "b.png",
+        "--size",
+        64,
+        "--evaluations",
+        6,
+        "--seed",
+        5,
+        "--start",
+        "noise",
+        "--quiet",
+        "--device",
+        "cpu",
+    )
     assert quiet.returncode == 0 and quiet.stdout == quiet.stderr == ""
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert max(Image.open(tmp_path / "a.png").size) == 64
@@ -114,8 +151,28 @@ def bad_inputs(folder):
     }
 
 
-@pytest.mark.parametrize("case", ["missing", "text", "text named png", "cut", "dot", "name", "empty", "folder", "nowhere to write",
-                                  "file as folder", "format", "folder as output", "device", "meta", "small", "long name", "long output"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "missing",
+        "text",
+        "text named png",
+        "cut",
+        "dot",
+        "name",
+        "empty",
+        "folder",
+        "nowhere to write",
+        "file as folder",
+        "format",
+        "folder as output",
+        "device",
+        "meta",
+        "small",
+        "long name",
+        "long output",
+    ],
+)
 def test_bad_input(tmp_path, capsys, case):
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
@@ -126,7 +183,12 @@ def test_bad_input(tmp_path, capsys, case):
     before = sorted(tmp_path.rglob("*"))
     assert paint(tmp_path / "out", *options, **arguments) == 2
     shown = capsys.readouterr()
-    assert re.search(message, shown.err) and shown.err.startswith("error: ") and shown.err.count("\n") == 1 and shown.out == ""
+    assert (
+        re.search(message, shown.err)
+        and shown.err.startswith("error: ")
+        and shown.err.count("\n") == 1
+        and shown.out == ""
+    )
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -139,7 +201,8 @@ def test_bad_input_as_a_process(tmp_path):
 def test_unwritable_place(tmp_path, capsys, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr("course_utils.files.tempfile.TemporaryFile", refuse)       # root may write anywhere
+
+    monkeypatch.setattr("course_utils.files.tempfile.TemporaryFile", refuse)  # root may write anywhere
     assert paint(tmp_path) == 2 and "Permission denied" in capsys.readouterr().err
 
 
@@ -215,8 +278,25 @@ def test_not_finite_writes_the_last_good_picture(tmp_path, capsys, break_cost):
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a POSIX signal")
 @pytest.mark.parametrize("presses", [1, 5])
 def test_ctrl_c_writes_the_best_picture(tmp_path, presses):
-    process = subprocess.Popen([sys.executable, "-m", "course_utils", "transfer", *PAIR, "-o", str(tmp_path / "out.png"), "--size", "96",
-                                "--evaluations", "5000"], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "course_utils",
+            "transfer",
+            *PAIR,
+            "-o",
+            str(tmp_path / "out.png"),
+            "--size",
+            "96",
+            "--evaluations",
+            "5000",
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     seen = ""
     while "loss" not in seen and process.poll() is None:
         seen += process.stderr.read(40)
@@ -231,6 +311,7 @@ def test_ctrl_c_writes_the_best_picture(tmp_path, presses):
 def test_ctrl_c_before_there_is_a_picture(tmp_path, capsys, monkeypatch, moment):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(moment, interrupt)
     assert paint(tmp_path) == 130 and "Interrupted" in capsys.readouterr().err and os.listdir(tmp_path) == []
 
@@ -259,11 +340,14 @@ def test_ctrl_c_that_became_another_error(capsys, monkeypatch, pressed):
 def test_what_the_set_up_tells_its_child_does_not_leak(monkeypatch):
     """A terminal inside JupyterLab must set up for itself."""
     monkeypatch.setenv("COURSE_UTILS_SET_UP", "1")
-    monkeypatch.setattr("course_utils.commands.test.run", lambda options: 0 if "COURSE_UTILS_SET_UP" not in os.environ else 1)
+    monkeypatch.setattr(
+        "course_utils.commands.test.run", lambda options: 0 if "COURSE_UTILS_SET_UP" not in os.environ else 1
+    )
     assert main(["test"]) == 0
 
 
 # --- what is written, and what must not be -------------------------------------------------------------------------
+
 
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -275,8 +359,13 @@ def names_of(picture, folder):
     (folder / "link.png").symlink_to(picture)
     (folder / "linked").symlink_to(folder)
     os.link(picture, folder / "hard.png")
-    return {"itself": picture, "a detour": folder / "sub" / ".." / picture.name, "a link": folder / "link.png",
-            "a folder's link": folder / "linked" / picture.name, "a hard link": folder / "hard.png"}
+    return {
+        "itself": picture,
+        "a detour": folder / "sub" / ".." / picture.name,
+        "a link": folder / "link.png",
+        "a folder's link": folder / "linked" / picture.name,
+        "a hard link": folder / "hard.png",
+    }
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
@@ -319,7 +408,7 @@ def test_a_bundled_picture_is_not_written_over(tmp_path, capsys, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="links")
 def test_a_link_is_written_through(tmp_path):
     (tmp_path / "real").mkdir()
-    (tmp_path / "out.png").symlink_to(tmp_path / "real" / "target.png")         # not there yet, then there
+    (tmp_path / "out.png").symlink_to(tmp_path / "real" / "target.png")  # not there yet, then there
     for _ in range(2):
         assert paint(tmp_path) == 0 and (tmp_path / "out.png").is_symlink()
         assert max(Image.open(tmp_path / "real" / "target.png").size) == 32 and os.listdir(tmp_path / "real") == [
@@ -371,6 +460,7 @@ def test_a_second_run_with_the_same_output_is_refused(tmp_path, capsys):
 def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch, error, command):
     def fail(*_, **__):
         raise error
+
     place = "transfer.paint" if command == "transfer" else "over_pictures.network"
     monkeypatch.setattr(f"course_utils.commands.{place}", fail)
     output = tmp_path / ("o.png" if command == "transfer" else "o.json")
@@ -396,6 +486,7 @@ def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch, error,
 def test_another_error_is_not_blamed_on_the_memory(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("Expected all tensors to be on the same device")
+
     monkeypatch.setattr("course_utils.commands.transfer.paint", fail)
     with pytest.raises(RuntimeError, match="same device"):
         paint(tmp_path)
@@ -434,6 +525,7 @@ def test_subfolders_are_left_out_and_counted(tmp_path, capsys, monkeypatch, net,
 
 
 # --- what the terminal cannot show or does not take ----------------------------------------------------------------
+
 
 class Raw:
     def __init__(self, result):
@@ -491,7 +583,7 @@ def test_a_failed_print_is_no_failed_run(tmp_path, where, encoding, shown, tally
             and b"Error" not in result.stderr
             and re.fullmatch(shown, result.stdout)
         ), result
-        assert (tmp_path / "file").read_text() == "mine"            # a closed stderr lends its number to no other file
+        assert (tmp_path / "file").read_text() == "mine"  # a closed stderr lends its number to no other file
         tally("terminals")
 
 
@@ -625,14 +717,20 @@ def notebook(tmp_path, monkeypatch):
         path = tmp_path / "small.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         return path
+
     return write
 
 
 @pytest.mark.process
 def test_run_is_reproducible(notebook, tmp_path):
-    path = notebook("print('hello')", "import ipywidgets, time; ipywidgets.IntSlider()", "import course_utils; time.time() > 0")
+    path = notebook(
+        "print('hello')", "import ipywidgets, time; ipywidgets.IntSlider()", "import course_utils; time.time() > 0"
+    )
     assert main(["run", str(path)]) == 0
-    assert "outputs" not in json.loads(path.read_text())["cells"][0] or json.loads(path.read_text())["cells"][0]["outputs"] == []
+    assert (
+        "outputs" not in json.loads(path.read_text())["cells"][0]
+        or json.loads(path.read_text())["cells"][0]["outputs"] == []
+    )
     built = (tmp_path / "build" / "notebooks" / "small.ipynb").read_bytes()
     assert main(["run", "--in-place", str(path)]) == 0
     assert path.read_bytes() == built and b"hello" in built and b"model_id" not in built
@@ -644,7 +742,7 @@ def test_run_is_reproducible(notebook, tmp_path):
 def test_run_says_what_failed(notebook, tmp_path, capsys):
     path = notebook("a = 1", "b = a / 0", "c = 2")
     executed = nbformat.read(path, as_version=4)
-    for count, cell in enumerate(executed.cells, start=1):          # as our notebooks are stored
+    for count, cell in enumerate(executed.cells, start=1):  # as our notebooks are stored
         cell.execution_count = count
     nbformat.write(executed, path)
     before = path.read_bytes()
@@ -684,6 +782,7 @@ def test_run_refuses_other_names(capsys, monkeypatch, name, tally):
 def test_run_with_a_kernel_that_does_not_start(notebook, tmp_path, capsys, monkeypatch, error):
     def fail(self, **_):
         raise error
+
     monkeypatch.setattr(notebooks.NotebookClient, "execute", fail)
     path = notebook("a = 1")
     before = path.read_bytes()
@@ -698,6 +797,7 @@ def test_run_with_a_kernel_that_does_not_start(notebook, tmp_path, capsys, monke
 def test_run_where_the_result_cannot_be_written(notebook, tmp_path, capsys, monkeypatch, in_place):
     def fail(path, contents):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(notebooks.NotebookClient, "execute", lambda self, **_: None)
     monkeypatch.setattr(notebooks, "replace_file", fail)
     path = notebook("a = 1")
@@ -709,7 +809,9 @@ def test_run_where_the_result_cannot_be_written(notebook, tmp_path, capsys, monk
     )
 
 
-@pytest.mark.parametrize("content", ["# no notebook", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'])
+@pytest.mark.parametrize(
+    "content", ["# no notebook", "{}", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}']
+)
 def test_run_refuses_what_is_no_notebook(tmp_path, capsys, content):
     (tmp_path / "a.ipynb").write_text(content)
     assert main(["run", str(tmp_path / "a.ipynb")]) == 2 and "is not a notebook" in capsys.readouterr().err

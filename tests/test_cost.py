@@ -1,4 +1,5 @@
 """A cost is a sum of terms: each against its formula, and one from outside the package everywhere a term can be."""
+
 import copy
 import re
 import subprocess
@@ -9,8 +10,8 @@ import torch
 
 from bounds import DOUBLE, rounding
 from course_utils import plots
-from course_utils.checks import lesson6 as check
 from course_utils.checkpoint import Checkpoint, StateError
+from course_utils.checks import lesson6 as check
 from course_utils.cost import Content, Cost, Style, TotalVariation, painting_cost
 from course_utils.images import load_image
 from course_utils.losses import STYLE_WEIGHTS, gram_matrix, style_loss, total_variation
@@ -20,7 +21,7 @@ from course_utils.widgets.lesson6 import report
 
 PAIR = ("animal_koala", "van_gogh_night_cafe")
 # a term as a reader writes it in a cell
-OWN = '''
+OWN = """
 class Palette:
     name, layers = "palette", ("relu1_1",)
 
@@ -30,10 +31,10 @@ class Palette:
     def __call__(self, image, features):
         distances = (image[:, None] - self.colours[None, :, :, None, None].to(image)).square().sum(2)
         return distances.amin(1).mean((1, 2)) + 1e-6 * features["relu1_1"].mean((1, 2, 3))
-'''
+"""
 exec(OWN)
 COLOURS = [[0.1, 0.1, 0.4], [0.9, 0.7, 0.2], [0.2, 0.4, 0.2]]
-PALETTE = Palette(COLOURS, 1e7)             # noqa: F821
+PALETTE = Palette(COLOURS, 1e7)  # noqa: F821
 PAINT = f"""
 import os, signal, sys, torch
 from course_utils.checks import lesson6 as check
@@ -71,9 +72,13 @@ def test_an_own_term_takes_twelve_lines():
 
 
 def test_an_own_term_is_painted_with(net, pair):
-    plain, own = (list(descend(*pair, more=more, evaluations=20, net=net, style_weight=1e-3)) for more in ((), [PALETTE]))
+    plain, own = (
+        list(descend(*pair, more=more, evaluations=20, net=net, style_weight=1e-3)) for more in ((), [PALETTE])
+    )
     assert own[-1].losses.keys() == {"content", "style", "palette", "total"}
-    assert own[-1].losses["total"] == pytest.approx(sum(own[-1].losses[name] for name in ("content", "style", "palette")), rel=1e-6)
+    assert own[-1].losses["total"] == pytest.approx(
+        sum(own[-1].losses[name] for name in ("content", "style", "palette")), rel=1e-6
+    )
     totals = [state.losses["total"] for state in own]
     assert totals == sorted(totals, reverse=True)
     distance = [PALETTE(states[-1].image, {"relu1_1": torch.zeros(1, 1, 1, 1)}).item() for states in (plain, own)]
@@ -86,14 +91,20 @@ def test_an_own_term_is_painted_with(net, pair):
 def test_killed_and_resumed_to_the_same_bits(net, pair, tmp_path, one_thread, last):
     """While the transport leads, at the hand-over, and after it; the curve of the whole run is drawn."""
     path = tmp_path / "state"
-    killed = subprocess.run([sys.executable, "-c", PAINT, str(path), str(last)], cwd=ROOT, capture_output=True, text=True)
+    killed = subprocess.run(
+        [sys.executable, "-c", PAINT, str(path), str(last)], cwd=ROOT, capture_output=True, text=True
+    )
     assert killed.returncode == -9, killed.stderr
     whole = transfer(*pair, more=[PALETTE], evaluations=20, net=net)
     said = []
-    rest = transfer(*pair, more=[PALETTE], evaluations=20, net=net, checkpoint=Checkpoint(path, resume=True, say=said.append))
-    assert 1 <= int(re.search(r"after (\d+) evaluations", said[0])[1]) <= last         # writing takes a share of the time at most
+    rest = transfer(
+        *pair, more=[PALETTE], evaluations=20, net=net, checkpoint=Checkpoint(path, resume=True, say=said.append)
+    )
+    assert (
+        1 <= int(re.search(r"after (\d+) evaluations", said[0])[1]) <= last
+    )  # writing takes a share of the time at most
     assert torch.equal(rest.image, whole.image) and rest.history == whole.history
-    axis, = plots.loss_curves({"own": rest.history}).axes
+    (axis,) = plots.loss_curves({"own": rest.history}).axes
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == ["total", "palette", "style", "content"]
     assert list(axis.lines[1].get_ydata()) == pytest.approx([losses["palette"] for _, losses in rest.history])
@@ -102,23 +113,33 @@ def test_killed_and_resumed_to_the_same_bits(net, pair, tmp_path, one_thread, la
 def test_another_term_is_another_run(net, pair, tmp_path):
     path = tmp_path / "state"
     transfer(*pair, more=[PALETTE], evaluations=5, net=net, checkpoint=Checkpoint(path), on_state=lambda state: True)
-    for more, says in (([], "term 'palette': .* there, none here"), ([Palette(COLOURS, 1e6)], "term 'palette': "),        # noqa: F821
-                       ([Palette(COLOURS[::-1], 1e7)], "term 'palette': "), ([PALETTE, TotalVariation(3.0)], "term 'variation'")):      # noqa: F821
+    for more, says in (
+        ([], "term 'palette': .* there, none here"),
+        ([type(PALETTE)(COLOURS, 1e6)], "term 'palette': "),
+        ([type(PALETTE)(COLOURS[::-1], 1e7)], "term 'palette': "),
+        ([PALETTE, TotalVariation(3.0)], "term 'variation'"),
+    ):
         with pytest.raises(StateError, match=says):
             transfer(*pair, more=more, evaluations=5, net=net, checkpoint=Checkpoint(path, resume=True))
 
 
 def test_it_is_the_published_cost(net64, pair):
-    """Gatys's published code: mean squared errors, content weight 1, style weights 1000 / C², Gram matrices over H·W."""
+    """Gatys's published code: mean squared errors, content weight 1, style weights 1000 / C², Gram matrices
+    over H·W.
+    """
     photo, painting = (image.double() for image in pair)
     image, style = photo.flip(3), 0
     F, P, S = (net64.features(picture, [*STYLE_WEIGHTS, "relu4_2"]) for picture in (image, photo, painting))
     for layer in STYLE_WEIGHTS:
-        g, a = (torch.einsum("ihw,jhw->ij", maps[layer][0], maps[layer][0]) / maps[layer][0, 0].numel() for maps in (F, S))
+        g, a = (
+            torch.einsum("ihw,jhw->ij", maps[layer][0], maps[layer][0]) / maps[layer][0, 0].numel() for maps in (F, S)
+        )
         style += 1000 / len(g) ** 2 * ((g - a) ** 2).mean().item()
     content = ((F["relu4_2"] - P["relu4_2"]) ** 2).mean().item()
     expected = {"content": 2 * content, "style": 3 * style, "total": 2 * content + 3 * style}
-    assert painting_cost(net64, photo, painting, content_weight=2, style_weight=3).losses(image) == pytest.approx(expected, rel=DOUBLE)
+    assert painting_cost(net64, photo, painting, content_weight=2, style_weight=3).losses(image) == pytest.approx(
+        expected, rel=DOUBLE
+    )
     targets = {layer: gram_matrix(maps, divide=True) for layer, maps in S.items() if layer in STYLE_WEIGHTS}
     exercise = check.total_cost.reference(F, P["relu4_2"], targets, 2.0, 3.0, STYLE_WEIGHTS)
     assert exercise.item() == pytest.approx(expected["total"], rel=DOUBLE)
@@ -161,9 +182,15 @@ def test_several_paintings(net64, pair):
         mixed = 0.75 * gradients[0] + 0.25 * gradients[1]
         assert (gradient - mixed).norm() < DOUBLE * mixed.norm()
     A = [net64.features(painting, layers) for painting in paintings]
-    constant = sum(weight * style_loss(*(gram_matrix(maps[layer], divide=True) for maps in A)).item()
-                   for layer, weight in layers.items()) * 0.75 * 0.25
-    assert gaps == pytest.approx([constant, constant], rel=1e-9)         # differences of numbers a thousand times as large
+    constant = (
+        sum(
+            weight * style_loss(*(gram_matrix(maps[layer], divide=True) for maps in A)).item()
+            for layer, weight in layers.items()
+        )
+        * 0.75
+        * 0.25
+    )
+    assert gaps == pytest.approx([constant, constant], rel=1e-9)  # differences of numbers a thousand times as large
     for bad in ([1], [1, -1], [0, 0], "ab"):
         with pytest.raises(ValueError, match="share"):
             Style(net64, paintings, shares=bad)
@@ -184,17 +211,26 @@ def test_a_cost_without_style_is_minimised(net, pair):
     """Then no transport leads."""
     cost = Cost(net, [Content(net, pair[0]), TotalVariation(10.0)])
     states = list(minimise(cost, torch.full_like(pair[0], 0.5), 6))
-    assert [state.evaluations for state in states] == [*range(1, 7)] and states[-1].losses["total"] < states[0].losses["total"]
+    assert [state.evaluations for state in states] == [*range(1, 7)] and states[-1].losses["total"] < states[0].losses[
+        "total"
+    ]
     assert cost.losses(states[-1].image) == pytest.approx(states[-1].losses, rel=rounding(net))
 
 
-@pytest.mark.parametrize("value, says", [(lambda image: 3.0, "not 3.0"), (lambda image: image, r"shape \(1,\), not \(1, 3"),
-                                         (lambda image: image.mean(), r"not \(\)")])
+@pytest.mark.parametrize(
+    "value, says",
+    [
+        (lambda image: 3.0, "not 3.0"),
+        (lambda image: image, r"shape \(1,\), not \(1, 3"),
+        (lambda image: image.mean(), r"not \(\)"),
+    ],
+)
 def test_a_term_gives_one_number_for_each_picture(net, pair, value, says):
     class Bad:
         name, weight, layers = "bad", 1.0, ()
 
         def __call__(self, image, features):
             return value(image)
+
     with pytest.raises(ValueError, match=f"The term 'bad' must give one number for each picture.*{says}"):
         Cost(net, [Bad()]).losses(pair[0])

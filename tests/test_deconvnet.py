@@ -1,4 +1,7 @@
-"""Receptive fields and projections against independent references: the support of derivatives, autograd, captum, brute force."""
+"""Receptive fields and projections against independent references: the support of derivatives, autograd, captum, brute
+force.
+"""
+
 import copy
 
 import pytest
@@ -18,7 +21,7 @@ SIX = ("relu1_2", "relu2_1", "conv3_3", "relu4_1", "relu5_1", "pool5")
 
 @pytest.fixture(scope="module")
 def cat():
-    return load_square("animal_cat", 231)[:, :, :225]                       # odd, and not square
+    return load_square("animal_cat", 231)[:, :, :225]  # odd, and not square
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,7 @@ def near(found, expected):
 
 def by_autograd(net, image, layer, channel, position, rule, seed=None):
     """The same projection as a derivative, with another backward of the rectifications."""
+
     class Rectify(torch.autograd.Function):
         @staticmethod
         def forward(ctx, x):
@@ -47,7 +51,7 @@ def by_autograd(net, image, layer, channel, position, rule, seed=None):
 
         @staticmethod
         def backward(ctx, g):
-            x, = ctx.saved_tensors
+            (x,) = ctx.saved_tensors
             return {"gradient": g * (x > 0), "deconvnet": g * (g > 0), "guided": g * (g > 0) * (x > 0)}[rule]
 
     image = image.clone().requires_grad_()
@@ -60,15 +64,26 @@ def by_autograd(net, image, layer, channel, position, rule, seed=None):
 
 # --- receptive fields --------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("layer, size", [("conv1_1", 3), ("pool2", 16), ("conv3_1", 24), ("conv4_1", 68), ("conv5_1", 156), ("pool5", 268)])
+
+@pytest.mark.parametrize(
+    "layer, size", [("conv1_1", 3), ("pool2", 16), ("conv3_1", 24), ("conv4_1", 68), ("conv5_1", 156), ("pool5", 268)]
+)
 def test_known_sizes(layer, size):
     assert receptive_field(layer).size == size
 
 
 def open_stack(layers):
     """One positive channel and mean pooling: every path counts, so a derivative is zero only outside the field."""
-    modules = [nn.Conv2d(1, 1, k, s, p, bias=False) if kind == "conv" else nn.AvgPool2d(k, s, p) if kind == "pool" else nn.ReLU()
-               for kind, k, s, p in layers]
+    modules = [
+        (
+            nn.Conv2d(1, 1, k, s, p, bias=False)
+            if kind == "conv"
+            else nn.AvgPool2d(k, s, p)
+            if kind == "pool"
+            else nn.ReLU()
+        )
+        for kind, k, s, p in layers
+    ]
     for module in modules:
         for parameter in module.parameters():
             nn.init.constant_(parameter, 0.5)
@@ -77,7 +92,14 @@ def open_stack(layers):
 
 STACKS = {
     "VGG-19": [(name[:4], *{"conv": (3, 1, 1), "relu": (1, 1, 0), "pool": (2, 2, 0)}[name[:4]]) for name in LAYERS],
-    "AlexNet": [("conv", 11, 4, 2), ("relu", 1, 1, 0), ("pool", 3, 2, 0), ("conv", 5, 1, 2), ("relu", 1, 1, 0), ("pool", 3, 2, 0)],
+    "AlexNet": [
+        ("conv", 11, 4, 2),
+        ("relu", 1, 1, 0),
+        ("pool", 3, 2, 0),
+        ("conv", 5, 1, 2),
+        ("relu", 1, 1, 0),
+        ("pool", 3, 2, 0),
+    ],
     "odd strides": [("conv", 7, 3, 2), ("conv", 2, 2, 0), ("pool", 3, 3, 1), ("conv", 3, 1, 1)],
 }
 
@@ -89,11 +111,11 @@ def test_fields_are_the_support_of_derivatives(name):
     x = image
     for layer, module in net.named_children():
         x = module(x)
-        if name == "VGG-19" and int(layer) % 4:         # some layers are enough
+        if name == "VGG-19" and int(layer) % 4:  # some layers are enough
             continue
         assert map_size(layer, size, size, net) == tuple(x.shape[2:])
         for y in {0, x.shape[2] // 2, x.shape[2] - 1}:
-            gradient, = torch.autograd.grad(x[0, 0, y, x.shape[3] // 2], image, retain_graph=True)
+            (gradient,) = torch.autograd.grad(x[0, 0, y, x.shape[3] // 2], image, retain_graph=True)
             rows = gradient[0, 0].abs().sum(1).nonzero()[:, 0]
             box = patch_box(layer, y, x.shape[3] // 2, net).clip(size, size)
             # where a stride leaves pixels over at the lower border, no unit sees them: the field is then an upper bound
@@ -110,10 +132,13 @@ def test_boxes_at_the_border():
     image = torch.rand(1, 3, 20, 20)
     patch = cut(image, box, padding=0.25)
     assert patch.shape == (1, 3, 24, 24) and torch.equal(patch[:, :, 10:, 2:22], image[:, :, :14])
-    assert (patch[:, :, :10] == 0.25).all() and (patch[:, :, :, 22:] == 0.25).all() and (patch[:, :, :, :2] == 0.25).all()
+    assert (
+        (patch[:, :, :10] == 0.25).all() and (patch[:, :, :, 22:] == 0.25).all() and (patch[:, :, :, :2] == 0.25).all()
+    )
 
 
 # --- projections -------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("rule", BACKWARD_RULES)
 @pytest.mark.parametrize("layer", [*SIX[:3], *(pytest.param(layer, marks=pytest.mark.long) for layer in SIX[3:])])
@@ -125,7 +150,7 @@ def test_projection_is_autograd_with_another_rule(net64, small, layer, rule):
         found = project(net64, small, layer, channel, (y, x), rule)
         assert found.any() and near(found, by_autograd(net64, small, layer, channel, (y, x), rule))
         inside = patch_box(layer, y, x).clip(41, 49)
-        found[:, :, inside.top:inside.bottom, inside.left:inside.right] = 0
+        found[:, :, inside.top : inside.bottom, inside.left : inside.right] = 0
         assert found.count_nonzero() == 0
 
 
@@ -145,13 +170,18 @@ def test_zero_gives_zero_and_the_seed_only_scales(net64, small):
 
 
 def test_first_layer_gives_its_filter(net64, cat):
-    projection = project(net64, cat.double(), "conv1_1", 7, (224, 100), seed=2.0)       # the last row: a row of it is padding
+    projection = project(
+        net64, cat.double(), "conv1_1", 7, (224, 100), seed=2.0
+    )  # the last row: a row of it is padding
     expected = torch.zeros_like(projection)
     expected[0, :, 223:, 99:102] = 2 * net64.conv1_1.weight[7, :, :2]
     assert torch.equal(projection, expected)
 
 
-@pytest.mark.parametrize("kernel, stride, padding, groups, side", [(3, 1, 1, 1, 9), (11, 4, 2, 1, 35), (3, 2, 1, 2, 8), (5, 3, 0, 1, 17), (2, 2, 0, 1, 7)])
+@pytest.mark.parametrize(
+    "kernel, stride, padding, groups, side",
+    [(3, 1, 1, 1, 9), (11, 4, 2, 1, 35), (3, 2, 1, 2, 8), (5, 3, 0, 1, 17), (2, 2, 0, 1, 7)],
+)
 def test_way_back_through_a_convolution_is_its_adjoint(kernel, stride, padding, groups, side):
     conv = nn.Conv2d(4, 6, kernel, stride, padding, groups=groups).double()
     x = torch.randn(1, 4, side, side + 1, dtype=torch.float64)
@@ -165,6 +195,7 @@ def test_way_back_through_a_convolution_is_its_adjoint(kernel, stride, padding, 
 @pytest.mark.filterwarnings("ignore:Input Tensor 0:UserWarning", "ignore:Setting backward hooks:UserWarning")
 def test_captum_agrees(net64, small):
     from captum.attr import NeuronDeconvolution
+
     modules = nn.Sequential(*[module for _, module in chain(copy.deepcopy(net64), "relu3_2")])
     seen = small - net64.mean
     maps = modules(seen)
@@ -176,8 +207,19 @@ def test_captum_agrees(net64, small):
 
 def test_other_chains_of_layers():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 8, 5, 2, 1), nn.ReLU(inplace=True), nn.Identity(), nn.MaxPool2d(3, 3), nn.Conv2d(8, 6, 3), nn.ReLU(inplace=True),
-                        nn.Dropout(0.5)).double().eval()
+    net = (
+        nn.Sequential(
+            nn.Conv2d(3, 8, 5, 2, 1),
+            nn.ReLU(inplace=True),
+            nn.Identity(),
+            nn.MaxPool2d(3, 3),
+            nn.Conv2d(8, 6, 3),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+        )
+        .double()
+        .eval()
+    )
     image = torch.rand(1, 3, 64, 71, dtype=torch.float64)
     plain = nn.Sequential(*[nn.ReLU() if isinstance(module, nn.ReLU) else module for module in net])
     for rule in BACKWARD_RULES:
@@ -241,33 +283,51 @@ def hooked():
     return nn.Sequential(conv)
 
 
-@pytest.mark.parametrize("net, layer, message", [
-    (Hidden(nn.Conv2d(3, 4, 3)), "0", "called as a function"), (nn.Sequential(ConvReLU(3, 4, 3)), "0", "more than a plain"), (hooked(), "0", "hooks"),
-    (Functional(), "conv", "called as a function"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2)), "1", "overlap"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, 2, padding=1)), "1", "padded"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, 2, ceil_mode=True)), "1", "ceil_mode"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.AvgPool2d(2)), "1", "averages"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), "1", "no way back"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout()), "1", "at random"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)), "0", "dilation"),
-    (nn.Sequential(nn.Conv2d(3, 4, (3, 5))), "0", "square kernels"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3, padding="same")), "0", "whole-number padding"),
-    (nn.Sequential(nn.Conv2d(3, 4, 3, padding_mode="reflect", padding=1)), "0", "plain transpose"),
-])
+@pytest.mark.parametrize(
+    "net, layer, message",
+    [
+        (Hidden(nn.Conv2d(3, 4, 3)), "0", "called as a function"),
+        (nn.Sequential(ConvReLU(3, 4, 3)), "0", "more than a plain"),
+        (hooked(), "0", "hooks"),
+        (Functional(), "conv", "called as a function"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2)), "1", "overlap"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, 2, padding=1)), "1", "padded"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2, 2, ceil_mode=True)), "1", "ceil_mode"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.AvgPool2d(2)), "1", "averages"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), "1", "no way back"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout()), "1", "at random"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, dilation=2)), "0", "dilation"),
+        (nn.Sequential(nn.Conv2d(3, 4, (3, 5))), "0", "square kernels"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, padding="same")), "0", "whole-number padding"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, padding_mode="reflect", padding=1)), "0", "plain transpose"),
+    ],
+)
 def test_refusals_of_networks(net, layer, message):
     with pytest.raises(UnitError, match=message):
         project(net, torch.rand(1, 3, 16, 16), layer, 0, (0, 0))
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(layer="relu6_1"), "no layer 'relu6_1'"), (dict(channel=64), r"no unit \(channel 64"), (dict(position=(0, 48)), "counted from 0"),
-    (dict(position=(-1, 0)), "counted from 0"), (dict(backward_rule="smooth"), "no backward rule"), (dict(channel=[1, 2], position=[(0, 0)] * 3), "do not go together"),
-    (dict(image=torch.rand(3, 40, 48)), "N, 3, H, W"), (dict(image=torch.rand(1, 1, 40, 48)), "N, 3, H, W"),
-    (dict(image=torch.zeros(1, 3, 40, 48, dtype=torch.uint8)), "torch.float32"), (dict(image=torch.rand(1, 3, 40, 48).double()), "torch.float32"),
-    (dict(position=None, channel=64), "no unit"), (dict(position=(1, 2, 3)), "(row, column)"), (dict(position=(1.9, 2.0)), "whole numbers"),
-    (dict(position=[(1, 2), None]), "whole numbers"), (dict(image=torch.full((1, 3, 40, 48), float("nan"))), "finite"), (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(layer="relu6_1"), "no layer 'relu6_1'"),
+        (dict(channel=64), r"no unit \(channel 64"),
+        (dict(position=(0, 48)), "counted from 0"),
+        (dict(position=(-1, 0)), "counted from 0"),
+        (dict(backward_rule="smooth"), "no backward rule"),
+        (dict(channel=[1, 2], position=[(0, 0)] * 3), "do not go together"),
+        (dict(image=torch.rand(3, 40, 48)), "N, 3, H, W"),
+        (dict(image=torch.rand(1, 1, 40, 48)), "N, 3, H, W"),
+        (dict(image=torch.zeros(1, 3, 40, 48, dtype=torch.uint8)), "torch.float32"),
+        (dict(image=torch.rand(1, 3, 40, 48).double()), "torch.float32"),
+        (dict(position=None, channel=64), "no unit"),
+        (dict(position=(1, 2, 3)), "(row, column)"),
+        (dict(position=(1.9, 2.0)), "whole numbers"),
+        (dict(position=[(1, 2), None]), "whole numbers"),
+        (dict(image=torch.full((1, 3, 40, 48), float("nan"))), "finite"),
+        (dict(image=torch.rand(1, 3, 8, 8), layer="relu5_1"), "too small"),
+    ],
+)
 def test_refusals_of_requests(net, change, message):
     settings = dict(image=torch.rand(1, 3, 40, 48), layer="relu1_1", channel=0, position=(0, 0)) | change
     with pytest.raises(UnitError, match=message):
@@ -282,13 +342,18 @@ def test_geometry_needs_a_fixed_field():
 
 # --- occlusion ---------------------------------------------------------------------------------------------
 
+
 @pytest.mark.long
 @pytest.mark.parametrize("position", [None, (5, 6)])
 def test_occlusion_is_brute_force(net64, position):
     image = load_square("animal_red_panda", 64)[:, :, :56].double()
     result = occlusion_map(net64, image, "relu3_1", 12, position, size=24, stride=9, batch_size=3)
     # every ninth pixel, and the border
-    assert result.scores.shape == (5, 6) and result.rows == [11.5, 20.5, 29.5, 38.5, 43.5] and result.columns[-2:] == [47.5, 51.5]
+    assert (
+        result.scores.shape == (5, 6)
+        and result.rows == [11.5, 20.5, 29.5, 38.5, 43.5]
+        and result.columns[-2:] == [47.5, 51.5]
+    )
 
     def score(picture):
         maps = net64.features(picture, ["relu3_1"])["relu3_1"][0, 12]
@@ -303,12 +368,19 @@ def test_occlusion_is_brute_force(net64, position):
 def test_occlusion_takes_the_strongest_map(net):
     image = load_square("animal_cat", 64)
     result = occlusion_map(net, image, "relu4_1", size=64, stride=5)
-    assert result.channel == net.features(image, ["relu4_1"])["relu4_1"].sum((0, 2, 3)).argmax().item() and result.scores.shape == (1, 1)
+    assert result.channel == net.features(image, ["relu4_1"])["relu4_1"].sum(
+        (0, 2, 3)
+    ).argmax().item() and result.scores.shape == (1, 1)
     for wrong in (dict(size=65), dict(size=0), dict(stride=0), dict(batch_size=0)):
         with pytest.raises(UnitError, match="does not fit"):
             occlusion_map(net, image, "relu4_1", **wrong)
-    for wrong, message in ((dict(position=(-1, 0)), "no unit"), (dict(position=(99, 1)), "no unit"), (dict(channel=512), "no unit"),
-                           (dict(channel=-1), "no unit"), (dict(stride=2.5), "whole numbers")):
+    for wrong, message in (
+        (dict(position=(-1, 0)), "no unit"),
+        (dict(position=(99, 1)), "no unit"),
+        (dict(channel=512), "no unit"),
+        (dict(channel=-1), "no unit"),
+        (dict(stride=2.5), "whole numbers"),
+    ):
         with pytest.raises(UnitError, match=message):
             occlusion_map(net, image, "relu4_1", **wrong)
     with pytest.raises(UnitError, match="takes pictures"):

@@ -1,4 +1,5 @@
 """Projected L-BFGS on functions whose minimum is known, and the colour map."""
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -37,8 +38,14 @@ def test_finds_the_minimum_in_the_box(seed, precondition):
         value, gradient, _ = function(torch.from_numpy(x).reshape(start.shape))
         return value, gradient.flatten().numpy()
 
-    scipys = scipy.optimize.minimize(flat, start.flatten().numpy(), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * start.numel(),
-                                     options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-10})
+    scipys = scipy.optimize.minimize(
+        flat,
+        start.flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, 1)] * start.numel(),
+        options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-10},
+    )
     assert last.record - scipys.fun < 1e-5 * abs(scipys.fun)
 
 
@@ -60,19 +67,23 @@ def test_stays_in_the_box_and_never_rises():
 
 def test_takes_back_steps_that_rise():
     """A wall beside a slope: the first step goes far too far and has to be taken back."""
+
     def wall(image):
         x = image.double()
         return (1000 * (x - 0.49) ** 2).sum().item(), 2000 * (x - 0.49), None
+
     start = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64)
     points = list(projected_lbfgs(wall, start, 12, first_step=0.5))
-    assert torch.equal(points[1].image, start)                     # the second evaluation was a failure
+    assert torch.equal(points[1].image, start)  # the second evaluation was a failure
     assert (points[-1].image - 0.49).abs().max() < 1e-4
 
 
 def test_useless_curvature_does_not_blow_up_the_step():
     """A concave function: no pair has positive curvature, and each first step keeps the length that was asked for."""
+
     def concave(image):
         return -((image - 0.3) ** 2).sum().item() * 1e9, -2e9 * (image - 0.3), None
+
     start = torch.full((1, 3, 4, 4), 0.5, dtype=torch.float64)
     moves = [point.image for point in projected_lbfgs(concave, start, 4, first_step=0.01)]
     assert all((later - earlier).abs().max() < 0.011 for earlier, later in zip(moves, moves[1:]))
@@ -81,14 +92,19 @@ def test_useless_curvature_does_not_blow_up_the_step():
 @pytest.mark.parametrize("memory", [1, 3])
 def test_memory_is_kept(memory, monkeypatch):
     from course_utils import descent
+
     lengths, original = [], descent._direction
-    monkeypatch.setattr(descent, "_direction", lambda image, gradient, pairs, Q: lengths.append(len(pairs)) or original(image, gradient, pairs, Q))
+    monkeypatch.setattr(
+        descent,
+        "_direction",
+        lambda image, gradient, pairs, Q: lengths.append(len(pairs)) or original(image, gradient, pairs, Q),
+    )
     function, start = quadratic()
     list(projected_lbfgs(function, start, 12, memory=memory))
     assert max(lengths) == memory
 
 
-@pytest.mark.parametrize("scale", [2.0**-40, 2.0**30])         # powers of two round nothing
+@pytest.mark.parametrize("scale", [2.0**-40, 2.0**30])  # powers of two round nothing
 def test_the_path_does_not_depend_on_the_scale(scale):
     function, start = quadratic()
 
@@ -129,17 +145,19 @@ def test_inverse_frequency_is_symmetric_and_positive(shape):
     assert ((x * H(y)).sum() - (H(x) * y).sum()).abs() < DOUBLE * x.norm() * H(y).norm() and (x * H(x)).sum() > 0
     assert gap(H(2 * x + y), 2 * H(x) + H(y)) < DOUBLE
     constant, checks = torch.ones(shape, dtype=torch.float64), (-1.0) ** torch.arange(shape[-1]).double().expand(shape)
-    if shape[-1] % 2 == 0:      # the gains at frequency 0 and ½ stand in the ratio of the formula
+    if shape[-1] % 2 == 0:  # the gains at frequency 0 and ½ stand in the ratio of the formula
         ratio = (H(constant).norm() / constant.norm()) / (H(checks).norm() / checks.norm())
-        assert ratio.item() == pytest.approx(0.55 / 0.05, rel=1e-6)                 # the gains are float32
+        assert ratio.item() == pytest.approx(0.55 / 0.05, rel=1e-6)  # the gains are float32
 
 
 def test_match_colours_gives_mean_and_covariance():
-    image, reference = (0.35 + 0.3 * load_image(name, 64).double() for name in ("animal_cat", "van_gogh_night_cafe"))   # far from the clamp
+    image, reference = (
+        0.35 + 0.3 * load_image(name, 64).double() for name in ("animal_cat", "van_gogh_night_cafe")
+    )  # far from the clamp
     matched = match_colours(image, reference)
     covariances = [np.cov(x[0].flatten(1).numpy(), ddof=0) for x in (matched, reference)]
     assert 0 < matched.min() and matched.max() < 1
-    assert np.allclose(*covariances, rtol=0, atol=3e-5)         # 1e-6 is added to their diagonals
+    assert np.allclose(*covariances, rtol=0, atol=3e-5)  # 1e-6 is added to their diagonals
     assert gap(matched.mean((2, 3)), reference.mean((2, 3))) < DOUBLE
     assert torch.allclose(match_colours(image, image), image, rtol=0, atol=1e-9)
 
@@ -154,11 +172,11 @@ def test_only_pairs_that_bend_upward_are_used():
     """⟨s, y⟩ on the free pixels decides; the newest usable pair sets the scale."""
     s, y = torch.rand(2, 1, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     free = (torch.arange(48) % 2).view(1, 3, 4, 4).double()
-    down_where_free = y * (1 - 2 * free)                # upward only on pixels that are held
+    down_where_free = y * (1 - 2 * free)  # upward only on pixels that are held
     kept = _bent_upward(((s, y), (s, -y), (s, down_where_free)), free)
     assert len(kept) == 1 and kept[0][2].item() == pytest.approx((s * y * free).sum().item(), rel=1e-12)
     assert _bent_upward((), free) == []
     image, gradient = torch.full_like(s, 0.5), y - 0.5
     direction, used = _direction(image, gradient, ((s, 4 * s),), lambda x: x)
-    assert used and gap(direction, -gradient / 4) < DOUBLE             # the Hessian is 4 where the pair saw it
+    assert used and gap(direction, -gradient / 4) < DOUBLE  # the Hessian is 4 where the pair saw it
     assert not _direction(image, gradient, ((s, -s),), lambda x: x)[1]

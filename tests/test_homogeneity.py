@@ -1,4 +1,7 @@
-"""Which networks can be rescaled: kinds of layers, ways of writing them, random networks; and the sentences of the refusals."""
+"""Which networks can be rescaled: kinds of layers, ways of writing them, random networks; and the sentences of the
+refusals.
+"""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -39,17 +42,32 @@ class Residual(nn.Module):
         return x + self.conv(x).relu()
 
 
-ALLOWED = {"max pooling": nn.MaxPool2d(2), "average pooling": nn.AvgPool2d(3, 2, padding=1, ceil_mode=True), "dropout": nn.Dropout(),
-           "leaky": nn.LeakyReLU(0.1), "reflection": nn.ReflectionPad2d(2), "nothing": nn.Identity(), "enlarging": nn.Upsample(scale_factor=2),
-           "batch norm in evaluation": nn.BatchNorm2d(6).eval(), "half": Function(lambda x: 0.5 * x), "function": Function(lambda x: F.max_pool2d(x, 2)),
-           "twice": Function(lambda x: x + x), "zeros around": nn.ZeroPad2d(1)}
+ALLOWED = {
+    "max pooling": nn.MaxPool2d(2),
+    "average pooling": nn.AvgPool2d(3, 2, padding=1, ceil_mode=True),
+    "dropout": nn.Dropout(),
+    "leaky": nn.LeakyReLU(0.1),
+    "reflection": nn.ReflectionPad2d(2),
+    "nothing": nn.Identity(),
+    "enlarging": nn.Upsample(scale_factor=2),
+    "batch norm in evaluation": nn.BatchNorm2d(6).eval(),
+    "half": Function(lambda x: 0.5 * x),
+    "function": Function(lambda x: F.max_pool2d(x, 2)),
+    "twice": Function(lambda x: x + x),
+    "zeros around": nn.ZeroPad2d(1),
+}
 FORBIDDEN = {
     "neighbours": [nn.LocalResponseNorm(3), Function(lambda x: F.local_response_norm(x, 3))],
-    "training": [nn.BatchNorm2d(6)], "no running statistics": [nn.BatchNorm2d(6, track_running_stats=False).eval()],
+    "training": [nn.BatchNorm2d(6)],
+    "no running statistics": [nn.BatchNorm2d(6, track_running_stats=False).eval()],
     "curved": [nn.Sigmoid(), nn.GELU(), nn.Tanh(), nn.SiLU(), nn.ELU(), Function(torch.sigmoid), Function(F.gelu)],
     "exponentials": [nn.Softmax(1), nn.Softmax2d(), nn.LogSoftmax(1), Function(lambda x: x.softmax(1))],
     "fixed value": [nn.ReLU6(), nn.Hardtanh(), Function(lambda x: x.clamp(0, 1))],
-    "mixes feature maps": [Function(lambda x: x.amax(1, keepdim=True)), Function(lambda x: x.mean((1, 2, 3), keepdim=True)), nn.MaxPool3d((2, 1, 1))],
+    "mixes feature maps": [
+        Function(lambda x: x.amax(1, keepdim=True)),
+        Function(lambda x: x.mean((1, 2, 3), keepdim=True)),
+        nn.MaxPool3d((2, 1, 1)),
+    ],
     "deviation": [nn.InstanceNorm2d(6), nn.GroupNorm(2, 6), nn.LayerNorm([6, 62, 62])],
     "residual sum": [Residual()],
     "constant": [Function(lambda x: x + 1), Function(lambda x: x - 0.5)],
@@ -70,24 +88,49 @@ def test_allowed_between_two_convolutions(what):
 @pytest.mark.parametrize("why, layer", [(why, layer) for why, layers in FORBIDDEN.items() for layer in layers])
 def test_forbidden_between_two_convolutions(why, layer):
     chain = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), layer, nn.Conv2d(6, 4, 3), nn.ReLU())
-    assert why in check_rescalable(chain) and check_rescalable(chain).count(".") == check_rescalable(chain).rstrip(".").count(".") + 1
+    assert (
+        why in check_rescalable(chain)
+        and check_rescalable(chain).count(".") == check_rescalable(chain).rstrip(".").count(".") + 1
+    )
     with pytest.raises(NormalizationError, match=why):
         normalize_weights(chain, {"0": torch.ones(6), "3": torch.ones(4)})
-    behind = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 6), nn.Unflatten(1, (6, 1, 1)), layer)
-    assert "residual" in why or check_rescalable(behind) == ""         # where the scale has been undone, it does not matter
+    behind = nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 6),
+        nn.Unflatten(1, (6, 1, 1)),
+        layer,
+    )
+    assert "residual" in why or check_rescalable(behind) == ""  # where the scale has been undone, it does not matter
 
 
-@pytest.mark.parametrize("convolution", [
-    nn.Conv2d(6, 4, 3, groups=2), nn.Conv2d(6, 12, 3, groups=6), nn.Conv2d(6, 4, 3, stride=2, dilation=2, bias=False),
-    nn.Conv2d(6, 4, (1, 5), padding="same"), nn.Conv2d(6, 4, 3, padding=1, padding_mode="reflect")])
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        nn.Conv2d(6, 4, 3, groups=2),
+        nn.Conv2d(6, 12, 3, groups=6),
+        nn.Conv2d(6, 4, 3, stride=2, dilation=2, bias=False),
+        nn.Conv2d(6, 4, (1, 5), padding="same"),
+        nn.Conv2d(6, 4, 3, padding=1, padding_mode="reflect"),
+    ],
+)
 def test_kinds_of_convolutions(convolution):
-    holds(nn.Sequential(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU()), convolution, nn.MaxPool2d(2), nn.ReLU()), random_pictures(2))
+    holds(
+        nn.Sequential(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU()), convolution, nn.MaxPool2d(2), nn.ReLU()),
+        random_pictures(2),
+    )
 
 
 def test_heads():
     body = [nn.Conv2d(3, 6, 3), nn.ReLU()]
-    heads = [[nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(36, 4), nn.Softmax(1)], [Function(lambda x: x.mean((2, 3))), nn.Linear(6, 4)],
-             [nn.AdaptiveMaxPool2d(1), Function(lambda x: x.view(x.size(0), -1)), nn.Linear(6, 2), nn.Sigmoid()], [nn.Conv2d(6, 2, 1)]]
+    heads = [
+        [nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(36, 4), nn.Softmax(1)],
+        [Function(lambda x: x.mean((2, 3))), nn.Linear(6, 4)],
+        [nn.AdaptiveMaxPool2d(1), Function(lambda x: x.view(x.size(0), -1)), nn.Linear(6, 2), nn.Sigmoid()],
+        [nn.Conv2d(6, 2, 1)],
+    ]
     for head in heads:
         new = holds(nn.Sequential(*body, *head), random_pictures(2))
         assert new.rescaling.output is None
@@ -95,12 +138,16 @@ def test_heads():
 
 def test_one_rectification_for_all_layers():
     relu = nn.ReLU(inplace=True)
-    holds(nn.Sequential(nn.Conv2d(3, 6, 3), relu, nn.Conv2d(6, 6, 3), relu, nn.Conv2d(6, 6, 3), relu), random_pictures(2))
+    holds(
+        nn.Sequential(nn.Conv2d(3, 6, 3), relu, nn.Conv2d(6, 6, 3), relu, nn.Conv2d(6, 6, 3), relu), random_pictures(2)
+    )
 
 
 def test_weights_that_are_used_twice_are_refused():
     conv = nn.Conv2d(6, 6, 3)
-    assert "used twice" in check_rescalable(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), conv, nn.ReLU(), conv, nn.ReLU()))
+    assert "used twice" in check_rescalable(
+        nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), conv, nn.ReLU(), conv, nn.ReLU())
+    )
 
 
 def test_networks_that_cannot_be_followed():
@@ -113,8 +160,8 @@ def test_networks_that_cannot_be_followed():
         normalize_weights(Branching(), {})
 
 
-
 # --- what people write ------------------------------------------------------------------------------------------
+
 
 class Own(nn.Module):
     """Two convolutions, a linear layer, and a forward pass that is a function of the three and a picture."""
@@ -184,17 +231,27 @@ def test_weights_that_are_made_from_others_are_refused():
     def chain():
         return nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3), nn.ReLU())
 
-    for change in (lambda net: nn.utils.spectral_norm(net[2]), lambda net: prune.l1_unstructured(net[0], "weight", 0.5),
-                   lambda net: parametrizations.weight_norm(net[0]), lambda net: parametrizations.weight_norm(net[2]),
-                   lambda net: net[1].register_forward_hook(lambda module, given, found: found.sigmoid())):
+    for change in (
+        lambda net: nn.utils.spectral_norm(net[2]),
+        lambda net: prune.l1_unstructured(net[0], "weight", 0.5),
+        lambda net: parametrizations.weight_norm(net[0]),
+        lambda net: parametrizations.weight_norm(net[2]),
+        lambda net: net[1].register_forward_hook(lambda module, given, found: found.sigmoid()),
+    ):
         net = chain()
         assert check_rescalable(net) == ""
         change(net)
         assert "forbids rescaling" in check_rescalable(net)
     shared = nn.BatchNorm2d(6, affine=False).eval()
-    twice = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), shared, nn.Conv2d(6, 6, 3), nn.ReLU(), shared, nn.Conv2d(6, 2, 3))
+    twice = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.ReLU(), shared, nn.Conv2d(6, 6, 3), nn.ReLU(), shared, nn.Conv2d(6, 2, 3)
+    )
     assert "used twice" in check_rescalable(twice)
-    own = type("Own", (type(vgg := VGG19()),), {"forward": lambda self, image: super(type(self), self).forward(image).sigmoid()})
+    own = type(
+        "Own",
+        (type(vgg := VGG19()),),
+        {"forward": lambda self, image: super(type(self), self).forward(image).sigmoid()},
+    )
     vgg.__class__ = own
     assert "cannot be followed" in check_rescalable(vgg)
 
@@ -210,13 +267,30 @@ def test_random_networks(seed):
     layers, channels = [], 3
     for _ in range(choose((2, 3, 4))):
         wider = 2 * choose((1, 2, 3))
-        layers.append(nn.Conv2d(channels, wider, choose((1, 3)), stride=choose((1, 1, 2)), padding=1, bias=choose((True, False)),
-                                groups=choose((1, 2)) if channels % 2 == 0 else 1, padding_mode=choose(("zeros", "reflect", "circular"))))
+        layers.append(
+            nn.Conv2d(
+                channels,
+                wider,
+                choose((1, 3)),
+                stride=choose((1, 1, 2)),
+                padding=1,
+                bias=choose((True, False)),
+                groups=choose((1, 2)) if channels % 2 == 0 else 1,
+                padding_mode=choose(("zeros", "reflect", "circular")),
+            )
+        )
         channels = wider
         layers += choose(([], [nn.BatchNorm2d(channels)], [nn.AvgPool2d(2, padding=1)]))
         layers += choose(([nn.ReLU()], [nn.ReLU(inplace=True)], [nn.LeakyReLU(0.2)], [nn.PReLU(channels)], []))
-        layers += choose(([], [nn.MaxPool2d(2, ceil_mode=True)], [nn.Dropout2d()], [nn.Upsample(scale_factor=2, mode="bilinear")],
-                          [nn.BatchNorm2d(channels)]))
+        layers += choose(
+            (
+                [],
+                [nn.MaxPool2d(2, ceil_mode=True)],
+                [nn.Dropout2d()],
+                [nn.Upsample(scale_factor=2, mode="bilinear")],
+                [nn.BatchNorm2d(channels)],
+            )
+        )
     if choose((True, False)):
         layers += [nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(6 * channels, 3), nn.Sigmoid()]
     net = nn.Sequential(*layers).double().eval()
@@ -235,4 +309,8 @@ def test_random_networks(seed):
         new = normalize_weights(net, means, power_of_two=power)
         with torch.no_grad():
             found, right = new.rescaling.restore_output(new(pictures[0])), net(pictures[0])
-        assert torch.equal(found, right) if power else torch.allclose(found, right, rtol=0, atol=DOUBLE * right.abs().max().item())
+        assert (
+            torch.equal(found, right)
+            if power
+            else torch.allclose(found, right, rtol=0, atol=DOUBLE * right.abs().max().item())
+        )

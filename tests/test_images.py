@@ -1,4 +1,5 @@
 """Pictures come in right from every kind of file, and bad ones say so in one sentence."""
+
 import colorsys
 import hashlib
 import io
@@ -14,17 +15,21 @@ from PIL import Image, ImageCms
 
 from corpus import bombs, encode, png, profile, tiff
 from course_utils import images
-from course_utils.images import ImageError, catalogue, load_image, load_square, save_image
+from course_utils.images import ImageError, catalogue, load_image, save_image
 
-COLOURS = np.array([[[255, 0, 0], [0, 128, 0], [10, 20, 200]], [[0, 0, 0], [255, 255, 255], [77, 66, 55]]],
-                   dtype=np.uint8)
+COLOURS = np.array(
+    [[[255, 0, 0], [0, 128, 0], [10, 20, 200]], [[0, 0, 0], [255, 255, 255], [77, 66, 55]]], dtype=np.uint8
+)
 EXPECTED = torch.from_numpy(COLOURS).permute(2, 0, 1)[None].float() / 255
 
 
 def test_manifest_matches_the_files():
     rows = catalogue()
-    on_disk = {path.relative_to(images.DATA).as_posix() for folder in ("photos", "paintings")
-               for path in (images.DATA / folder).iterdir()}
+    on_disk = {
+        path.relative_to(images.DATA).as_posix()
+        for folder in ("photos", "paintings")
+        for path in (images.DATA / folder).iterdir()
+    }
     assert {row["file"] for row in rows.values()} == on_disk
     assert (len(images.photos()), len(images.paintings())) == (149, 8)
     for row in rows.values():
@@ -90,13 +95,21 @@ def test_palette_with_transparency():
 
 
 def test_cmyk():
-    flat = Image.new("CMYK", (8, 8), (0, 255, 255, 0))                     # red ink
+    flat = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # red ink
     image = load_image(encode(flat, "JPEG", quality=100))
     assert image[0, 0].min() > 0.95 and image[0, 1:].max() < 0.05
 
 
-UPRIGHT = {1: lambda x: x, 2: lambda x: x.flip(3), 3: lambda x: x.flip(2, 3), 4: lambda x: x.flip(2), 5: lambda x: x.mT,
-           6: lambda x: x.rot90(-1, (2, 3)), 7: lambda x: x.mT.flip(2, 3), 8: lambda x: x.rot90(1, (2, 3))}
+UPRIGHT = {
+    1: lambda x: x,
+    2: lambda x: x.flip(3),
+    3: lambda x: x.flip(2, 3),
+    4: lambda x: x.flip(2),
+    5: lambda x: x.mT,
+    6: lambda x: x.rot90(-1, (2, 3)),
+    7: lambda x: x.mT.flip(2, 3),
+    8: lambda x: x.rot90(1, (2, 3)),
+}
 
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "TIFF, compressed": {"compression": "tiff_lzw"}}
@@ -120,10 +133,10 @@ def test_damaged_exif_does_not_matter():
     exif[0x0112] = 6
     content = encode(Image.fromarray(COLOURS).resize((40, 30)), "JPEG", exif=exif)
     begin, refused = content.index(b"Exif"), []
-    for place in range(begin + 6, begin + 32):         # the EXIF block itself
+    for place in range(begin + 6, begin + 32):  # the EXIF block itself
         for value in (0, 1, 77, 255):
             try:
-                load_image(content[:place] + bytes([value]) + content[place + 1:])
+                load_image(content[:place] + bytes([value]) + content[place + 1 :])
             except ImageError as error:
                 refused.append(str(error))
     assert refused == []
@@ -131,7 +144,7 @@ def test_damaged_exif_does_not_matter():
 
 # --- colours: each right one is computed from the plain pixels, by arithmetic or by LittleCMS --------------------
 
-GAMMA = 1.8125                                          # a number that a profile holds exactly
+GAMMA = 1.8125  # a number that a profile holds exactly
 RNG = np.random.default_rng(0)
 GREY, RGB = RNG.integers(20, 256, (4, 5), dtype=np.uint8), RNG.integers(20, 256, (4, 5, 3), dtype=np.uint8)
 ALPHA = RNG.integers(0, 2, (4, 5), dtype=np.uint8) * 255
@@ -149,8 +162,9 @@ def raw(mode, pixels):
 
 def cms(picture, source):
     """The colours as LittleCMS has them for a picture without transparency."""
-    return np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"),
-                                                outputMode="RGB")) / 255
+    return (
+        np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")) / 255
+    )
 
 
 def palette_picture():
@@ -171,11 +185,15 @@ def grey_of(values):
 
 def jpeg_colours(pixels):
     y, cb, cr = (pixels.astype(float)[..., n] for n in range(3))
-    return np.stack([y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)],
-                    2).clip(0, 255) / 255
+    return (
+        np.stack(
+            [y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)], 2
+        ).clip(0, 255)
+        / 255
+    )
 
 
-MODES = {           # mode: (picture, what its pixels are, their plain RGB from 0 to 1)
+MODES = {  # mode: (picture, what its pixels are, their plain RGB from 0 to 1)
     "1": (Image.fromarray(GREY > 130), "grey", grey_of((GREY > 130) * 255)),
     "L": (Image.fromarray(GREY), "grey", grey_of(GREY)),
     "LA": (with_alpha(Image.fromarray(GREY), "LA"), "grey", grey_of(GREY)),
@@ -194,8 +212,11 @@ MODES = {           # mode: (picture, what its pixels are, their plain RGB from 
     "CMYK": (raw("CMYK", FOUR), "ink", (255 - INKS[..., :3]) * (255 - INKS[..., 3:]) / 255**2),
     "LAB": (raw("LAB", RGB), "lab", cms(raw("LAB", RGB), ImageCms.createProfile("LAB"))),
 }
-FILES = {"PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "WEBP": ("RGB", "RGBA"),
-         "TIFF": ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "I;16", "I;16B")}
+FILES = {
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "WEBP": ("RGB", "RGBA"),
+    "TIFF": ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "I;16", "I;16B"),
+}
 
 
 @pytest.mark.parametrize("space", ["", "GRAY", "RGB ", "CMYK", "damaged"])
@@ -207,13 +228,13 @@ def test_colours_of_every_mode(mode, space):
     if space:
         picture.info["icc_profile"] = icc
     if (kind, space) in (("grey", "GRAY"), ("grey", "RGB "), ("rgb", "RGB ")):
-        expected = srgb(expected ** GAMMA)[..., ::-1]                       # red and blue change places
+        expected = srgb(expected**GAMMA)[..., ::-1]  # red and blue change places
     elif (kind, space) == ("ink", "CMYK"):
         expected = cms(MODES[mode][0], ImageCms.ImageCmsProfile(io.BytesIO(icc)))
     if mode[-1] in "Aa":
         expected = np.where(ALPHA[..., None] == 0, 1, expected)
     expected = torch.from_numpy(expected.copy()).permute(2, 0, 1)[None].float()
-    levels = 4 if mode in ("YCbCr", "HSV") else 1.1                         # Pillow computes these two in whole numbers
+    levels = 4 if mode in ("YCbCr", "HSV") else 1.1  # Pillow computes these two in whole numbers
     before = picture.tobytes(), dict(picture.info)
     assert (load_image(picture) - expected).abs().max() * 255 < levels
     assert (picture.tobytes(), picture.info) == before, "the picture that was given has changed"
@@ -242,9 +263,12 @@ def test_dark_greys_are_exact(gamma):
         assert np.abs(load_image(picture)[0, :, 0].numpy() - srgb((ramp / 255) ** gamma)).max() * 255 < 0.51
 
 
-ICC = {"": [], "GRAY": [(b"iCCP", b"x\0\0" + zlib.compress(profile("GRAY", GAMMA)))],
-       "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))],
-       "gamma": [(b"gAMA", struct.pack(">I", 55172))]}
+ICC = {
+    "": [],
+    "GRAY": [(b"iCCP", b"x\0\0" + zlib.compress(profile("GRAY", GAMMA)))],
+    "RGB ": [(b"iCCP", b"x\0\0" + zlib.compress(profile("RGB ", GAMMA)))],
+    "gamma": [(b"gAMA", struct.pack(">I", 55172))],
+}
 
 
 @pytest.mark.parametrize("meant", ICC)
@@ -256,12 +280,12 @@ def test_transparent_grey_of_every_depth(depth, meant):
     rows = np.packbits(((values[:, None] >> np.arange(depth)[::-1]) & 1).astype(np.uint8).ravel()).tobytes()
     expected = values / most
     if meant:
-        expected = srgb(expected ** GAMMA)
+        expected = srgb(expected**GAMMA)
     for key, value in enumerate(values):
         content = png(len(values), 1, depth, 0, rows, *ICC[meant], (b"tRNS", struct.pack(">H", value)))
         right = np.where(np.arange(len(values)) == key, 1, expected)
         assert np.abs(load_image(content)[0, :, 0].numpy() - right).max() * 255 < 1.1, value
-    if depth == 16:                         # one step beside the key is not the key
+    if depth == 16:  # one step beside the key is not the key
         near = png(2, 1, 16, 0, struct.pack(">2H", 300, 301), (b"tRNS", struct.pack(">H", 301)))
         assert load_image(near)[0, 0, 0].tolist() == [np.float32(300) / np.float32(65535), 1]
 
@@ -274,7 +298,7 @@ def test_transparent_colour(depth, meant):
     key = struct.pack(">3H", *(colours[0] if depth == 8 else colours[0] * 257))
     expected = colours / 255
     if meant:
-        expected = srgb(expected ** GAMMA)
+        expected = srgb(expected**GAMMA)
     expected[0] = 1
     got = load_image(png(4, 1, depth, 2, rows, *ICC[meant], (b"tRNS", key)))[0, :, 0].T.numpy()
     assert np.abs(got - expected).max() * 255 < 1.1
@@ -292,19 +316,37 @@ def test_transparent_palette_with_a_profile(meant):
     colours, alpha = np.array([[255, 0, 0], [40, 200, 10], [0, 128, 0]]), np.array([0, 128, 255])
     expected = srgb((colours / 255) ** GAMMA) if meant else colours / 255
     expected = expected * alpha[:, None] / 255 + 1 - alpha[:, None] / 255
-    content = png(3, 1, 8, 3, bytes([0, 1, 2]), *ICC[meant], (b"PLTE", bytes(colours.ravel().tolist())),
-    (b"tRNS", bytes(alpha.tolist())))
+    content = png(
+        3,
+        1,
+        8,
+        3,
+        bytes([0, 1, 2]),
+        *ICC[meant],
+        (b"PLTE", bytes(colours.ravel().tolist())),
+        (b"tRNS", bytes(alpha.tolist())),
+    )
     assert np.abs(load_image(content)[0, :, 0].T.numpy() - expected).max() * 255 < 1.6
 
 
-@pytest.mark.parametrize("stored, others, power", [
-    (100_000, [], 1.0), (45_455, [], None), (45_000, [], None), (55_556, [], 1.8), (0, [], None),
-    (100_000, [(b"sRGB", b"\0")], None), (100_000, ICC["RGB "], GAMMA)])
+@pytest.mark.parametrize(
+    "stored, others, power",
+    [
+        (100_000, [], 1.0),
+        (45_455, [], None),
+        (45_000, [], None),
+        (55_556, [], 1.8),
+        (0, [], None),
+        (100_000, [(b"sRGB", b"\0")], None),
+        (100_000, ICC["RGB "], GAMMA),
+    ],
+)
 def test_gamma_of_png(stored, others, power):
     """light = sample ** (1 / gAMA); 1 / 2.2 is how programs say sRGB; sRGB and iCCP count before it."""
     ramp = np.arange(256)
-    content = png(256, 1, 8, 2, np.repeat(ramp, 3).astype(np.uint8).tobytes(), *others,
-    (b"gAMA", struct.pack(">I", stored)))
+    content = png(
+        256, 1, 8, 2, np.repeat(ramp, 3).astype(np.uint8).tobytes(), *others, (b"gAMA", struct.pack(">I", stored))
+    )
     expected = ramp / 255 if power is None else srgb((ramp / 255) ** power)
     assert np.abs(load_image(content)[0, :, 0].numpy() - expected).max() * 255 < 1.1
 
@@ -314,25 +356,26 @@ def test_profile_of_jpeg_2000():
     icc = profile("RGB ", GAMMA, swapped=True)
     content = encode(Image.fromarray(RGB), "JPEG2000")
     header = content.index(b"jp2h") - 4
-    length, box = struct.unpack(">I", content[header:header + 4])[0], content.index(b"colr") - 4
+    length, box = struct.unpack(">I", content[header : header + 4])[0], content.index(b"colr") - 4
     new = struct.pack(">I4sBBB", len(icc) + 11, b"colr", 2, 0, 0) + icc
     longer = struct.pack(">I", length - 15 + len(new))
-    content = content[:header] + longer + content[header + 4:box] + new + content[box + 15:]
+    content = content[:header] + longer + content[header + 4 : box] + new + content[box + 15 :]
     expected = torch.from_numpy(srgb((RGB / 255) ** GAMMA)[..., ::-1].copy()).permute(2, 0, 1)
     assert (load_image(content)[0] - expected).abs().max() * 255 < 1.1
 
 
 def test_sixteen_bits_are_kept():
     every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    assert np.array_equal(load_image(Image.fromarray(every))[0, 1].numpy(),
-                          every.astype(np.float32) / np.float32(65535))
+    assert np.array_equal(
+        load_image(Image.fromarray(every))[0, 1].numpy(), every.astype(np.float32) / np.float32(65535)
+    )
     shades = load_image(png(300, 1, 16, 0, np.arange(30000, 30300).astype(">u2").tobytes(), *ICC["GRAY"]))[0, 0, 0]
-    assert shades.unique().numel() > 100            # more than the three levels of 8 bits
+    assert shades.unique().numel() > 100  # more than the three levels of 8 bits
 
 
 @pytest.mark.parametrize("bits, order", [(1, "<"), (1, ">"), (4, "<"), (8, "<"), (8, ">"), (16, "<")])
 def test_tiff_whose_zero_is_white(bits, order):
-    most, values = 2**bits - 1, np.array([0, 1, 2**bits - 1, 2**(bits - 1)])
+    most, values = 2**bits - 1, np.array([0, 1, 2**bits - 1, 2 ** (bits - 1)])
     pixels = values.astype("<u2")
     if bits < 16:
         pixels = np.packbits(((values[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8).ravel())
@@ -374,8 +417,9 @@ def test_bad_sizes(size):
         load_image(Image.fromarray(COLOURS), size)
 
 
-@pytest.mark.parametrize("size, shape", [(np.int64(25), (10, 25)), (None, (20, 50)), (25, (10, 25)), (100, (40, 100)),
-                                         ((7, 9), (7, 9))])
+@pytest.mark.parametrize(
+    "size, shape", [(np.int64(25), (10, 25)), (None, (20, 50)), (25, (10, 25)), (100, (40, 100)), ((7, 9), (7, 9))]
+)
 def test_size(size, shape):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 50, 3), dtype=np.uint8))
     image = load_image(picture, size)
@@ -383,20 +427,21 @@ def test_size(size, shape):
 
 
 def test_resize_keeps_constants_and_antialiases():
-    assert torch.allclose(load_image(Image.new("RGB", (64, 48), (51, 102, 204)), 10)[0, :, 3, 3],
-                          torch.tensor([0.2, 0.4, 0.8]))
+    assert torch.allclose(
+        load_image(Image.new("RGB", (64, 48), (51, 102, 204)), 10)[0, :, 3, 3], torch.tensor([0.2, 0.4, 0.8])
+    )
     stripes = Image.fromarray(np.tile(np.array([[0, 255]], dtype=np.uint8), (64, 32)))
-    assert (load_image(stripes, 16) - 0.5).abs()[..., 2:-2].max() < 0.02          # without antialiasing: 0 or 1
+    assert (load_image(stripes, 16) - 0.5).abs()[..., 2:-2].max() < 0.02  # without antialiasing: 0 or 1
 
 
 def cut_jpeg(folder):
     content = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)), "JPEG")
-    return content[:len(content) // 2], "damaged or cut off"
+    return content[: len(content) // 2], "damaged or cut off"
 
 
 def cut_png(folder):
     content = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)))
-    return content[:len(content) // 2], "damaged or cut off"
+    return content[: len(content) // 2], "damaged or cut off"
 
 
 def text(folder):
@@ -417,17 +462,27 @@ def large(folder):
     return bombs()["PNG 9500 × 9500"], "make it smaller"
 
 
-@pytest.mark.parametrize("make", [
-    cut_jpeg, cut_png, text, empty, bomb, large, lambda folder: (folder, "is a folder"), lambda folder: (b"", "empty"),
-    lambda folder: (folder / "nowhere.png", "There is no file"),
-    lambda folder: ("van_gogh_night_caffe", "did you mean van_gogh_night_cafe"),
-    lambda folder: ("https://example.org/cat.jpg", "web address"),
-    lambda folder: ("x" * 300, "cannot be read|no file"), lambda folder: ("~nosuchuser/cat.png",
-                                                                          "check the path|no file"),
-    lambda folder: (np.zeros((4, 4, 3)), "ndarray cannot be loaded"),
-    lambda folder: (Image.new("F", (4, 4)), "32-bit pixels"),
-    lambda folder: (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture"),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        cut_jpeg,
+        cut_png,
+        text,
+        empty,
+        bomb,
+        large,
+        lambda folder: (folder, "is a folder"),
+        lambda folder: (b"", "empty"),
+        lambda folder: (folder / "nowhere.png", "There is no file"),
+        lambda folder: ("van_gogh_night_caffe", "did you mean van_gogh_night_cafe"),
+        lambda folder: ("https://example.org/cat.jpg", "web address"),
+        lambda folder: ("x" * 300, "cannot be read|no file"),
+        lambda folder: ("~nosuchuser/cat.png", "check the path|no file"),
+        lambda folder: (np.zeros((4, 4, 3)), "ndarray cannot be loaded"),
+        lambda folder: (Image.new("F", (4, 4)), "32-bit pixels"),
+        lambda folder: (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture"),
+    ],
+)
 @pytest.mark.filterwarnings("error")
 def test_bad_input_says_what_to_do(make, tmp_path):
     source, message = make(tmp_path)
@@ -453,21 +508,28 @@ def test_a_panorama_is_told_the_size(size):
         load_image(strip, (300, 8), smallest=16)
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
-    (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
-    (b"\xff\x0a" + bytes(99), "JPEG XL"), (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(99), "JPEG XL"),
-    (b"<!DOCTYPE html><html><body>404</body></html>", "a web page.*download the picture itself"),
-    (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing.*export it as PNG"),
-    (b"%PDF-1.7\n" + bytes(99), "a drawing"),
-    (b"8BPS\0\1" + bytes(99), "Photoshop"), (encode(Image.new("RGB", (16, 16)), "ICO"), "an icon"),
-    (encode(Image.new("RGB", (16, 16)), "DDS"), "a texture"),
-    (encode(Image.new("RGB", (16, 16)), "TGA"), "save it as PNG|export it as one"),
-    (encode(Image.new("L", (16, 16)), "TGA"), "export it as one"),
-    (tiff({254: 1, 256: 1, 257: 1, 258: 8, 262: 1}, b"\0"), "small preview.*export the photo itself"),
-    (tiff({256: 16, 257: 16, 258: 8, 262: 1, 322: 1 << 14, 323: 1 << 14}, b"\0"),
-     "tiles of more than 89 million pixels"),
-])
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(99), "a HEIC picture.*export it as JPEG"),
+        (b"\xff\x0a" + bytes(99), "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(99), "JPEG XL"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "a web page.*download the picture itself"),
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "a drawing.*export it as PNG"),
+        (b"%PDF-1.7\n" + bytes(99), "a drawing"),
+        (b"8BPS\0\1" + bytes(99), "Photoshop"),
+        (encode(Image.new("RGB", (16, 16)), "ICO"), "an icon"),
+        (encode(Image.new("RGB", (16, 16)), "DDS"), "a texture"),
+        (encode(Image.new("RGB", (16, 16)), "TGA"), "save it as PNG|export it as one"),
+        (encode(Image.new("L", (16, 16)), "TGA"), "export it as one"),
+        (tiff({254: 1, 256: 1, 257: 1, 258: 8, 262: 1}, b"\0"), "small preview.*export the photo itself"),
+        (
+            tiff({256: 16, 257: 16, 258: 8, 262: 1, 322: 1 << 14, 323: 1 << 14}, b"\0"),
+            "tiles of more than 89 million pixels",
+        ),
+    ],
+)
 def test_the_way_out_of_other_formats(content, words, tmp_path):
     (tmp_path / "a.png").write_bytes(content)
     for source in (content, tmp_path / "a.png"):
@@ -481,8 +543,10 @@ def test_an_avif_without_its_decoder(monkeypatch):
         load_image(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + bytes(99))
 
 
-@pytest.mark.parametrize("name", ["Van_Gogh_Night_Cafe", "VAN_GOGH_NIGHT_CAFFE", "van_gogh_night_cafe.webp",
-                                  "pictures/van_gogh_night_cafe.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    ["Van_Gogh_Night_Cafe", "VAN_GOGH_NIGHT_CAFFE", "van_gogh_night_cafe.webp", "pictures/van_gogh_night_cafe.jpg"],
+)
 def test_names_are_suggested_whatever_their_case_and_suffix(name):
     for function in (load_image, images.title):
         with pytest.raises(ImageError, match="did you mean van_gogh_night_cafe"):
@@ -507,14 +571,16 @@ def test_save_and_load(tmp_path, name):
     save_image(image, tmp_path / name)
     assert os.listdir(tmp_path) == [name]
     again = load_image(tmp_path / name)
-    assert (again - images.to_8bit(image)).abs().mean() < (1e-9 if name[1:] in (".png", ".bmp", ".tif", ".tiff")
-                                                           else 0.02)
+    assert (again - images.to_8bit(image)).abs().mean() < (
+        1e-9 if name[1:] in (".png", ".bmp", ".tif", ".tiff") else 0.02
+    )
 
 
 def test_a_folder_as_output(tmp_path):
     for name in (tmp_path, str(tmp_path) + "/", tmp_path / "."):
-        with pytest.raises(ImageError,
-                           match="is a folder: give the name of the file to write, such as '.*picture.png'"):
+        with pytest.raises(
+            ImageError, match="is a folder: give the name of the file to write, such as '.*picture.png'"
+        ):
             save_image(torch.zeros(1, 3, 4, 4), name)
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ImageError, match="is a folder"):
@@ -526,7 +592,7 @@ def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "there").mkdir()
     link, target = tmp_path / "link.png", tmp_path / "there" / "a.png"
     link.symlink_to(target)
-    for shade in (0.0, 1.0):                # first without the file behind it, then with it
+    for shade in (0.0, 1.0):  # first without the file behind it, then with it
         save_image(torch.full((1, 3, 4, 4), shade), link)
         assert link.is_symlink() and torch.equal(load_image(target), torch.full((1, 3, 4, 4), shade))
     link.unlink()
@@ -542,17 +608,26 @@ def test_saved_values_are_those_of_to_8bit(tmp_path):
     assert torch.equal(load_image(tmp_path / "a.png"), images.to_8bit(image))
 
 
-@pytest.mark.parametrize("name, message", [("a.gif", "let the name end in"), ("a", "let the name end in"),
-                                           ("no/such/a.png", "does not exist"), (".", "format|folder"),
-                                           ("x" * 300 + ".png", "cannot be written")])
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("a.gif", "let the name end in"),
+        ("a", "let the name end in"),
+        ("no/such/a.png", "does not exist"),
+        (".", "format|folder"),
+        ("x" * 300 + ".png", "cannot be written"),
+    ],
+)
 def test_bad_output(tmp_path, name, message):
     with pytest.raises(ImageError, match=message):
         save_image(torch.zeros(1, 3, 4, 4), tmp_path / name)
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("image", [torch.full((1, 3, 4, 4), float("nan")), torch.zeros(1, 3, 4, 4, dtype=torch.uint8),
-                                   torch.zeros(2, 3, 4, 4)])
+@pytest.mark.parametrize(
+    "image",
+    [torch.full((1, 3, 4, 4), float("nan")), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), torch.zeros(2, 3, 4, 4)],
+)
 def test_what_is_no_picture_is_not_saved(tmp_path, image):
     with pytest.raises(ImageError):
         save_image(image, tmp_path / "a.png")

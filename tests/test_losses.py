@@ -1,4 +1,5 @@
 """Each loss against an independent formula, in value and gradient, float64, batch 1 and 3, height ≠ width."""
+
 import pytest
 import torch
 
@@ -7,7 +8,9 @@ from course_utils.losses import content_loss, gram_matrix, style_loss
 
 
 def maps(batch, channels=4, height=5, width=3, seed=0):
-    return torch.rand(batch, channels, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(
+        batch, channels, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -24,9 +27,9 @@ def test_gram_matrix(batch):
 @pytest.mark.parametrize("batch", [1, 3])
 def test_gradient_through_the_gram_matrix(batch, layout):
     F = maps(batch).contiguous(memory_format=layout).requires_grad_()
-    B = torch.rand(batch, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))         # not symmetric
-    ours, = torch.autograd.grad(gram_matrix(F), F, B)
-    expected, = torch.autograd.grad(torch.einsum("nkij,nlij->nkl", F, F), F, B)
+    B = torch.rand(batch, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))  # not symmetric
+    (ours,) = torch.autograd.grad(gram_matrix(F), F, B)
+    (expected,) = torch.autograd.grad(torch.einsum("nkij,nlij->nkl", F, F), F, B)
     assert torch.allclose(ours, expected, rtol=1e-12) and ours.is_contiguous(memory_format=torch.channels_last)
     assert torch.autograd.gradcheck(gram_matrix, F) and torch.autograd.gradgradcheck(gram_matrix, F)
     by_func = torch.func.grad(lambda F: (B * gram_matrix(F)).sum())(F.detach())
@@ -43,7 +46,7 @@ def test_content_loss(batch, target_batch):
     assert value.shape == (batch,)
     expected = torch.stack([0.5 * ((F[n] - P[n % P.shape[0]]) ** 2).sum() for n in range(batch)])
     assert torch.allclose(value, expected, rtol=1e-12)
-    gradient, = torch.autograd.grad(value.sum(), F)
+    (gradient,) = torch.autograd.grad(value.sum(), F)
     assert torch.allclose(gradient, (F - P).detach(), rtol=1e-12)
     assert torch.allclose(content_loss(F, P, "mean"), value * 2 / (4 * 5 * 3), rtol=1e-12)
 
@@ -56,7 +59,7 @@ def test_style_loss(batch):
     C, M = 4, 15
     expected = torch.stack([((g[n] - a[0]) ** 2).sum() / (4 * C**2) for n in range(batch)])
     assert torch.allclose(value, expected, rtol=1e-12)
-    gradient, = torch.autograd.grad(value.sum(), F)
+    (gradient,) = torch.autograd.grad(value.sum(), F)
     by_hand = ((g - a) @ F.flatten(2) / (C**2 * M)).reshape(F.shape)
     assert torch.allclose(gradient, by_hand, rtol=1e-10)
     assert torch.autograd.gradcheck(lambda x: style_loss(gram_matrix(x, divide=True), a), F)
@@ -70,20 +73,28 @@ def test_style_loss_is_the_papers_at_equal_sizes():
 
 
 def test_pictures_of_a_batch_never_mix():
-    F, P = (maps(3, seed=seed).mul(100).round() for seed in (0, 1))         # whole numbers: no order of a sum rounds
+    F, P = (maps(3, seed=seed).mul(100).round() for seed in (0, 1))  # whole numbers: no order of a sum rounds
     for n in range(3):
-        assert torch.equal(gram_matrix(F)[n:n + 1], gram_matrix(F[n:n + 1]))
-        assert torch.equal(content_loss(F, P)[n:n + 1], content_loss(F[n:n + 1], P[n:n + 1]))
+        assert torch.equal(gram_matrix(F)[n : n + 1], gram_matrix(F[n : n + 1]))
+        assert torch.equal(content_loss(F, P)[n : n + 1], content_loss(F[n : n + 1], P[n : n + 1]))
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: gram_matrix(torch.rand(4, 5, 3)), r"shape \(N, C, H, W\)"), (lambda: gram_matrix(torch.ones(1, 4, 5, 3, dtype=torch.int64)), "floating"),
-    (lambda: content_loss(maps(2), maps(3)), "expected"), (lambda: content_loss(maps(1), maps(1, height=4)), "expected"),
-    (lambda: content_loss(maps(1), maps(1), "median"), "reduction"), (lambda: style_loss(torch.rand(1, 4, 3), torch.rand(1, 4, 3)), "Gram"),
-    (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(1, 3, 3)), "expected"),
-    (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(3, 4, 4)), "expected"), (lambda: content_loss(torch.rand(4, 5), torch.rand(4, 5)), "shape"),
-    (lambda: losses.total_variation(torch.rand(3, 5, 5)), "shape"), (lambda: losses.total_variation(maps(1), 0.6), "power must be a finite number of at least 1"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: gram_matrix(torch.rand(4, 5, 3)), r"shape \(N, C, H, W\)"),
+        (lambda: gram_matrix(torch.ones(1, 4, 5, 3, dtype=torch.int64)), "floating"),
+        (lambda: content_loss(maps(2), maps(3)), "expected"),
+        (lambda: content_loss(maps(1), maps(1, height=4)), "expected"),
+        (lambda: content_loss(maps(1), maps(1), "median"), "reduction"),
+        (lambda: style_loss(torch.rand(1, 4, 3), torch.rand(1, 4, 3)), "Gram"),
+        (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(1, 3, 3)), "expected"),
+        (lambda: style_loss(torch.rand(1, 4, 4), torch.rand(3, 4, 4)), "expected"),
+        (lambda: content_loss(torch.rand(4, 5), torch.rand(4, 5)), "shape"),
+        (lambda: losses.total_variation(torch.rand(3, 5, 5)), "shape"),
+        (lambda: losses.total_variation(maps(1), 0.6), "power must be a finite number of at least 1"),
+    ],
+)
 def test_bad_shapes_say_what_was_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -91,14 +102,25 @@ def test_bad_shapes_say_what_was_expected(call, message):
 
 # --- total variation, and the conventions of others --------------------------------------------------------------
 
+
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("power", [1.0, 2.0, 1.5])
 def test_total_variation(batch, power):
     image = maps(batch, 3).requires_grad_()
     value = losses.total_variation(image, power)
     for n in range(batch):
-        down = sum(abs(image[n, c, y + 1, x] - image[n, c, y, x]) ** power for c in range(3) for y in range(4) for x in range(3))
-        right = sum(abs(image[n, c, y, x + 1] - image[n, c, y, x]) ** power for c in range(3) for y in range(5) for x in range(2))
+        down = sum(
+            abs(image[n, c, y + 1, x] - image[n, c, y, x]) ** power
+            for c in range(3)
+            for y in range(4)
+            for x in range(3)
+        )
+        right = sum(
+            abs(image[n, c, y, x + 1] - image[n, c, y, x]) ** power
+            for c in range(3)
+            for y in range(5)
+            for x in range(2)
+        )
         assert torch.isclose(value[n], down + right, rtol=1e-12)
     assert torch.autograd.gradcheck(lambda x: losses.total_variation(x, power), image)
     with pytest.raises(ValueError, match="at least 1"):
@@ -109,14 +131,17 @@ def as_written(name, F, S):
     """The style cost of a layer for one picture, from each source's own formula, with nothing of ours."""
     (C, M), f, s = (F.shape[1], F[0, 0].numel()), F[0].reshape(F.shape[1], -1), S[0].reshape(F.shape[1], -1)
     G, A = f @ f.T, s @ s.T
-    return {"paper": lambda: ((G - A) ** 2).sum() / (4 * C**2 * M**2),
-            "gatys": lambda: torch.nn.functional.mse_loss(G.div(M), A.div(s.shape[1])),
-            "cs231n": lambda: ((G / (C * M) - A / (C * s.shape[1])) ** 2).sum(),
-            "coursera": lambda: (G - A).square().sum() / (4 * C**2 * (F.shape[2] * F.shape[3]) ** 2),
-            "d2l": lambda: torch.square(G / F.numel() - A / S.numel()).mean(),
-            "pytorch": lambda: torch.nn.functional.mse_loss(G.div(F.numel()), A.div(S.numel())),
-            "tensorflow": lambda: torch.mean((torch.einsum("bcij,bdij->bcd", F, F) / M - torch.einsum("bcij,bdij->bcd", S, S) / s.shape[1]) ** 2),
-            }[name]()
+    return {
+        "paper": lambda: ((G - A) ** 2).sum() / (4 * C**2 * M**2),
+        "gatys": lambda: torch.nn.functional.mse_loss(G.div(M), A.div(s.shape[1])),
+        "cs231n": lambda: ((G / (C * M) - A / (C * s.shape[1])) ** 2).sum(),
+        "coursera": lambda: (G - A).square().sum() / (4 * C**2 * (F.shape[2] * F.shape[3]) ** 2),
+        "d2l": lambda: torch.square(G / F.numel() - A / S.numel()).mean(),
+        "pytorch": lambda: torch.nn.functional.mse_loss(G.div(F.numel()), A.div(S.numel())),
+        "tensorflow": lambda: torch.mean(
+            (torch.einsum("bcij,bdij->bcd", F, F) / M - torch.einsum("bcij,bdij->bcd", S, S) / s.shape[1]) ** 2
+        ),
+    }[name]()
 
 
 @pytest.mark.parametrize("name", losses.CONVENTIONS)
@@ -124,7 +149,7 @@ def as_written(name, F, S):
 def test_conventions_are_what_their_sources_write(name, batch):
     F, S, small = maps(batch).requires_grad_(), maps(1, seed=1), maps(1, height=3, width=2, seed=2)
     value = losses.convention(name).loss(F, S)
-    expected = torch.stack([as_written(name, F[n:n + 1], S) for n in range(batch)])
+    expected = torch.stack([as_written(name, F[n : n + 1], S) for n in range(batch)])
     assert torch.allclose(value, expected, rtol=1e-12)
     found, right = (torch.autograd.grad(v.sum(), F, retain_graph=True)[0] for v in (value, expected))
     assert torch.allclose(found, right, rtol=1e-10, atol=1e-14)
@@ -138,13 +163,25 @@ def test_conventions_are_what_their_sources_write(name, batch):
 @pytest.mark.parametrize("source", losses.CONVENTIONS)
 @pytest.mark.parametrize("target", losses.CONVENTIONS)
 def test_weights_convert_exactly(source, target):
-    features = {layer: (maps(2, C, H, W, seed=C), maps(1, C, H, W, seed=C + 1)) for layer, C, H, W in (("a", 3, 5, 4), ("b", 6, 3, 2), ("c", 8, 1, 7))}
-    weights, shapes = {"a": 0.2, "b": 30.0, "c": 1e-3}, {layer: (F.shape[1], F[0, 0].numel()) for layer, (F, _) in features.items()}
+    features = {
+        layer: (maps(2, C, H, W, seed=C), maps(1, C, H, W, seed=C + 1))
+        for layer, C, H, W in (("a", 3, 5, 4), ("b", 6, 3, 2), ("c", 8, 1, 7))
+    }
+    weights, shapes = (
+        {"a": 0.2, "b": 30.0, "c": 1e-3},
+        {layer: (F.shape[1], F[0, 0].numel()) for layer, (F, _) in features.items()},
+    )
     converted = losses.convert_weights(weights, source, target, shapes)
-    before, after = (sum(w[layer] * losses.convention(name).loss(*features[layer]) for layer in weights)
-                     for name, w in ((source, weights), (target, converted)))
+    before, after = (
+        sum(w[layer] * losses.convention(name).loss(*features[layer]) for layer in weights)
+        for name, w in ((source, weights), (target, converted))
+    )
     assert torch.allclose(before, after, rtol=1e-12)
-    alike = next(group for group in (("paper", "coursera"), ("d2l", "pytorch"), ("gatys", "tensorflow", "cs231n")) if source in group)
+    alike = next(
+        group
+        for group in (("paper", "coursera"), ("d2l", "pytorch"), ("gatys", "tensorflow", "cs231n"))
+        if source in group
+    )
     assert all(abs(converted[layer] / weights[layer] - 1) < 1e-12 for layer in weights) == (target in alike)
 
 

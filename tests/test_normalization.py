@@ -1,4 +1,5 @@
 """Batch normalisation and its relatives against torch's own layers; folding; translation."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -25,8 +26,11 @@ def test_normalize_by_its_definition(shape, axes):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_relatives_are_torch_s(shape):
     x = draw(*shape)
-    for name, theirs in (("batch", F.batch_norm(x, None, None, training=True)), ("layer", F.layer_norm(x, x.shape[1:])),
-                         ("instance", F.instance_norm(x))):
+    for name, theirs in (
+        ("batch", F.batch_norm(x, None, None, training=True)),
+        ("layer", F.layer_norm(x, x.shape[1:])),
+        ("instance", F.instance_norm(x)),
+    ):
         assert torch.allclose(normalize(x, AXES[name]), theirs, **EXACT)
     for groups in (1, 2, shape[1]):
         assert torch.allclose(group_norm(x, groups), F.group_norm(x, groups), **EXACT)
@@ -37,8 +41,13 @@ def test_relatives_are_torch_s(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("eps, momentum", [(1e-5, 0.1), (0.3, 0.7)])
 def test_batch_norm_is_torch_s(shape, eps, momentum):
-    """Output, gradients of input, γ and β, running statistics after each of three steps, and the output after eval()."""
-    ours, theirs = BatchNorm(shape[1], eps, momentum).double(), nn.BatchNorm2d(shape[1], eps, momentum, dtype=torch.float64)
+    """Output, gradients of input, γ and β, running statistics after each of three steps, and the output
+    after eval().
+    """
+    ours, theirs = (
+        BatchNorm(shape[1], eps, momentum).double(),
+        nn.BatchNorm2d(shape[1], eps, momentum, dtype=torch.float64),
+    )
     for step in range(3):
         gamma, beta = draw(2, shape[1], seed=10 + step)
         for values, parameters in ((gamma, (ours.gamma, theirs.weight)), (beta, (ours.beta, theirs.bias))):
@@ -46,7 +55,9 @@ def test_batch_norm_is_torch_s(shape, eps, momentum):
                 parameter.data, parameter.grad = values.clone(), None
         inputs = [draw(*shape, seed=step).requires_grad_() for _ in range(2)]
         outputs = [layer(x) for layer, x in zip((ours, theirs), inputs)]
-        assert torch.allclose(*outputs, **EXACT) and torch.allclose(outputs[0], batch_norm(inputs[0], gamma, beta, eps), **EXACT)
+        assert torch.allclose(*outputs, **EXACT) and torch.allclose(
+            outputs[0], batch_norm(inputs[0], gamma, beta, eps), **EXACT
+        )
         for output in outputs:
             (output * draw(*shape, seed=99)).square().sum().backward()
         for a, b in (inputs, (ours.gamma, theirs.weight), (ours.beta, theirs.bias)):
@@ -55,7 +66,7 @@ def test_batch_norm_is_torch_s(shape, eps, momentum):
         assert torch.allclose(ours.running_variance, theirs.running_var, **EXACT)
     x = draw(*shape, seed=50)
     assert torch.allclose(ours.eval()(x), theirs.eval()(x), **EXACT)
-    assert not torch.allclose(ours(x), batch_norm(x, ours.gamma, ours.beta, eps), rtol=1e-3)       # not by the batch
+    assert not torch.allclose(ours(x), batch_norm(x, ours.gamma, ours.beta, eps), rtol=1e-3)  # not by the batch
 
 
 def test_one_value_has_no_variance():
@@ -64,12 +75,20 @@ def test_one_value_has_no_variance():
     assert BatchNorm(3).eval()(torch.rand(1, 3, 1, 1)).shape == (1, 3, 1, 1)
 
 
-@pytest.mark.parametrize("options", [dict(), dict(bias=False), dict(stride=2, padding=1), dict(groups=2), dict(padding=2, padding_mode="reflect")])
+@pytest.mark.parametrize(
+    "options",
+    [dict(), dict(bias=False), dict(stride=2, padding=1), dict(groups=2), dict(padding=2, padding_mode="reflect")],
+)
 def test_fold(options):
     conv, norm = nn.Conv2d(4, 6, 3, dtype=torch.float64, **options), nn.BatchNorm2d(6, dtype=torch.float64)
     norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var = *draw(3, 6), draw(6).square()
     own = BatchNorm(6).double()
-    own.gamma, own.beta, own.running_mean, own.running_variance = norm.weight, norm.bias, norm.running_mean, norm.running_var
+    own.gamma, own.beta, own.running_mean, own.running_variance = (
+        norm.weight,
+        norm.bias,
+        norm.running_mean,
+        norm.running_var,
+    )
     x, before = draw(2, 4, 9, 8), {name: value.clone() for name, value in conv.state_dict().items()}
     for layer in (norm.eval(), own.eval()):
         assert torch.allclose(fold(conv, layer)(x), layer(conv(x)), rtol=1e-11, atol=1e-11)
@@ -88,4 +107,4 @@ def test_only_the_statistics_of_whole_maps_commute_with_translation():
     for name, commutes in (("batch", True), ("instance", True), ("layer", True), ("per location", False)):
         gap = normalize(shift_first(x), AXES[name]) - shift_first(normalize(x, AXES[name]))
         assert (gap.abs().max() < 1e-12) == commutes
-        assert (gap[1:].abs().max() < 1e-12) == commutes          # the pictures that did not move
+        assert (gap[1:].abs().max() < 1e-12) == commutes  # the pictures that did not move

@@ -1,4 +1,5 @@
 """The peers of the benchmarks minimise the course's cost, by formulas of their own."""
+
 import copy
 
 import pytest
@@ -6,8 +7,8 @@ import torch
 
 from bounds import DOUBLE
 from course_utils.colour import match_colours
-from course_utils.images import load_image, to_8bit
 from course_utils.cost import painting_cost
+from course_utils.images import load_image, to_8bit
 from peers import PEERS, Tutorial
 
 
@@ -26,14 +27,16 @@ def double(net):
 @pytest.mark.parametrize("name", PEERS)
 def test_peers_minimise_the_common_cost(net, double, pictures, name):
     """In float64, but for pastiche, which computes in float32."""
-    own, near = (net, 1e-3) if name == "pastiche" else (double, DOUBLE)             # pastiche: 1e-6 as measured
+    own, near = (net, 1e-3) if name == "pastiche" else (double, DOUBLE)  # pastiche: 1e-6 as measured
     pictures = [picture.to(own.mean) for picture in pictures]
     peer, cost = PEERS[name](own, *pictures), painting_cost(own, *pictures)
     image = match_colours(*pictures)
     assert peer.objective(image) == pytest.approx(cost.losses(image)["total"], rel=near)
     path = []
     peer.run(6, lambda picture: path.append(picture()))
-    assert len(path) == 6 and all(picture.shape == image.shape and 0 <= picture.min() and picture.max() <= 1 for picture in path)
+    assert len(path) == 6 and all(
+        picture.shape == image.shape and 0 <= picture.min() and picture.max() <= 1 for picture in path
+    )
     totals = [cost.losses(picture)["total"] for picture in (pictures[0], *path)]
     assert totals[-1] < totals[0] / 2
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in own.parameters())

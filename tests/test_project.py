@@ -1,4 +1,7 @@
-"""What holds for the project as a whole: its files agree with each other, and every notebook has the anatomy that readers rely on."""
+"""What holds for the project as a whole: its files agree with each other, and every notebook has the anatomy that
+readers rely on.
+"""
+
 import os
 import re
 import subprocess
@@ -30,8 +33,10 @@ def code(notebook):
 
 def test_conda_environment_agrees_with_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    pip, = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    lines = [entry for entry in environment["dependencies"] if isinstance(entry, str) and entry != "pip"] + [entry for entry in pip if "-e" not in entry]
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    lines = [entry for entry in environment["dependencies"] if isinstance(entry, str) and entry != "pip"] + [
+        entry for entry in pip if "-e" not in entry
+    ]
     found = {}
     for line in lines:
         name, limits = re.match(r"([\w-]+)(.*)", line).groups()
@@ -43,13 +48,19 @@ def test_conda_environment_agrees_with_pyproject():
 
 @pytest.mark.process
 def test_only_what_belongs_at_the_top():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     top = {name.split("/")[0] for name in listed if name}
     assert top <= {
         *("README.md", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "environment.yml", "pyproject.toml", "noxfile.py"),
         *(".gitignore", ".pre-commit-config.yaml", ".ci", "notebooks", "course_utils", "data", "tests"),
     }
-    large = [name for name in listed if name and not name.startswith("data/") and (ROOT / name).exists() and (ROOT / name).stat().st_size > 2e6]
+    large = [
+        name
+        for name in listed
+        if name and not name.startswith("data/") and (ROOT / name).exists() and (ROOT / name).stat().st_size > 2e6
+    ]
     assert large == []
 
 
@@ -70,7 +81,12 @@ def test_there_are_notebooks():
 def test_executed_in_order_from_a_fresh_kernel(notebook):
     counts = [cell.execution_count for cell in code(notebook)]
     assert counts == list(range(1, len(counts) + 1))
-    assert not [output for cell in code(notebook) for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert not [
+        output
+        for cell in code(notebook)
+        for output in cell.outputs
+        if output.output_type == "error" or output.get("name") == "stderr"
+    ]
 
 
 def test_stored_as_the_run_command_stores(notebook, request):
@@ -91,10 +107,17 @@ def test_nbval_has_enough_to_compare(notebook):
     ignored = [cell for cell in cells if "nbval-ignore-output" in cell.metadata.get("tags", [])]
     assert not [cell for cell in cells if {"nbval-skip", "raises-exception"} & set(cell.metadata.get("tags", []))]
     assert not [cell for cell in cells if "NBVAL" in cell.source]
-    printed = [cell for cell in cells if any(output.get("name") == "stdout" for output in cell.outputs) and cell not in ignored]
+    printed = [
+        cell for cell in cells if any(output.get("name") == "stdout" for output in cell.outputs) and cell not in ignored
+    ]
     assert len(ignored) <= len(cells) / 8 and len(printed) >= len(cells) / 2
-    silent = [cell.source for cell in cells if "show(" in cell.source and cell not in printed
-              and any("text/html" in output.get("data", {}) for output in cell.outputs)]
+    silent = [
+        cell.source
+        for cell in cells
+        if "show(" in cell.source
+        and cell not in printed
+        and any("text/html" in output.get("data", {}) for output in cell.outputs)
+    ]
     assert silent == []
 
 
@@ -119,20 +142,31 @@ def test_anatomy(notebook):
     assert {"Your turn", "Explore", "What you learned"} <= set(headings)
     assert all(part in text for part in ("**Glossary.**", "**References.**", "**What comes next.**"))
     objectives = set(re.findall(r"^- \*\*(\d\.[a-z])\*\*", notebook.cells[0].source, re.M))
-    assert len(objectives) >= 3 and set(re.findall(r"objectives? ([\d.a-z, ]+)\*", text)) and all(
-        set(re.findall(r"\d\.[a-z]", used)) <= objectives for used in re.findall(r"objectives? (.*)\*", text))
+    assert (
+        len(objectives) >= 3
+        and set(re.findall(r"objectives? ([\d.a-z, ]+)\*", text))
+        and all(set(re.findall(r"\d\.[a-z]", used)) <= objectives for used in re.findall(r"objectives? (.*)\*", text))
+    )
 
 
 def test_exercises(notebook):
-    """Each has a heading with difficulty and minutes, a stub that does nothing yet, its check, and a folded solution that passes."""
+    """Each has a heading with difficulty and minutes, a stub that does nothing yet, its check, and a folded solution
+    that passes.
+    """
     cells = notebook.cells
     starts = [n for n, cell in enumerate(cells) if cell.cell_type == "markdown" and "### Exercise" in cell.source]
     assert 2 <= len(starts) <= 4
     for n in starts:
-        assert re.search(r"### Exercise \d\.\d · .+\n\*Difficulty [●○]{3} · \d+ minutes · objectives? .*\*", cells[n].source)
+        assert re.search(
+            r"### Exercise \d\.\d · .+\n\*Difficulty [●○]{3} · \d+ minutes · objectives? .*\*", cells[n].source
+        )
         stub, solution = cells[n + 1], cells[n + 2]
         name = re.search(r"^def (\w+)\(", stub.source, re.M)[1]
-        assert "raise NotImplementedError" in stub.source and "returns:" in stub.source and stub.source.endswith(f"check.{name}({name})")
+        assert (
+            "raise NotImplementedError" in stub.source
+            and "returns:" in stub.source
+            and stub.source.endswith(f"check.{name}({name})")
+        )
         assert stub.outputs[0].text.startswith(f"✗ {name}: not written yet")
         assert solution.metadata.tags == ["solution"] and solution.metadata.jupyter.source_hidden
         assert solution.source.startswith("### BEGIN SOLUTION") and solution.source.endswith("### END SOLUTION")
@@ -159,6 +193,8 @@ def test_deprecations_in_our_code_are_errors():
 def test_deprecations_in_our_code_are_errors_in_the_kernels_too():
     environment = os.environ | {"PYTHONPATH": str(ROOT / "tests" / "offline")}
     code = "import warnings; warnings.warn_explicit('old', FutureWarning, '', 1, '{}')"
-    failed = [subprocess.run([sys.executable, "-c", code.format(module)], env=environment, capture_output=True).returncode
-              for module in (OURS, OTHERS)]
+    failed = [
+        subprocess.run([sys.executable, "-c", code.format(module)], env=environment, capture_output=True).returncode
+        for module in (OURS, OTHERS)
+    ]
     assert failed == [1, 0]

@@ -1,4 +1,7 @@
-"""Reconstructions from one layer: the cost against its definition, the descent, the starts; the widget without a browser."""
+"""Reconstructions from one layer: the cost against its definition, the descent, the starts; the widget without a
+browser.
+"""
+
 import copy
 
 import pytest
@@ -23,7 +26,7 @@ def double(net):
 
 @pytest.mark.parametrize("layer", ["relu1_2", "relu3_1", "conv2_1", "pool4"])
 def test_cost_and_gradient(double, photo, layer):
-    noise = 1e-3 * torch.rand(1, 3, 32, 34, generator=torch.Generator().manual_seed(1)).double()        # no ties of maxima
+    noise = 1e-3 * torch.rand(1, 3, 32, 34, generator=torch.Generator().manual_seed(1)).double()  # no ties of maxima
     small, start = photo[:, :, 10:42, 10:44].double(), load_square("animal_koala", 64)[:, :, :32, :34].double() + noise
     cost = reconstruction_cost(double, small, layer)
     value, gradient, record = cost(start)
@@ -44,11 +47,13 @@ def test_reconstruction_comes_closer(net, photo):
         assert [point.evaluations for point in points] == list(range(1, 26))
         assert all(b <= a for a, b in zip(shares, shares[1:])) and shares[-1] < least < shares[0]
         assert all(0 <= point.image.min() and point.image.max() <= 1 for point in points)
-        assert shares[-1] == pytest.approx(reconstruction_cost(net, photo, layer)(points[-1].image)[0], rel=rounding(net))
+        assert shares[-1] == pytest.approx(
+            reconstruction_cost(net, photo, layer)(points[-1].image)[0], rel=rounding(net)
+        )
         ends[layer] = points[-1].image
     *_, grey = reconstruct(net, photo, "relu4_2", "grey", evaluations=25)
     rough = [(image.diff(dim=3) ** 2).mean() for image in (ends["relu4_2"], grey.image)]
-    assert rough[1] < rough[0] / 4                  # the grain comes from the start
+    assert rough[1] < rough[0] / 4  # the grain comes from the start
     assert (ends["relu1_2"] - photo).norm() < (ends["relu4_2"] - photo).norm()
 
 
@@ -57,7 +62,7 @@ def test_starts(net, photo):
     assert torch.equal(first_picture("noise", photo, 3), first_picture("noise", photo, 3))
     assert not torch.equal(first_picture("noise", photo, 3), first_picture("noise", photo, 4))
     assert (first_picture("grey", photo) == 0.5).all() and torch.equal(first_picture("content", photo), photo)
-    (only,) = reconstruct(net, photo, "relu4_2", "content", 10)             # a minimum: nothing moves
+    (only,) = reconstruct(net, photo, "relu4_2", "content", 10)  # a minimum: nothing moves
     assert only.record == 0 and torch.equal(only.image, photo)
     with pytest.raises(ValueError, match="start is one of"):
         first_picture("blue", photo)
@@ -80,7 +85,12 @@ def test_states_at_the_corners(net):
         drawn = list(lesson4.states(net, "fish_3", layer, 64, start, 3))
         assert len(drawn) == (1 if start == "content" else 3)
         photo, picture, says = drawn[-1]
-        assert layer in says and start in says and photo.shape == picture.shape and torch.equal(photo, picture) == (start == "content")
+        assert (
+            layer in says
+            and start in says
+            and photo.shape == picture.shape
+            and torch.equal(photo, picture) == (start == "content")
+        )
 
 
 @pytest.mark.long
@@ -88,12 +98,23 @@ def test_the_widget(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 4, net)
     view.start.click()
     assert view.job.wait(PATIENCE) == "finished" and view.text.value.startswith("finished: Evaluation 4 of 4")
-    assert "<img alt=" in view.picture.value and view.stop.disabled and not view.start.disabled and view.progress.value == 4
-    for control, value in ((view.layer, "relu1_1"), (view.begin, "grey"), (view.photo, "fish_3"), (view.evaluations, 2), (view.size, 96)):
+    assert (
+        "<img alt=" in view.picture.value
+        and view.stop.disabled
+        and not view.start.disabled
+        and view.progress.value == 4
+    )
+    for control, value in (
+        (view.layer, "relu1_1"),
+        (view.begin, "grey"),
+        (view.photo, "fish_3"),
+        (view.evaluations, 2),
+        (view.size, 96),
+    ):
         before, control.value = view.picture.value.split("src=")[1], value
         view.start.click()
         view.job.wait(PATIENCE)
-        assert view.picture.value.split("src=")[1] != before            # the picture itself, not its description
+        assert view.picture.value.split("src=")[1] != before  # the picture itself, not its description
     for wrong in (dict(layer="conv1_1"), dict(size=128)):
         with pytest.raises(ValueError, match="Layers are relu1_1 to relu5_4, sizes 64"):
             lesson4.reconstruction(net=net, **wrong)
@@ -104,7 +125,9 @@ def test_stop_keeps_the_picture(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 1000, net)
     with held(view, 2):
         view.stop.click()
-    assert view.job.wait(PATIENCE) == "stopped" and view.text.value.startswith(f"stopped: Evaluation {view.progress.value} of 1000")
+    assert view.job.wait(PATIENCE) == "stopped" and view.text.value.startswith(
+        f"stopped: Evaluation {view.progress.value} of 1000"
+    )
     assert f"Evaluation {view.progress.value} of 1000" in view.picture.value
 
 

@@ -1,4 +1,5 @@
 """The weight normalisation: means of one, the same output, bit for bit with powers of two; and what forbids it."""
+
 import copy
 import itertools
 
@@ -62,15 +63,18 @@ def test_torchvision_with_its_classifier(name):
     """Random weights of the right size; the first linear layer undoes the last scale."""
     with torch.device("meta"):
         model = getattr(torchvision.models, name)()
-        for place, shape in ((0, (512 * 7 * 7, 32)), (3, (32, 32)), (6, (32, 10))):        # with 4096 hidden ones: 3 GB
+        for place, shape in ((0, (512 * 7 * 7, 32)), (3, (32, 32)), (6, (32, 10))):  # with 4096 hidden ones: 3 GB
             model.classifier[place] = nn.Linear(*shape)
     model, generator = model.double().to_empty(device="cpu").eval(), torch.Generator().manual_seed(0)
     with torch.no_grad():
         for tensor_name, tensor in model.state_dict().items():
             if tensor.is_floating_point():
                 bound = (6 / tensor[0].numel()) ** 0.5 if tensor.ndim > 1 else 1
-                tensor.uniform_(0.5 if tensor_name.endswith("running_var") else -bound, 2 if tensor_name.endswith("running_var") else bound,
-                                generator=generator)
+                tensor.uniform_(
+                    0.5 if tensor_name.endswith("running_var") else -bound,
+                    2 if tensor_name.endswith("running_var") else bound,
+                    generator=generator,
+                )
     *pictures, other = (picture[:, :, :32, :32] for picture in random_pictures(3))
     means = mean_activations(model, pictures, progress=False)
     assert len(means.mean) == sum(isinstance(module, nn.Conv2d) for module in model.modules())
@@ -92,11 +96,11 @@ def test_bit_for_bit_with_powers_of_two(net):
         assert all(torch.equal(new.rescaling.restore(layer, found[layer]), right[layer]) for layer in right)
         assert torch.equal(new.rescaling.restore_output(found["pool5"]), right["pool5"])
     after = mean_activations(new, first, progress=False)
-    for name in CONVOLUTIONS:                           # nothing is rounded: they lie between √½ and √2
+    for name in CONVOLUTIONS:  # nothing is rounded: they lie between √½ and √2
         alive, scale = means.mean[name] > 0, new.rescaling.scales[name]
         assert torch.equal(after.mean[name] * scale, means.mean[name])
         assert 0.7 < after.mean[name][alive].min() and after.mean[name].max() < 1.42
-    rounded = normalize_weights(net, means)             # with the means themselves, bits do change
+    rounded = normalize_weights(net, means)  # with the means themselves, bits do change
     assert not torch.equal(rounded.rescaling.restore_output(rounded(pictures[0])), net(pictures[0]))
 
 
@@ -113,7 +117,7 @@ def test_layer_by_layer_is_all_at_once():
     for name in means:
         now = mean_activations(cascade, pictures, progress=False).mean
         cascade = normalize_weights(cascade, ones | {name: now[name]})
-    least = min((mean.min() / mean.max()).item() for mean in means.values())        # see `far_from_one`
+    least = min((mean.min() / mean.max()).item() for mean in means.values())  # see `far_from_one`
     for a, b in zip(cascade.parameters(), at_once.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=DOUBLE / least, atol=0)
 
@@ -138,8 +142,11 @@ def test_dead_channels_keep_their_scale():
 
 @pytest.mark.long
 def test_means_that_do_not_fit(net, means):
-    for wrong, message in (({}, "no means of the 64 channels of conv1_1"), (means.mean | {"conv3_1": torch.ones(7)}, "conv3_1"),
-                           (means.mean | {"conv2_2": torch.full((128,), torch.nan)}, "conv2_2 are not finite")):
+    for wrong, message in (
+        ({}, "no means of the 64 channels of conv1_1"),
+        (means.mean | {"conv3_1": torch.ones(7)}, "conv3_1"),
+        (means.mean | {"conv2_2": torch.full((128,), torch.nan)}, "conv2_2 are not finite"),
+    ):
         with pytest.raises(NormalizationError, match=message):
             normalize_weights(net, wrong)
     assert normalize_weights(net, MeanActivations.load()).rescaling.dead == {}
@@ -147,7 +154,10 @@ def test_means_that_do_not_fit(net, means):
 
 def test_the_carried_scales_are_named(net):
     carried = follow(net).carried
-    assert all(carried[layer].convolution == name for layer, name in (("relu1_1", "conv1_1"), ("pool3", "conv3_4"), ("conv5_4", "conv5_4")))
+    assert all(
+        carried[layer].convolution == name
+        for layer, name in (("relu1_1", "conv1_1"), ("pool3", "conv3_4"), ("conv5_4", "conv5_4"))
+    )
 
 
 def test_order_in_memory_does_not_matter():
@@ -176,4 +186,6 @@ def test_restore_names_what_it_does_not_know(net, means):
         new.rescaling.restore("1", torch.rand(1, 6, 4, 4))
     flat = torch.rand(2, 6 * 60 * 60)
     expected = (flat.view(2, 6, -1) * new.rescaling.scales["2"].float()[:, None]).flatten(1)
-    assert torch.equal(new.rescaling.restore("4", flat), expected) and torch.equal(new.rescaling.restore("5", flat[:, :2]), flat[:, :2])
+    assert torch.equal(new.rescaling.restore("4", flat), expected) and torch.equal(
+        new.rescaling.restore("5", flat[:, :2]), flat[:, :2]
+    )

@@ -1,4 +1,5 @@
 """Checkpoint and resume: whatever stops a run, and whenever, the resumed one ends in the same picture, to the bit."""
+
 import os
 import signal
 from types import SimpleNamespace
@@ -9,9 +10,9 @@ import torch
 from course_utils import checkpoint as module
 from course_utils.__main__ import main
 from course_utils.checkpoint import Checkpoint, Progress, StateError
+from course_utils.cost import Cost
 from course_utils.descent import inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
-from course_utils.cost import Cost
 from course_utils.transfer import transfer
 from course_utils.vgg import vgg19
 
@@ -65,6 +66,7 @@ def same(one, other):
 
 # --- the descent -----------------------------------------------------------------------------------------------
 
+
 def corners(image):
     """Full of corners and ripples: steps are taken back, and the memory is emptied."""
     x = image - 0.37
@@ -82,22 +84,31 @@ def test_the_descent_goes_on_to_the_same_bits(path):
         file.begin({}, CPU)
         file.write(Progress(point, False, 1.5, [(point.evaluations, point.record)]))
         loaded, led, seconds, history = file.begin({}, CPU)
-        assert same(loaded, point) and led is False and seconds == 1.5 and history == [(point.evaluations, {"total": 0.5})]
+        assert (
+            same(loaded, point) and led is False and seconds == 1.5 and history == [(point.evaluations, {"total": 0.5})]
+        )
         following = list(projected_lbfgs(corners, loaded, min(point.evaluations + 4, 40), precondition=Q))
-        assert same(tuple(following), tuple(points[point.evaluations:point.evaluations + 4]))
+        assert same(tuple(following), tuple(points[point.evaluations : point.evaluations + 4]))
 
 
 # --- the transfer ----------------------------------------------------------------------------------------------
+
 
 @pytest.mark.long
 def test_stopped_after_any_evaluation(net, small, path):
     whole = transfer(*small, **OPTIONS, net=net)
     for last in (1, 2, 4, 5):
-        part = transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == last)
+        part = transfer(
+            *small, **OPTIONS, net=net, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == last
+        )
         said, seen = [], []
-        rest = transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(path, resume=True, say=said.append), on_state=seen.append)
+        rest = transfer(
+            *small, **OPTIONS, net=net, checkpoint=Checkpoint(path, resume=True, say=said.append), on_state=seen.append
+        )
         assert part.stopped and not rest.stopped and [state.evaluations for state in seen] == list(range(last + 1, 6))
-        assert same((rest.image, rest.losses, rest.history, rest.evaluations), (whole.image, whole.losses, whole.history, 5))
+        assert same(
+            (rest.image, rest.losses, rest.history, rest.evaluations), (whole.image, whole.losses, whole.history, 5)
+        )
         assert rest.seconds > part.seconds and all(state.seconds > part.seconds for state in seen)
         assert len(said) == 1 and f"after {last} evaluations" in said[0]
         path.unlink()
@@ -106,7 +117,10 @@ def test_stopped_after_any_evaluation(net, small, path):
 @pytest.mark.long
 def test_any_number_of_evaluations(net, small, stopped):
     longer = {**OPTIONS, "evaluations": 7}
-    assert same(transfer(*small, **longer, net=net, checkpoint=Checkpoint(stopped, resume=True)).image, transfer(*small, **longer, net=net).image)
+    assert same(
+        transfer(*small, **longer, net=net, checkpoint=Checkpoint(stopped, resume=True)).image,
+        transfer(*small, **longer, net=net).image,
+    )
     fewer = transfer(*small, **{**OPTIONS, "evaluations": 1}, net=net, checkpoint=Checkpoint(stopped, resume=True))
     assert fewer.evaluations == 2 and not fewer.stopped
 
@@ -114,6 +128,7 @@ def test_any_number_of_evaluations(net, small, stopped):
 def test_ctrl_c_at_once_keeps_what_there_was(net, small, stopped, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
         patch.setattr(Cost, "__call__", interrupt)
         result = transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(stopped, resume=True))
@@ -159,6 +174,7 @@ def test_interrupted_writing_leaves_the_state_before(path, monkeypatch, error):
 
     def fail(_):
         raise error
+
     monkeypatch.setattr(module.os, "fsync", fail)
     if isinstance(error, OSError):
         checkpoint.write(progress())
@@ -183,13 +199,23 @@ def test_what_a_kill_leaves_is_written_over_and_removed(path):
 
 # --- what is refused -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("change, message", [
-    ("photo", r"photo: \d+ × 32 pixels #\w+ there, \d+ × 32 pixels #\w+ here"), ("painting", r"painting: "),
-    ({"seed": 4}, "start: noise of seed 3 there, noise of seed 4 here"),
-    ({"start": "colour"}, "start: noise of seed 3 there, colour here"), ({"start": torch.zeros(1)}, "start: .* #"),
-    ({"style_weight": 0.1}, "style weight: 1.0 there, 0.1 here"), ({"content_weight": 2}, "content weight: 1.0 there, 2.0 here"),
-    ({"style_layers": {"relu1_1": 2.0}}, "style layers: relu1_1 0.97.*there, relu1_1 2.0 here"), ({"colours": "photo"}, "colours: painting there, photo here"),
-    ("network", "network: ")], ids=str)
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("photo", r"photo: \d+ × 32 pixels #\w+ there, \d+ × 32 pixels #\w+ here"),
+        ("painting", r"painting: "),
+        ({"seed": 4}, "start: noise of seed 3 there, noise of seed 4 here"),
+        ({"start": "colour"}, "start: noise of seed 3 there, colour here"),
+        ({"start": torch.zeros(1)}, "start: .* #"),
+        ({"style_weight": 0.1}, "style weight: 1.0 there, 0.1 here"),
+        ({"content_weight": 2}, "content weight: 1.0 there, 2.0 here"),
+        ({"style_layers": {"relu1_1": 2.0}}, "style layers: relu1_1 0.97.*there, relu1_1 2.0 here"),
+        ({"colours": "photo"}, "colours: painting there, photo here"),
+        ("network", "network: "),
+    ],
+    ids=str,
+)
 def test_another_run_is_refused(net, small, stopped, change, message):
     content, style = small
     options, before = {**OPTIONS, "net": net}, stopped.read_bytes()
@@ -210,13 +236,18 @@ def test_another_run_is_refused(net, small, stopped, change, message):
 def test_the_seed_counts_where_it_is_used(net, small, path):
     options = {**OPTIONS, "start": "content", "evaluations": 3}
     transfer(*small, **options, net=net, checkpoint=Checkpoint(path), on_state=lambda state: True)
-    assert transfer(*small, **{**options, "seed": 8}, net=net, checkpoint=Checkpoint(path, resume=True)).evaluations == 3
+    assert (
+        transfer(*small, **{**options, "seed": 8}, net=net, checkpoint=Checkpoint(path, resume=True)).evaluations == 3
+    )
 
 
 def test_other_arithmetic_is_told(net, small, stopped, monkeypatch):
     monkeypatch.setattr(module, "arithmetic", lambda device: {"PyTorch": "1.0", "threads": 99})
     said = []
-    assert transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(stopped, resume=True, say=said.append)).evaluations == 5
+    assert (
+        transfer(*small, **OPTIONS, net=net, checkpoint=Checkpoint(stopped, resume=True, say=said.append)).evaluations
+        == 5
+    )
     assert "there, 1.0 here" in said[0] and "threads" in said[0] and "not be the same to the last bit" in said[0]
 
 
@@ -227,19 +258,35 @@ def damage(path, how):
     elif how == "other contents":
         torch.save([1, 2, 3], path)
     elif how == "code":
-        torch.save({"format": Checkpoint}, path)            # unpickling what is not data is refused
+        torch.save({"format": Checkpoint}, path)  # unpickling what is not data is refused
     elif how == "folder":
         path.unlink()
         path.mkdir()
     else:
         middle = len(whole) // 2
-        path.write_bytes({"cut off": whole[:middle], "empty": b"", "text": b"no state", "one bit": whole[:middle] + bytes([whole[middle] ^ 1])
-                          + whole[middle + 1:]}[how])
+        path.write_bytes(
+            {
+                "cut off": whole[:middle],
+                "empty": b"",
+                "text": b"no state",
+                "one bit": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+            }[how]
+        )
 
 
-@pytest.mark.parametrize("how, message", [
-    ("cut off", "damaged"), ("empty", "damaged"), ("text", "damaged"), ("one bit", "damaged"), ("code", "damaged"),
-    ("other version", "no state of this version"), ("other contents", "no state of this version"), ("folder", "cannot be read")])
+@pytest.mark.parametrize(
+    "how, message",
+    [
+        ("cut off", "damaged"),
+        ("empty", "damaged"),
+        ("text", "damaged"),
+        ("one bit", "damaged"),
+        ("code", "damaged"),
+        ("other version", "no state of this version"),
+        ("other contents", "no state of this version"),
+        ("folder", "cannot be read"),
+    ],
+)
 def test_a_bad_file_is_refused(net, small, stopped, how, message):
     damage(stopped, how)
     with pytest.raises(StateError, match=message) as caught:
@@ -249,8 +296,23 @@ def test_a_bad_file_is_refused(net, small, stopped, how, message):
 
 # --- the command -----------------------------------------------------------------------------------------------
 
+
 def paint(folder, *options):
-    return main(["transfer", *PAIR, "-o", str(folder / "out.png"), "--size", "32", "--evaluations", "5", "--device", "cpu", *options])
+    return main(
+        [
+            "transfer",
+            *PAIR,
+            "-o",
+            str(folder / "out.png"),
+            "--size",
+            "32",
+            "--evaluations",
+            "5",
+            "--device",
+            "cpu",
+            *options,
+        ]
+    )
 
 
 @pytest.mark.long
@@ -271,20 +333,30 @@ def test_ctrl_c_and_resume(tmp_path, path, capsys, monkeypatch):
             assert paint(tmp_path) == 0
         finally:
             signal.signal(signal.SIGINT, usual)
-    assert "stopped early" in (out := capsys.readouterr().out) and out.endswith("the same command with --resume goes on\n")
+    assert "stopped early" in (out := capsys.readouterr().out) and out.endswith(
+        "the same command with --resume goes on\n"
+    )
     assert path.exists() and (tmp_path / "out.png").read_bytes() != whole
 
-    before = path.read_bytes()                              # a run without --resume: told at the start, left as it is until a state is due
+    before = path.read_bytes()  # a run without --resume: told at the start, left as it is until a state is due
     assert paint(tmp_path, "--quiet") == 0 and path.read_bytes() == before
     assert "holds an earlier run" in capsys.readouterr().err
 
     assert paint(tmp_path, "--resume", "--style-weight", "0.5") == 2
-    assert "error: '" in (error := capsys.readouterr().err) and "style weight: 1.0 there, 0.5 here" in error and path.read_bytes() == before
+    assert (
+        "error: '" in (error := capsys.readouterr().err)
+        and "style weight: 1.0 there, 0.5 here" in error
+        and path.read_bytes() == before
+    )
 
     (tmp_path / "out.png").unlink()
     assert paint(tmp_path, "--resume") == 0 and os.listdir(tmp_path) == ["out.png"]
     assert (tmp_path / "out.png").read_bytes() == whole
-    assert "after 3 evaluations" in (shown := capsys.readouterr()).err and "done" in shown.out and "5 evaluations" in shown.out
+    assert (
+        "after 3 evaluations" in (shown := capsys.readouterr()).err
+        and "done" in shown.out
+        and "5 evaluations" in shown.out
+    )
 
 
 def test_resume_without_a_state_begins_at_the_beginning(tmp_path, capsys):

@@ -1,4 +1,7 @@
-"""The set-up: standard library only, never takes a half-made environment for a whole one, can be interrupted and repeated."""
+"""The set-up: standard library only, never takes a half-made environment for a whole one, can be interrupted and
+repeated.
+"""
+
 import errno
 import os
 import re
@@ -15,7 +18,10 @@ from course_utils.lock import alone
 from course_utils.paths import ROOT
 from course_utils.setup import LACKS, READY, SetupError, ensure, missing, requirements, satisfied
 
-PROJECT = '[project]\nname = "tiny"\ndependencies = [\n    "no-such-thing>=1.2,<3",\n]\n\n[project.optional-dependencies]\ntest = [\n    "no-test-thing>=1",\n]\n'
+PROJECT = (
+    '[project]\nname = "tiny"\ndependencies = [\n   '
+    ' "no-such-thing>=1.2,<3",\n]\n\n[project.optional-dependencies]\ntest = [\n    "no-test-thing>=1",\n]\n'
+)
 PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 posix = pytest.mark.skipif(os.name != "posix", reason="links and rights as POSIX has them")
 
@@ -69,11 +75,14 @@ def test_before_the_set_up_only_the_standard_library_is_imported():
 @pytest.mark.process
 @pytest.mark.parametrize("command", [[], ["lab"], ["test"], ["run"], ["transfer"]])
 def test_help_needs_no_set_up(command):
-    result = subprocess.run([sys.executable, "-S", "-m", "course_utils", *command, "--help"], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-S", "-m", "course_utils", *command, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
     assert result.returncode == 0 and result.stdout.startswith("usage: python3 -m course_utils") and not result.stderr
 
 
 # --- what is made, completed, made anew or left alone: with an environment of files instead of a real one ---------
+
 
 class Project:
     """A small project; instead of `python -m venv` and pip there are functions that write a few files."""
@@ -87,7 +96,7 @@ class Project:
 
     def run(self, command, lock=None):
         self.commands.append([str(part) for part in command])
-        assert lock is not None and os.fstat(lock)              # a child would hold it too
+        assert lock is not None and os.fstat(lock)  # a child would hold it too
         if "venv" in command:
             python = self.home / PYTHON
             python.parent.mkdir(parents=True)
@@ -101,7 +110,7 @@ class Project:
         if outcome == 0:
             for package in re.findall(r"no-\w+-thing", (self.root / "pyproject.toml").read_text()):
                 (self.site / package).mkdir(exist_ok=True)
-        return max(outcome, 0)                                  # -1: pip ends well, but the packages are elsewhere
+        return max(outcome, 0)  # -1: pip ends well, but the packages are elsewhere
 
     def ask(self, python, group, root):
         if not python.exists():
@@ -128,7 +137,7 @@ class Project:
 
     def needs_more(self):
         """What a newer version of the course may do."""
-        (self.root / "pyproject.toml").write_text(PROJECT.replace('[\n', '[\n    "no-new-thing>=2",\n', 1))
+        (self.root / "pyproject.toml").write_text(PROJECT.replace("[\n", '[\n    "no-new-thing>=2",\n', 1))
 
 
 @pytest.fixture
@@ -141,9 +150,9 @@ def test_sets_up_once_and_completes_later(project):
     python = project.ensure()
     assert python == project.home / PYTHON and project.installs() == 1
     assert any("1/2" in line for line in project.said) and project.said[-1] == "Set-up complete."
-    for group in ("run", "test"):                           # one installation serves both
+    for group in ("run", "test"):  # one installation serves both
         assert project.ensure(group) == python and project.installs() == 1 and project.said == []
-    project.needs_more()                                    # completed, not made anew
+    project.needs_more()  # completed, not made anew
     keepsake = project.home / "keepsake"
     keepsake.touch()
     assert (
@@ -233,7 +242,7 @@ def test_somebody_elses_environment_is_left_alone(project, breaks, reason, tally
     python = project.ensure()
     for name in ("complete", "made_by_course_utils"):
         (project.home / name).unlink()
-    assert project.ensure() == python                       # it lacks nothing: it will do
+    assert project.ensure() == python  # it lacks nothing: it will do
     breaks(project.home) if breaks else project.needs_more()
     before = sorted(project.home.rglob("*"))
     tally("broken environments")
@@ -280,6 +289,7 @@ def test_half_emptied_is_still_ours(project, monkeypatch):
 
     def stop(entry):
         raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
         patch.setattr(setup.shutil, "rmtree", stop)
         patch.setattr(
@@ -336,6 +346,7 @@ def test_old_python_is_refused(monkeypatch):
 
 # --- what the surroundings bring along ----------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -348,6 +359,7 @@ def test_old_python_is_refused(monkeypatch):
 def test_a_folder_that_cannot_be_written(project, monkeypatch, error, call, tally):
     def refuse(path, *_, **__):
         raise error
+
     with monkeypatch.context() as patch:
         patch.setattr(*(lock.os, "open") if call == "open" else (Path, "mkdir"), refuse)
         with pytest.raises(SetupError, match=rf"cannot write to the folder .*\({error.strerror}\).*repeat the command"):
@@ -362,6 +374,7 @@ def test_a_file_system_without_locks(project, monkeypatch):
 
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")
+
     monkeypatch.setattr(fcntl, "flock", refuse)
     assert project.ensure() and "has no locks (No locks available)" in project.said[0]
 
@@ -393,7 +406,7 @@ def test_an_older_package_on_the_path_does_not_win(tmp_path, monkeypatch):
         "course_utils.commands.processes.go_on_as", lambda command, variables: gone_on.append((command, variables)) or 0
     )
     assert __main__.main(["test", "--quick"]) == 0
-    (command, variables), = gone_on
+    ((command, variables),) = gone_on
     assert (
         command[1:] == ["-m", "course_utils", "test", "--quick"]
         and variables["PYTHONPATH"] == str(ROOT)
@@ -414,7 +427,7 @@ def test_a_lock_is_waited_for_and_goes(tmp_path):
     with alone(path, busy.append, None):  # another file of the same name, though the child still holds the old one
         pass
     os.close(child)
-    path.touch()                                                # what a kill leaves holds nobody up
+    path.touch()  # what a kill leaves holds nobody up
     with alone(path, busy.append, None):
         assert path.exists()
     assert not path.exists() and busy == []
@@ -426,7 +439,7 @@ def test_a_lock_whose_file_its_holder_removed(tmp_path, monkeypatch):
 
     def hold(handle, note):
         if not calls.append(handle) and len(calls) == 1:
-            path.unlink()                                       # by the holder, in the moment between
+            path.unlink()  # by the holder, in the moment between
         return original(handle, note)
 
     monkeypatch.setattr(lock, "_hold", hold)
@@ -435,6 +448,7 @@ def test_a_lock_whose_file_its_holder_removed(tmp_path, monkeypatch):
 
 
 # --- a real environment -------------------------------------------------------------------------------------------
+
 
 def install(root, *packages):
     site = next((root / ".venv").rglob("site-packages"))
@@ -467,7 +481,7 @@ def test_a_real_environment(tmp_path, monkeypatch, tally):
         == 0
     )
 
-    (tmp_path / "pyproject.toml").write_text(PROJECT.replace('[\n', '[\n    "no-new-thing>=2",\n', 1))
+    (tmp_path / "pyproject.toml").write_text(PROJECT.replace("[\n", '[\n    "no-new-thing>=2",\n', 1))
     assert setup._ask(python, "run", tmp_path) == "lacks no-new-thing>=2"
     next(home.rglob("site-packages/pip")).rename(tmp_path / "pip")
     assert re.fullmatch(r"has no pip for its Python \d+\.\d+\.\d+\S*", setup._ask(python, "run", tmp_path))

@@ -1,4 +1,5 @@
 """The optimisation as a whole: what it promises to the command, the lesson and the widget."""
+
 import copy
 
 import pytest
@@ -6,12 +7,15 @@ import torch
 
 from bounds import rounding
 from course_utils import transfer as module
-from course_utils.images import load_image, to_8bit
 from course_utils.cost import painting_cost
+from course_utils.images import load_image, to_8bit
 from course_utils.transfer import TransferError, descend, starting_image, transfer
 from peers import Tutorial
 
-PAIRS = [("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"), ("animal_cat", "van_gogh_church_at_auvers")]
+PAIRS = [
+    ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"),
+    ("animal_cat", "van_gogh_church_at_auvers"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +40,28 @@ def test_states(net, small):
     assert [state.evaluations for state in states] == list(range(1, 9))
     totals = [state.losses["total"] for state in states]
     assert all(later <= earlier for earlier, later in zip(totals, totals[1:]))
-    assert totals[-1] < 0.8 * totals[0]             # 0.46 as measured
+    assert totals[-1] < 0.8 * totals[0]  # 0.46 as measured
     for state in states:
         assert state.image.shape == small[0].shape and 0 <= state.image.min() and state.image.max() <= 1
         parts = state.losses["content"] + state.losses["style"]
-        assert state.losses["total"] == pytest.approx(parts, rel=1e-6)             # one addition in float32
+        assert state.losses["total"] == pytest.approx(parts, rel=1e-6)  # one addition in float32
     assert states[-1].seconds > states[0].seconds > 0
     assert painting_cost(net, *small).losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=rounding(net))
 
 
 def test_gradient_of_the_pixels_only(net, small):
     double, style = copy.deepcopy(net).double(), small[1].double()
-    generator = torch.Generator().manual_seed(0)            # a little noise: no two values are so near that rounding decides
+    generator = torch.Generator().manual_seed(0)  # a little noise: no two values are so near that rounding decides
     image = small[0].double() + 1e-3 * torch.rand(small[0].shape, dtype=torch.float64, generator=generator)
     cost = painting_cost(double, small[0].double(), style)
-    with torch.no_grad():                       # the caller's gradient mode does not matter
+    with torch.no_grad():  # the caller's gradient mode does not matter
         value, gradient, _ = cost(image)
     assert gradient.shape == image.shape and gradient.isfinite().all() and gradient.abs().max() > 0
     assert all(parameter.grad is None for parameter in double.parameters()) and not image.requires_grad
     direction, h = torch.randn(image.shape, dtype=torch.float64, generator=generator), 1e-7
     slope = (cost.losses(image + h * direction)["total"] - cost.losses(image - h * direction)["total"]) / (2 * h)
-    assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)           # 1e-6 as measured
-    almost = painting_cost(net, *small)(image.float())[1]            # as the course computes: 0.9999 as measured
+    assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-3)  # 1e-6 as measured
+    almost = painting_cost(net, *small)(image.float())[1]  # as the course computes: 0.9999 as measured
     assert torch.cosine_similarity(almost.double().flatten(), gradient.flatten(), dim=0) > 0.99
 
 
@@ -92,10 +96,21 @@ def test_starts(small):
 @pytest.mark.long
 def test_colours_of_the_photo(net, small):
     content, style = small
-    whose = {colours: transfer(content, style, evaluations=12, style_weight=0.01, colours=colours, net=net).image for colours in ("painting", "photo")}
-    nearer = {colours: {name: (image.mean((2, 3)) - other.mean((2, 3))).abs().sum().item() for name, other in (("photo", content), ("painting", style))}
-              for colours, image in whose.items()}
-    assert nearer["photo"]["photo"] < nearer["photo"]["painting"] and nearer["painting"]["painting"] < nearer["painting"]["photo"]
+    whose = {
+        colours: transfer(content, style, evaluations=12, style_weight=0.01, colours=colours, net=net).image
+        for colours in ("painting", "photo")
+    }
+    nearer = {
+        colours: {
+            name: (image.mean((2, 3)) - other.mean((2, 3))).abs().sum().item()
+            for name, other in (("photo", content), ("painting", style))
+        }
+        for colours, image in whose.items()
+    }
+    assert (
+        nearer["photo"]["photo"] < nearer["photo"]["painting"]
+        and nearer["painting"]["painting"] < nearer["painting"]["photo"]
+    )
     with pytest.raises(ValueError, match="'painting' or 'photo'"):
         transfer(content, style, net=net, colours="blue")
 
@@ -109,6 +124,7 @@ def test_ctrl_c_keeps_the_best(net, small):
     def interrupt(state):
         if state.evaluations == 4:
             raise KeyboardInterrupt
+
     result = transfer(*small, evaluations=50, net=net, on_state=interrupt)
     assert result.stopped and result.evaluations == 4
     assert result.losses["total"] < result.history[0][1]["total"]
@@ -117,6 +133,7 @@ def test_ctrl_c_keeps_the_best(net, small):
 def test_ctrl_c_before_the_first_picture(net, small, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(module, "guided_descent", interrupt)
     with pytest.raises(KeyboardInterrupt):
         transfer(*small, net=net)
@@ -138,10 +155,12 @@ def test_not_finite_from_the_start(small):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("weight", [2.0**13, 2.0**-10])           # powers of two round nothing
+@pytest.mark.parametrize("weight", [2.0**13, 2.0**-10])  # powers of two round nothing
 def test_the_path_does_not_depend_on_the_scale_of_the_cost(net, small, weight):
     """α and β multiplied by the same number: the same pictures."""
-    one, other = (list(descend(*small, net=net, evaluations=16, content_weight=w, style_weight=w)) for w in (1.0, weight))
+    one, other = (
+        list(descend(*small, net=net, evaluations=16, content_weight=w, style_weight=w)) for w in (1.0, weight)
+    )
     for a, b in zip(one, other, strict=True):
         assert torch.equal(a.image, b.image) and a.losses["total"] * weight == b.losses["total"]
 
@@ -153,22 +172,27 @@ def test_the_network_of_the_caller_stays_as_it_is(net, small):
             transfer(*small, net=net, **options)
         except ValueError:
             pass
-    assert all(value.device.type == "cpu" and torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(
+        value.device.type == "cpu" and torch.equal(value, before[name]) for name, value in net.state_dict().items()
+    )
 
 
-@pytest.mark.parametrize("content, style, options, message", [
-    (torch.rand(1, 3, 8, 40), torch.rand(1, 3, 40, 40), {}, "content picture.*16 × 16"),
-    (torch.rand(1, 3, 40, 40), torch.rand(3, 40, 40), {}, "style picture"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"evaluations": 0}, "at least 1"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {}}, "one or more layers a weight"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {"relu1_1": -1}}, "from 0 to"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {"relu9_1": 1}}, "no layer 'relu9_1'"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "abacus"}, "no device 'abacus'"),
-    (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "meta"}, "no device 'meta'"),
-    (torch.rand(1, 3, 40, 40) * 255, torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
-    (torch.rand(1, 3, 40, 40), torch.ones(1, 3, 40, 40, dtype=torch.uint8), {}, "style picture must hold"),
-    (torch.full((1, 3, 40, 40), float("nan")), torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
-])
+@pytest.mark.parametrize(
+    "content, style, options, message",
+    [
+        (torch.rand(1, 3, 8, 40), torch.rand(1, 3, 40, 40), {}, "content picture.*16 × 16"),
+        (torch.rand(1, 3, 40, 40), torch.rand(3, 40, 40), {}, "style picture"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"evaluations": 0}, "at least 1"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {}}, "one or more layers a weight"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {"relu1_1": -1}}, "from 0 to"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"style_layers": {"relu9_1": 1}}, "no layer 'relu9_1'"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "abacus"}, "no device 'abacus'"),
+        (torch.rand(1, 3, 40, 40), torch.rand(1, 3, 40, 40), {"device": "meta"}, "no device 'meta'"),
+        (torch.rand(1, 3, 40, 40) * 255, torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
+        (torch.rand(1, 3, 40, 40), torch.ones(1, 3, 40, 40, dtype=torch.uint8), {}, "style picture must hold"),
+        (torch.full((1, 3, 40, 40), float("nan")), torch.rand(1, 3, 40, 40), {}, "content picture must hold"),
+    ],
+)
 def test_bad_requests(net, content, style, options, message):
     with pytest.raises(ValueError, match=message):
         list(descend(content, style, net=net, **options))

@@ -1,4 +1,5 @@
 """The transport distance of the first steps: value, gradient and map against closed forms, and its hand-over to J."""
+
 import copy
 import gc
 import math
@@ -34,7 +35,9 @@ def net64(net):
 def small64(small):
     """With a little noise: no two values are so near that rounding decides where a maximum lies."""
     generator = torch.Generator().manual_seed(0)
-    return tuple(0.99 * picture.double() + 0.01 * torch.rand(picture.shape, generator=generator).double() for picture in small)
+    return tuple(
+        0.99 * picture.double() + 0.01 * torch.rand(picture.shape, generator=generator).double() for picture in small
+    )
 
 
 def covariance(size, seed, rank=None):
@@ -51,11 +54,16 @@ def distance(gram, target, softness=0.0):
 
 # --- the distance --------------------------------------------------------------------------------------------------
 
+
 def test_one_channel():
     """(f − a)², and its derivative by f² is 1 − a/f."""
     for f, a in ((0.5, 2.0), (3.0, 2.0), (2.0, 2.0)):
-        value, gradient = distance(torch.tensor([[f * f]], dtype=torch.float64), torch.tensor([[a * a]], dtype=torch.float64))
-        assert value == pytest.approx((f - a) ** 2, abs=1e-12) and gradient.item() == pytest.approx(1 - a / f, abs=1e-12)
+        value, gradient = distance(
+            torch.tensor([[f * f]], dtype=torch.float64), torch.tensor([[a * a]], dtype=torch.float64)
+        )
+        assert value == pytest.approx((f - a) ** 2, abs=1e-12) and gradient.item() == pytest.approx(
+            1 - a / f, abs=1e-12
+        )
 
 
 def test_channels_of_their_own():
@@ -68,7 +76,9 @@ def test_value_against_the_nuclear_norm():
     """tr (A^½ G A^½)^½ = Σ singular values of A^½ G^½; zero only where G = A; the same both ways round."""
     G, A = covariance(7, 2), covariance(7, 3)
     expected = G.trace() + A.trace() - 2 * torch.linalg.svdvals(square_root(A) @ square_root(G)).sum()
-    assert distance(G, A)[0] == pytest.approx(expected.item(), rel=1e-10) and distance(A, G)[0] == pytest.approx(expected.item(), rel=1e-10)
+    assert distance(G, A)[0] == pytest.approx(expected.item(), rel=1e-10) and distance(A, G)[0] == pytest.approx(
+        expected.item(), rel=1e-10
+    )
     assert distance(A, A)[0] == pytest.approx(0, abs=1e-10) and expected > 0.1
 
 
@@ -79,7 +89,7 @@ def test_gradient_against_small_steps(softness):
     slope = (distance(G + h * direction, A, softness)[0] - distance(G - h * direction, A, softness)[0]) / (2 * h)
     assert (gradient * direction).sum().item() == pytest.approx(slope, rel=1e-7)
     if not softness:
-        T = torch.eye(7) - gradient             # moves a Gaussian with covariance G onto one with A
+        T = torch.eye(7) - gradient  # moves a Gaussian with covariance G onto one with A
         assert torch.allclose(T @ G @ T, A, atol=1e-10) and torch.allclose(T, T.T, atol=1e-12)
 
 
@@ -103,9 +113,12 @@ def test_on_a_real_layer_along_the_pixels(net64, small64):
         return target(gram_matrix(net64.features(image, ["relu4_1"])["relu4_1"], divide=True)[0])
 
     image = photo.clone().requires_grad_()
-    gradient, = torch.autograd.grad(value(image), image)
-    with torch.no_grad():               # the error of the slope: of second order, kinks of ReLU and pooling, cancelling
-        for direction in (gradient, torch.randn(photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)):
+    (gradient,) = torch.autograd.grad(value(image), image)
+    with torch.no_grad():  # the error of the slope: of second order, kinks of ReLU and pooling, cancelling
+        for direction in (
+            gradient,
+            torch.randn(photo.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+        ):
             h = 1e-7 / direction.abs().max()
             slope = (value(photo + h * direction) - value(photo - h * direction)) / (2 * h)
             assert (gradient * direction).sum().item() == pytest.approx(slope.item(), rel=1e-3)
@@ -119,10 +132,13 @@ def test_a_picture_with_nothing_in_it_yet():
         assert gradient.isfinite().all() and value > 0
     value, gradient = distance(torch.full((7, 7), float("nan"), dtype=torch.float64), A)
     assert value != value and gradient.isnan().any()
-    assert distance(A, torch.zeros_like(A), 1e-3)[0] == pytest.approx(A.trace().item(), rel=1e-6)        # a painting without anything
+    assert distance(A, torch.zeros_like(A), 1e-3)[0] == pytest.approx(
+        A.trace().item(), rel=1e-6
+    )  # a painting without anything
 
 
 # --- the objective -------------------------------------------------------------------------------------------------
+
 
 def test_the_objective_written_out(net64, small64):
     weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 30.0, "relu4_1": 2.0}
@@ -135,8 +151,13 @@ def test_the_objective_written_out(net64, small64):
     content = max(3.0, 0.02 * 0.7 * strength * trace / cost.terms[0].targets[CONTENT_LAYER].square().mean().item())
     style = strength * Distance(cost.terms[1].targets["relu4_1"][0])(gram_matrix(features["relu4_1"], divide=True)[0])
     for layer in transport.beside:
-        style = style + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.terms[1].targets[layer])[0]
-    expected = content * content_loss(features[CONTENT_LAYER], cost.terms[0].targets[CONTENT_LAYER], "mean")[0] + 0.7 * style
+        style = (
+            style
+            + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.terms[1].targets[layer])[0]
+        )
+    expected = (
+        content * content_loss(features[CONTENT_LAYER], cost.terms[0].targets[CONTENT_LAYER], "mean")[0] + 0.7 * style
+    )
     assert transport(small64[0].flip(2), features).item() == pytest.approx(expected.item(), rel=DOUBLE)
 
 
@@ -149,7 +170,9 @@ def test_the_layer_that_costs_most_leads(net, small):
 
 def test_it_steps_aside_where_content_decides(net, small):
     assert not Transport(painting_cost(net, *small, style_weight=1e-4)).worthwhile
-    one, other = (list(descend(*small, net=net, evaluations=3, style_weight=1e-4, start="content"))[-1] for _ in range(2))
+    one, other = (
+        list(descend(*small, net=net, evaluations=3, style_weight=1e-4, start="content"))[-1] for _ in range(2)
+    )
     cost = painting_cost(prepared(net, small[0], [CONTENT_LAYER, *STYLE_WEIGHTS]), *small, style_weight=1e-4)
     *_, plain = projected_lbfgs(cost, small[0], 3, precondition=inverse_frequency(small[0].shape))
     assert torch.equal(one.image, plain.image) and torch.equal(one.image, other.image)
@@ -157,6 +180,7 @@ def test_it_steps_aside_where_content_decides(net, small):
 
 
 # --- the descent ---------------------------------------------------------------------------------------------------
+
 
 def test_objective_and_losses_go_their_own_ways(net64, small64):
     """The gradient is that of the objective, the losses are those of J."""
@@ -194,6 +218,7 @@ def test_the_hand_over(net64, small64):
 @pytest.mark.long
 def test_no_more_pictures_are_held_than_needed(net, small):
     """After the hand-over as many tensors of the picture's size are alive as without a guide."""
+
     def alive(**options):
         states = descend(*small, net=net, evaluations=40, **options)
         for _ in range(26):
@@ -202,6 +227,7 @@ def test_no_more_pictures_are_held_than_needed(net, small):
         count = sum(type(thing) is torch.Tensor and thing.shape == last.image.shape for thing in gc.get_objects())
         states.close()
         return count
+
     assert alive() <= alive(style_weight=1e-4, start="content") + 1
 
 
@@ -232,6 +258,7 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
 
     def misleads(self, image, features):
         return 1e12 - usual(self, image, features)
+
     monkeypatch.setattr(Transport, "__call__", misleads)
     states = list(descend(*small, net=net, evaluations=GUIDED + 8))
     totals = [state.losses["total"] for state in states]
@@ -240,8 +267,19 @@ def test_a_bad_guide_does_no_harm(net, small, monkeypatch):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("options", [{"start": "noise"}, {"style_weight": 0.0}, {"content_weight": 0.0}, {"style_weight": 1e-3}, {"start": "content"},
-                                     {"style_layers": {"relu1_1": 2.0}}, {"style_layers": dict.fromkeys(STYLE_WEIGHTS, 1.0)}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"start": "noise"},
+        {"style_weight": 0.0},
+        {"content_weight": 0.0},
+        {"style_weight": 1e-3},
+        {"start": "content"},
+        {"style_layers": {"relu1_1": 2.0}},
+        {"style_layers": dict.fromkeys(STYLE_WEIGHTS, 1.0)},
+    ],
+    ids=str,
+)
 def test_every_setting_goes_down(net, small, options):
     totals = [state.losses["total"] for state in descend(*small, net=net, evaluations=GUIDED + 4, **options)]
     assert totals == sorted(totals, reverse=True)

@@ -1,4 +1,5 @@
 """VGG-19 against an independent evaluation of the shipped file, and its refusals."""
+
 import hashlib
 
 import pytest
@@ -14,7 +15,9 @@ from networks import gap
 
 
 def caffe_features(image, pooling="max"):
-    """Another road to the same numbers: the Caffe preprocessing as it is published, layer by layer from the stored file."""
+    """Another road to the same numbers: the Caffe preprocessing as it is published, layer by layer from the stored
+    file.
+    """
     stored = torch.load(vgg.caffe_file(), weights_only=True)
     bgr = image[:, [2, 1, 0]] * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
     found, x = {}, bgr
@@ -49,7 +52,11 @@ def test_padding_means_the_mean_colour(net):
 
 
 def test_layers():
-    assert len(LAYERS) == 37 and LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1") and LAYERS[-1] == "pool5"
+    assert (
+        len(LAYERS) == 37
+        and LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
+        and LAYERS[-1] == "pool5"
+    )
     assert list(dict(vgg19().named_children())) == list(LAYERS)
 
 
@@ -59,13 +66,16 @@ def test_frozen(net):
 
 def test_computes_no_further_than_it_must(net):
     reached = []
-    hooks = [module.register_forward_hook(lambda *_, name=name: reached.append(name)) for name, module in net.named_children()]
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: reached.append(name))
+        for name, module in net.named_children()
+    ]
     try:
         found = net.features(torch.rand(1, 3, 32, 32), ["relu3_1", "relu1_1"])
     finally:
         for hook in hooks:
             hook.remove()
-    assert list(found) == ["relu3_1", "relu1_1"] and reached == list(LAYERS[:LAYERS.index("relu3_1") + 1])
+    assert list(found) == ["relu3_1", "relu1_1"] and reached == list(LAYERS[: LAYERS.index("relu3_1") + 1])
     assert net.features(torch.rand(1, 3, 8, 8), []) == {}
 
 
@@ -74,10 +84,15 @@ def test_conv_and_relu_together(net):
     assert found["conv1_1"].min() < 0 and torch.equal(found["relu1_1"], found["conv1_1"].relu())
 
 
-@pytest.mark.parametrize("image, layers, message", [
-    (torch.rand(1, 3, 32, 32), ["relu6_1"], "no layer 'relu6_1'"), (torch.rand(3, 32, 32), ["relu1_1"], "takes"),
-    (torch.rand(1, 1, 32, 32), ["relu1_1"], "takes"), (torch.rand(1, 3, 32, 15), ["relu5_1"], "at least 16 × 16"),
-])
+@pytest.mark.parametrize(
+    "image, layers, message",
+    [
+        (torch.rand(1, 3, 32, 32), ["relu6_1"], "no layer 'relu6_1'"),
+        (torch.rand(3, 32, 32), ["relu1_1"], "takes"),
+        (torch.rand(1, 1, 32, 32), ["relu1_1"], "takes"),
+        (torch.rand(1, 3, 32, 15), ["relu5_1"], "at least 16 × 16"),
+    ],
+)
 def test_bad_requests(net, image, layers, message):
     with pytest.raises(ValueError, match=message):
         net.features(image, layers)
@@ -99,7 +114,7 @@ def agrees(net, torchvision_net):
     image = load_image("animal_cat", (45, 70))
     with torch.no_grad():
         expected = reference(torchvision_net, image)
-        found = net.features(image, [name for name in LAYERS if not name.startswith("conv")])    # its ReLUs work in place
+        found = net.features(image, [name for name in LAYERS if not name.startswith("conv")])  # its ReLUs work in place
     return all(gap(found[name], expected[name]) < rounding(net, name) for name in found)
 
 
@@ -113,13 +128,16 @@ def test_weights_from_a_path(tmp_path, torchvision_net, net):
 
 
 def test_weights_of_torchvision(monkeypatch, torchvision_net):
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: torchvision_net.state_dict())
+    monkeypatch.setattr(
+        "torchvision.models._api.load_state_dict_from_url", lambda *_, **__: torchvision_net.state_dict()
+    )
     assert agrees(vgg19("torchvision"), torchvision_net)
 
 
 def test_torchvision_without_network(monkeypatch):
     def offline(*_, **__):
         raise OSError("no route to host")
+
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     with pytest.raises(WeightsError, match="connect to a network"):
         vgg19("torchvision")
@@ -143,11 +161,16 @@ def test_damaged_and_missing_weights(tmp_path, monkeypatch):
         vgg19()
 
 
-@pytest.mark.parametrize("content, message", [
-    (lambda path: None, "There is no file"), (lambda path: path.write_text("hello"), "not a state dict"),
-    (lambda path: torch.save([1, 2], path), "holds a list"), (lambda path: torch.save({"a": torch.ones(1)}, path), "do not fit"),
-    (lambda path: torch.save({"features.0.weight": torch.ones(1)}, path), "lack features.0.bias"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (lambda path: None, "There is no file"),
+        (lambda path: path.write_text("hello"), "not a state dict"),
+        (lambda path: torch.save([1, 2], path), "holds a list"),
+        (lambda path: torch.save({"a": torch.ones(1)}, path), "do not fit"),
+        (lambda path: torch.save({"features.0.weight": torch.ones(1)}, path), "lack features.0.bias"),
+    ],
+)
 def test_foreign_weights(tmp_path, content, message):
     content(tmp_path / "weights.pt")
     with pytest.raises(WeightsError, match=message):

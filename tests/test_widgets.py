@@ -1,4 +1,5 @@
 """Widgets without a browser: the pure functions at the corners of their settings, the callbacks, the background job."""
+
 import datetime
 import io
 import itertools
@@ -34,7 +35,11 @@ def test_magnified_shows_the_pixels_it_names():
 @pytest.mark.long
 def test_pixels_widget_redraws():
     view = lesson0.pixels()
-    (photo, channel), (row, column), picture, messages = view.children[0].children, view.children[1].children, *view.children[2:]
+    (photo, channel), (row, column), picture, messages = (
+        view.children[0].children,
+        view.children[1].children,
+        *view.children[2:],
+    )
     for control, value in ((photo, photos()[-1]), (channel, "blue"), (row, 0), (column, 100)):
         before = picture.value
         control.value = value
@@ -64,7 +69,7 @@ def test_errors_of_callbacks_reach_the_reader():
 def test_job_finishes_and_shows_the_last_item():
     shown, ended = [], []
     job = Job(lambda: iter(range(100)), shown.append, lambda state, error: ended.append((state, error)), rate=1e-6)
-    assert job.start().wait(PATIENCE) == "finished" and shown == [0, 99]            # throttled: no other within twelve days
+    assert job.start().wait(PATIENCE) == "finished" and shown == [0, 99]  # throttled: no other within twelve days
     assert ended == [("finished", None)]
 
 
@@ -75,12 +80,13 @@ def test_job_stops():
         shown.append(number)
         begun.set()
         asked.wait(PATIENCE)
+
     job = Job(itertools.count, show).start()
     assert begun.wait(PATIENCE)
     job.stop()
     asked.set()
     assert job.wait(PATIENCE) == "stopped" and shown[0] == 0 and len(shown) <= 2
-    job.start()                                                            # and can be started again
+    job.start()  # and can be started again
     assert job.running
     job.stop()
     assert job.wait(PATIENCE) == "stopped"
@@ -90,6 +96,7 @@ def test_job_reports_its_error():
     def steps():
         yield 1
         raise ZeroDivisionError("in the thread")
+
     ended = []
     job = Job(steps, lambda item: None, lambda state, error: ended.append((state, type(error))))
     with pytest.raises(ZeroDivisionError, match="in the thread"):
@@ -102,6 +109,7 @@ def test_job_shows_the_last_good_item_before_an_error():
     def steps():
         yield from range(5)
         raise SystemExit
+
     shown = []
     job = Job(steps, shown.append).start()
     with pytest.raises(SystemExit):
@@ -113,6 +121,7 @@ def test_job_shows_the_last_good_item_before_an_error():
 def test_job_reports_an_error_in_what_it_calls(part):
     def fails(*_):
         raise ZeroDivisionError(part)
+
     with pytest.raises(ZeroDivisionError, match=part):
         Job(lambda: iter(range(3)), **({"show": lambda item: None} | {part: fails})).start().wait(PATIENCE)
 
@@ -121,8 +130,17 @@ def test_job_reports_an_error_in_what_it_calls(part):
 def test_live_view_paints(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=6, net=net)
     view.start.click()
-    assert view.job.wait(PATIENCE) == "finished" and view.progress.value == 6 and view.text.value.startswith("finished: evaluation 6 of 6")
-    assert "<img alt=" in view.picture.value and "<img alt=" in view.curve.value and not view.start.disabled and view.stop.disabled
+    assert (
+        view.job.wait(PATIENCE) == "finished"
+        and view.progress.value == 6
+        and view.text.value.startswith("finished: evaluation 6 of 6")
+    )
+    assert (
+        "<img alt=" in view.picture.value
+        and "<img alt=" in view.curve.value
+        and not view.start.disabled
+        and view.stop.disabled
+    )
 
 
 @pytest.mark.long
@@ -142,10 +160,14 @@ def test_live_view_pooling_and_colours(net):
 def test_live_view_stops(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
     with held(view, 2):
-        view._paint()                                                       # a second click changes nothing
+        view._paint()  # a second click changes nothing
         assert view.history and view.start.disabled and not view.stop.disabled
         view.stop.click()
-    assert view.job.wait(PATIENCE) == "stopped" and view.text.value.startswith("stopped: evaluation") and len(view.history) <= 4
+    assert (
+        view.job.wait(PATIENCE) == "stopped"
+        and view.text.value.startswith("stopped: evaluation")
+        and len(view.history) <= 4
+    )
 
 
 def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
@@ -159,16 +181,29 @@ def test_live_view_takes_uploads_and_reports_bad_ones(net, tmp_path):
     view.start.click()
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     assert view.history[-1][0] == 2 and "uploaded" in view.chosen.value
-    view.content.value = "animal_pig"                                       # the last choice counts
+    view.content.value = "animal_pig"  # the last choice counts
     assert view.own_content.value == () and "uploaded" not in view.chosen.value and "pig" in view.chosen.value
 
 
 @pytest.mark.long
 def test_painting_at_the_corners_of_its_settings(net):
-    for size, evaluations, weight, start, colours in ((64, 1, 0.1, "noise", "photo"), (80, 2, 10.0, "content", "painting"),
-                                                      (64, 3, 1.0, "colour", "photo")):
-        states = list(lesson6.painting("animal_cat", "van_gogh_langlois_bridge", size=size, evaluations=evaluations,
-                                       style_weight=weight, start=start, colours=colours, net=net))
+    for size, evaluations, weight, start, colours in (
+        (64, 1, 0.1, "noise", "photo"),
+        (80, 2, 10.0, "content", "painting"),
+        (64, 3, 1.0, "colour", "photo"),
+    ):
+        states = list(
+            lesson6.painting(
+                "animal_cat",
+                "van_gogh_langlois_bridge",
+                size=size,
+                evaluations=evaluations,
+                style_weight=weight,
+                start=start,
+                colours=colours,
+                net=net,
+            )
+        )
         assert len(states) == evaluations and max(states[-1].image.shape[2:]) == size
         assert f"evaluation {evaluations} of {evaluations}" in lesson6.report(states[-1], evaluations)
 
@@ -193,6 +228,7 @@ def test_job_restarts_with_the_newest_settings():
         for number in range(first, first + 5):
             settings[0] = number
             job.restart()
+
     job = Job(steps, shown.append)
     job.start()
     assert inside.wait(PATIENCE)
@@ -202,13 +238,13 @@ def test_job_restarts_with_the_newest_settings():
     for thread in threads:
         thread.join(PATIENCE)
     settings[0] = 99
-    job.restart()                                                           # the caller does not wait for the present step,
-    go_on.set()                                                             # which lasts until here
+    job.restart()  # the caller does not wait for the present step,
+    go_on.set()  # which lasts until here
     assert job.wait(PATIENCE) == "finished" and shown[-1] == 99 and max(most) == 1
 
 
 def test_no_job_is_left_running():
     for thread in threading.enumerate():
         if thread.name == "Job":
-            thread.join(PATIENCE)                     # a job is done a moment before its thread is
+            thread.join(PATIENCE)  # a job is done a moment before its thread is
             assert not thread.is_alive()

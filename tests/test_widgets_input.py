@@ -1,4 +1,5 @@
 """What readers upload, type and pass to the widgets: it is taken, or refused in a sentence, and the widget goes on."""
+
 import io
 import os
 import random
@@ -24,19 +25,33 @@ def encoded(kind="PNG", size=(40, 30), mode="RGB", **options):
 
 def bomb(width, height):
     """A PNG whose header promises more than is there."""
+
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b""))
+
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(b"\0" * 99))
+        + chunk(b"IEND", b"")
+    )
 
 
 BAD = {
-    "text": b"no picture", "empty": b"", "zeros": bytes(10_000), "web page": b"<!doctype html><title>404</title>",
-    "drawing": b'<svg xmlns="http://www.w3.org/2000/svg"/>', "archive": b"PK\3\4" + bytes(200),
+    "text": b"no picture",
+    "empty": b"",
+    "zeros": bytes(10_000),
+    "web page": b"<!doctype html><title>404</title>",
+    "drawing": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "archive": b"PK\3\4" + bytes(200),
     "film": b"\0\0\0\x18ftypmp42" + bytes(200),
-    "bomb": bomb(60_000, 60_000), "hollow": bomb(900, 900), "header alone": encoded()[:30],
+    "bomb": bomb(60_000, 60_000),
+    "hollow": bomb(900, 900),
+    "header alone": encoded()[:30],
     "half a JPEG": encoded("JPEG")[:400],
-    "half a WebP": encoded("WEBP")[:120], "half a TIFF": encoded("TIFF")[:1500], "32 bits": encoded("TIFF", mode="F"),
+    "half a WebP": encoded("WEBP")[:120],
+    "half a TIFF": encoded("TIFF")[:1500],
+    "32 bits": encoded("TIFF", mode="F"),
 }
 
 
@@ -48,7 +63,7 @@ def upload(view, kind, content):
 
 def sentence(messages):
     """The one sentence that the widget says."""
-    (output,), = [messages.outputs]
+    ((output,),) = [messages.outputs]
     assert output["name"] == "stderr" and "Traceback" not in output["text"]
     assert output["text"][-2:] in (".\n", "?\n") and output["text"].count("\n") == 1
     return output["text"]
@@ -67,7 +82,7 @@ def test_a_file_that_is_no_picture_is_refused_and_forgotten(paint, tally, name, 
     assert paint.sources[kind][1].value == () and paint.chosen.value == before
     upload(paint, kind, encoded())
     assert paint.messages.outputs == () and f"The chosen {kind}: an uploaded picture." in paint.chosen.value
-    bundled = paint.sources[kind][0]                        # the last choice counts
+    bundled = paint.sources[kind][0]  # the last choice counts
     bundled.index = 0 if bundled.index else 1
     assert paint.sources[kind][1].value == ()
     assert "upload" not in paint.chosen.value and bundled.label in paint.chosen.value
@@ -81,7 +96,7 @@ def test_damaged_pictures_are_shown_or_refused(paint, tally, kind):
         damaged = bytearray(whole)
         for _ in range(draw.choice((1, 3, 30))):
             damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
-        upload(paint, "photo", bytes(damaged[:draw.randrange(len(damaged) // 2, 2 * len(damaged))]))
+        upload(paint, "photo", bytes(damaged[: draw.randrange(len(damaged) // 2, 2 * len(damaged))]))
         taken = bool(paint.own_content.value)
         assert taken != bool(paint.messages.outputs) and taken == ("an uploaded picture" in paint.chosen.value)
         assert taken or sentence(paint.messages)
@@ -132,6 +147,7 @@ def test_too_little_memory_is_said():
 
 # --- text and numbers
 
+
 @pytest.fixture(scope="module")
 def small(net):
     name, layers = "animal_cat", ["relu1_1"]
@@ -144,7 +160,7 @@ def fields(view):
         yield from [part] if isinstance(part, BoundedIntText) else fields(part)
 
 
-WIDGETS = {         # of small pictures
+WIDGETS = {  # of small pictures
     "pixels": lambda net, table, **given: lesson0.pixels(**given),
     "units": lambda net, table, **given: lesson1.units(**{"layer": "relu1_1", "table": table, "net": net, **given}),
     "axes": lambda net, table, **given: lesson2.axes(**{"layer": "conv1_1", "net": net, **given}),
@@ -155,37 +171,64 @@ WIDGETS = {         # of small pictures
 }
 
 
-@pytest.mark.parametrize("name, count", [
-    pytest.param("pixels", 2, marks=pytest.mark.long), ("units", 2), ("axes", 1), ("scale_one", 1), ("reconstruction", 1),
-    pytest.param("gram_map", 2, marks=pytest.mark.long), ("live_view", 2)])
+@pytest.mark.parametrize(
+    "name, count",
+    [
+        pytest.param("pixels", 2, marks=pytest.mark.long),
+        ("units", 2),
+        ("axes", 1),
+        ("scale_one", 1),
+        ("reconstruction", 1),
+        pytest.param("gram_map", 2, marks=pytest.mark.long),
+        ("live_view", 2),
+    ],
+)
 def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
     view = WIDGETS[name](net, small)
     job, found = getattr(view, "job", None), list(fields(view))
     assert len(found) == count
     for field in found:
-        for value in (10**15, -10**15):
+        for value in (10**15, -(10**15)):
             field.set_state({"value": value})
             assert field.value == min(max(value, field.min), field.max)
             tally("uploads: numbers out of range")
         if job:
             job.wait(PATIENCE)
-    messages, = (part for part in view.children if isinstance(part, Messages))
+    (messages,) = (part for part in view.children if isinstance(part, Messages))
     assert messages.outputs == ()
 
 
-@pytest.mark.parametrize("name, given", [
-    ("pixels", {"name": "cat"}), ("pixels", {"name": None}),
-    ("units", {"layer": "conv1_1"}), ("units", {"layer": ["relu1_1"]}),
-    ("units", {"channel": 64}), ("units", {"channel": "a"}),
-    ("axes", {"layer": "relu1_1"}), ("axes", {"layer": 3}),
-    ("scale_one", {"layer": "conv5_4"}), ("scale_one", {"channel": 64}),
-    ("scale_one", {"channel": -1}), ("scale_one", {"channel": "a"}),
-    ("reconstruction", {"source": "cat"}), ("reconstruction", {"layer": "conv1_1"}), ("reconstruction", {"size": 1}),
-    ("reconstruction", {"evaluations": 0}), ("gram_map", {"source": "cat"}), ("gram_map", {"layer": "conv1_1"}),
-    ("live_view", {"content": "cat"}), ("live_view", {"content": 3}),
-    ("live_view", {"style": ""}), ("live_view", {"style": b"no picture"}), ("live_view", {"size": 63}),
-    ("live_view", {"size": "64"}), ("live_view", {"evaluations": True}), ("live_view", {"evaluations": 10**9}),
-])
+@pytest.mark.parametrize(
+    "name, given",
+    [
+        ("pixels", {"name": "cat"}),
+        ("pixels", {"name": None}),
+        ("units", {"layer": "conv1_1"}),
+        ("units", {"layer": ["relu1_1"]}),
+        ("units", {"channel": 64}),
+        ("units", {"channel": "a"}),
+        ("axes", {"layer": "relu1_1"}),
+        ("axes", {"layer": 3}),
+        ("scale_one", {"layer": "conv5_4"}),
+        ("scale_one", {"channel": 64}),
+        ("scale_one", {"channel": -1}),
+        ("scale_one", {"channel": "a"}),
+        ("reconstruction", {"source": "cat"}),
+        ("reconstruction", {"layer": "conv1_1"}),
+        ("reconstruction", {"size": 1}),
+        ("reconstruction", {"evaluations": 0}),
+        ("gram_map", {"source": "cat"}),
+        ("gram_map", {"layer": "conv1_1"}),
+        ("live_view", {"content": "cat"}),
+        ("live_view", {"content": 3}),
+        ("live_view", {"style": ""}),
+        ("live_view", {"style": b"no picture"}),
+        ("live_view", {"size": 63}),
+        ("live_view", {"size": "64"}),
+        ("live_view", {"evaluations": True}),
+        ("live_view", {"evaluations": 10**9}),
+    ],
+)
 def test_arguments_that_a_widget_cannot_take(net, small, tally, name, given):
     with pytest.raises(ValueError, match=r"^[A-Z'][^\n]{20,600}[.?]$"):
         WIDGETS[name](net, small, **given)
@@ -207,8 +250,18 @@ def test_folders_that_hold_no_pictures(net, small, tally, tmp_path):
     view = lesson1.units("relu1_1", 3, small, net)
     view.job.wait(PATIENCE)
     before = view.sheet.value
-    for folder in ("", "   ", "\0", "x" * 5000, "~nobody here/x", "http://localhost/x", f'"{tmp_path}"', __file__,
-                   "/dev/null", *(str(tmp_path / name) for name in ("none", "empty", "texts"))):
+    for folder in (
+        "",
+        "   ",
+        "\0",
+        "x" * 5000,
+        "~nobody here/x",
+        "http://localhost/x",
+        f'"{tmp_path}"',
+        __file__,
+        "/dev/null",
+        *(str(tmp_path / name) for name in ("none", "empty", "texts")),
+    ):
         view.folder.value = folder
         view.start.click()
         assert "older" in sentence(view.messages) and not view.search.running and not view.start.disabled

@@ -1,4 +1,7 @@
-"""The widget of lesson 2 without a browser: drawn groups against index sets, statistics against torch's layers, controls that agree."""
+"""The widget of lesson 2 without a browser: drawn groups against index sets, statistics against torch's layers,
+controls that agree.
+"""
+
 import itertools
 import re
 
@@ -18,7 +21,9 @@ SUBSETS = ["".join(axes) for length in range(5) for axes in itertools.combinatio
 def share(axes, groups, one, other):
     """By definition: whether two places (n, c, i, j) of the drawn tensor have the same statistics."""
     size = 4 // groups
-    return all(a == b or axis in axes and (axis != "C" or a // size == b // size) for axis, a, b in zip("NCHW", one, other))
+    return all(
+        a == b or axis in axes and (axis != "C" or a // size == b // size) for axis, a, b in zip("NCHW", one, other)
+    )
 
 
 def mates(axes, groups, chosen):
@@ -28,14 +33,19 @@ def mates(axes, groups, chosen):
 
 def painted(figure, gid):
     """Colours of the cells of a collection, and which of them are strong."""
-    collection, = (part for part in figure.axes[0].collections if part.get_gid() == gid)
+    (collection,) = (part for part in figure.axes[0].collections if part.get_gid() == gid)
     colours = collection.get_facecolors()[:, :3]
     return colours, (np.abs(colours - to_rgb(lesson2.STRONG)) < 1e-6).all(1)
 
 
 @pytest.mark.parametrize("axes", SUBSETS)
 def test_block_paints_the_values_that_share_their_statistics(axes):
-    for groups, layout, chosen in ((1, "NCHW", (0, 1, 1, 2)), (2, "NHWC", (2, 3, 2, 3)), (4, "NCHW", (1, 0, 0, 0)), (1, "NHWC", (1, 2, 0, 1))):
+    for groups, layout, chosen in (
+        (1, "NCHW", (0, 1, 1, 2)),
+        (2, "NHWC", (2, 3, 2, 3)),
+        (4, "NCHW", (1, 0, 0, 0)),
+        (1, "NHWC", (1, 2, 0, 1)),
+    ):
         figure, says = lesson2.block(axes, groups, chosen, layout)
         wanted = mates(axes, groups, chosen)
         colours, strong = painted(figure, "towers")
@@ -44,13 +54,19 @@ def test_block_paints_the_values_that_share_their_statistics(axes):
         memory = torch.arange(144).reshape(3, 4, 3, 4)
         memory = memory if layout == "NCHW" else memory.permute(0, 2, 3, 1)
         flat = [np.ravel_multi_index(place, (3, 4, 3, 4)) for place in wanted]
-        assert in_memory[torch.isin(memory.reshape(-1), torch.tensor(flat)).numpy()].all() and in_memory.sum() == len(wanted)
-        assert isinstance(figure, Figure) and f" of {len(wanted)} value" in says and f"{144 // len(wanted)} group" in says
+        assert in_memory[torch.isin(memory.reshape(-1), torch.tensor(flat)).numpy()].all() and in_memory.sum() == len(
+            wanted
+        )
+        assert (
+            isinstance(figure, Figure) and f" of {len(wanted)} value" in says and f"{144 // len(wanted)} group" in says
+        )
         title = " ".join(text.get_text() for text in figure.axes[0].texts)
         assert f"{144 // len(wanted)} group" in title and lesson2.torch_call(axes, groups, layout) in title
 
 
-@pytest.mark.parametrize("axes, groups", [(axes, groups) for axes in SUBSETS for groups in (1, 2, 4) if groups == 1 or "C" in axes])
+@pytest.mark.parametrize(
+    "axes, groups", [(axes, groups) for axes in SUBSETS for groups in (1, 2, 4) if groups == 1 or "C" in axes]
+)
 def test_neighbouring_groups_differ_in_colour(axes, groups):
     colours, _ = painted(lesson2.block(axes, groups)[0], "towers")
     colours, shape = colours.reshape(3, 4, 3, 4, 3), (3, 4, 3, 4)
@@ -65,7 +81,7 @@ def test_memory_strip_lies_as_torch_lays_it_out():
     x[:, 1] = 1
     _, strong = painted(lesson2.block("NHW", layout="NHWC")[0], "memory")
     assert np.array_equal(strong, x.permute(0, 2, 3, 1).reshape(-1).numpy() > 0)
-    assert np.flatnonzero(strong)[:3].tolist() == [1, 5, 9]                 # C apart
+    assert np.flatnonzero(strong)[:3].tolist() == [1, 5, 9]  # C apart
     assert "36 separate places" in lesson2.block("NHW", layout="NHWC")[1] and "3 runs of 12" in lesson2.block("NHW")[1]
     for layout, strides in (("NCHW", (48, 12, 4, 1)), ("NHWC", (48, 1, 16, 4))):
         said = [text.get_text() for text in lesson2.block("NHW", layout=layout)[0].axes[0].texts]
@@ -79,7 +95,7 @@ def test_the_call_in_the_title_takes_the_means_of_the_groups(axes, groups, layou
     means = eval(lesson2.torch_call(axes, groups, layout), {"x": stored})
     rows, _ = lesson2.together(x, axes, groups)
     assert means.numel() == len(rows)
-    for row in rows:                                                        # of each group, whatever the order
+    for row in rows:  # of each group, whatever the order
         assert (means - row.mean()).abs().min() < 1e-12
     if axes:
         chosen = (2, 1, 0, 3)
@@ -95,12 +111,20 @@ def test_the_chosen_value_is_outlined(layout, address):
     assert np.allclose(outlines["chosen"], cells["towers"][48 + 3 * 12 + 2 * 4 + 1].vertices)
     assert np.allclose(outlines["chosen in memory"], cells["memory"][address].vertices)
     corners = [path.vertices[0] for path in cells["towers"]]
-    assert len({tuple(np.round(corner, 6)) for corner in corners}) == 144     # no cell hides another
+    assert len({tuple(np.round(corner, 6)) for corner in corners}) == 144  # no cell hides another
 
 
 def test_names_of_methods():
-    names = {("NHW", 2): "batch norm", ("CHW", 1): "layer norm", ("HW", 1): "instance norm", ("CHW", 2): "group norm", ("N", 1): "per location",
-             ("C", 1): "at each position over the channels", ("WH", 4): "instance norm", ("", 1): "each value alone"}
+    names = {
+        ("NHW", 2): "batch norm",
+        ("CHW", 1): "layer norm",
+        ("HW", 1): "instance norm",
+        ("CHW", 2): "group norm",
+        ("N", 1): "per location",
+        ("C", 1): "at each position over the channels",
+        ("WH", 4): "instance norm",
+        ("", 1): "each value alone",
+    }
     for (axes, groups), name in names.items():
         assert lesson2.method(axes, groups) == name
         assert name in lesson2.block(axes, groups)[1]
@@ -122,7 +146,7 @@ def test_rows_hold_the_groups(axes, groups):
     rows, kept = lesson2.together(x, axes, groups)
     mean, deviation = torch_statistics(x, axes, groups)
     assert torch.allclose(rows.mean(1), mean) and torch.allclose(rows.std(1, correction=0), deviation)
-    for number in {0, len(rows) // 2, len(rows) - 1}:                       # the label leads to the same values
+    for number in {0, len(rows) // 2, len(rows) - 1}:  # the label leads to the same values
         found = dict(part.split(" = ") for part in lesson2._label(number, kept).split(", ") if " = " in part)
         values = x.unflatten(1, (groups if "C" in axes else 1, -1))
         for dimension, name in reversed([*enumerate(("n", "group", "c", "i", "j"))]):
@@ -133,8 +157,13 @@ def test_rows_hold_the_groups(axes, groups):
 
 def test_normalised_rows_are_those_of_torchs_layers():
     x = torch.randn(3, 8, 5, 6, dtype=torch.float64) * 7 + 2
-    layers = {"NHW": F.batch_norm(x, None, None, training=True), "CHW": F.layer_norm(x, x.shape[1:]), "HW": F.instance_norm(x),
-              "CHW2": F.group_norm(x, 2), "CHW4": F.group_norm(x, 4)}
+    layers = {
+        "NHW": F.batch_norm(x, None, None, training=True),
+        "CHW": F.layer_norm(x, x.shape[1:]),
+        "HW": F.instance_norm(x),
+        "CHW2": F.group_norm(x, 2),
+        "CHW4": F.group_norm(x, 4),
+    }
     for key, y in layers.items():
         axes, groups = key.rstrip("24"), int(key[3:] or 1)
         rows, _ = lesson2.together(x, axes, groups)
@@ -145,24 +174,38 @@ def numbers(text):
     return [float(found.replace("−", "-").replace(",", "")) for found in re.findall(r"−?[\d,]*\d(?:\.\d+)?", text)]
 
 
-@pytest.mark.parametrize("axes, groups", [("NHW", 1), ("CHW", 1), ("CHW", 2), ("HW", 4), ("N", 1), ("C", 2), ("NCHW", 2), ("NW", 1)])
+@pytest.mark.parametrize(
+    "axes, groups", [("NHW", 1), ("CHW", 1), ("CHW", 2), ("HW", 4), ("N", 1), ("C", 2), ("NCHW", 2), ("NW", 1)]
+)
 def test_layer_statistics_say_what_torch_finds(axes, groups):
-    features = torch.randn(4, 8, 9, 7, generator=torch.Generator().manual_seed(2)) * 5 + torch.arange(8).view(1, 8, 1, 1)
+    features = torch.randn(4, 8, 9, 7, generator=torch.Generator().manual_seed(2)) * 5 + torch.arange(8).view(
+        1, 8, 1, 1
+    )
     figure, text = lesson2.layer_statistics(features, axes, groups)
     mean, deviation = torch_statistics(features, axes, groups)
     shape, means, deviations, after = re.split(r"Means: |; standard deviations: |\. After normalising: ", text)
-    assert f"{len(mean):,} group" in shape and f" of {features.numel() // len(mean):,} value" in shape and lesson2.method(axes, groups) in shape
+    assert (
+        f"{len(mean):,} group" in shape
+        and f" of {features.numel() // len(mean):,} value" in shape
+        and lesson2.method(axes, groups) in shape
+    )
     for said, values in ((means, mean), (deviations, deviation)):
-        assert numbers(said)[0] == pytest.approx(values.min().item(), rel=6e-3) and numbers(said)[-1] == pytest.approx(values.max().item(), rel=6e-3)
-    assert "largest |mean| 0.000" in after and numbers(after)[1:] == pytest.approx([1.0] * (len(numbers(after)) - 1), abs=1e-3)
-    before, after = (next(panel for panel in figure.axes if title in panel.get_title()) for title in ("values of", "normalised"))
+        assert numbers(said)[0] == pytest.approx(values.min().item(), rel=6e-3) and numbers(said)[-1] == pytest.approx(
+            values.max().item(), rel=6e-3
+        )
+    assert "largest |mean| 0.000" in after and numbers(after)[1:] == pytest.approx(
+        [1.0] * (len(numbers(after)) - 1), abs=1e-3
+    )
+    before, after = (
+        next(panel for panel in figure.axes if title in panel.get_title()) for title in ("values of", "normalised")
+    )
     assert len(before.patches) + len(before.lines) == len(after.patches) + len(after.lines) == min(3, len(mean))
     assert len(figure.legends[0].get_texts()) == min(3, len(mean))
 
 
 def test_values_alone_have_no_variance():
     features = torch.randn(2, 4, 3, 5)
-    for axes, x in (("", features), ("N", features[:1])):                   # nothing to average over, and one picture only
+    for axes, x in (("", features), ("N", features[:1])):  # nothing to average over, and one picture only
         figure, text = lesson2.layer_statistics(x, axes)
         assert "standard deviations: 0." in text and "standard deviations 0.000" in text and "becomes 0" in text
         assert f"{x.numel()} groups of 1 value " in text and isinstance(figure, Figure)
@@ -170,13 +213,18 @@ def test_values_alone_have_no_variance():
     assert "Means: 1; standard deviations: 0." in text
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: lesson2.block("NX"), "no 'X'"), (lambda: lesson2.block("CHW", 3), "cannot be divided"),
-    (lambda: lesson2.block("N", layout="NCWH"), "layout"), (lambda: lesson2.block("N", chosen=(3, 0, 0, 0)), r"no value x\[3"),
-    (lambda: lesson2.layer_statistics(torch.zeros(4, 3, 2), "N"), "shape"),
-    (lambda: lesson2.layer_statistics(torch.full((1, 4, 2, 2), float("nan")), "N"), "finite"),
-    (lambda: lesson2.layer_statistics(torch.zeros(1, 6, 2, 2), "C", 4), "cannot be divided"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: lesson2.block("NX"), "no 'X'"),
+        (lambda: lesson2.block("CHW", 3), "cannot be divided"),
+        (lambda: lesson2.block("N", layout="NCWH"), "layout"),
+        (lambda: lesson2.block("N", chosen=(3, 0, 0, 0)), r"no value x\[3"),
+        (lambda: lesson2.layer_statistics(torch.zeros(4, 3, 2), "N"), "shape"),
+        (lambda: lesson2.layer_statistics(torch.full((1, 4, 2, 2), float("nan")), "N"), "finite"),
+        (lambda: lesson2.layer_statistics(torch.zeros(1, 6, 2, 2), "C", 4), "cannot be divided"),
+    ],
+)
 def test_what_cannot_be_shown_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -184,7 +232,7 @@ def test_what_cannot_be_shown_is_refused(call, message):
 
 @pytest.fixture
 def view(net, monkeypatch):
-    monkeypatch.setattr(lesson2, "SIZE", 56)                                # in pixels: light
+    monkeypatch.setattr(lesson2, "SIZE", 56)  # in pixels: light
     view = lesson2.axes("conv1_1", net)
     assert view.job.wait(PATIENCE) == "finished"
     return view
@@ -193,14 +241,25 @@ def view(net, monkeypatch):
 @pytest.mark.long
 def test_each_control_redraws(view):
     for control, value, drawn, live in (
-            (view.ticks["N"], False, True, True), (view.order, "NHWC", True, False), (view.layer, "conv2_1", False, True),
-            (view.pictures, 1, False, True), (view.method, "layer norm", True, True), (view.groups, 4, True, True),
-            (view.ticks["C"], False, True, True), (view.ticks["H"], False, True, True), (view.ticks["W"], False, True, True)):
+        (view.ticks["N"], False, True, True),
+        (view.order, "NHWC", True, False),
+        (view.layer, "conv2_1", False, True),
+        (view.pictures, 1, False, True),
+        (view.method, "layer norm", True, True),
+        (view.groups, 4, True, True),
+        (view.ticks["C"], False, True, True),
+        (view.ticks["H"], False, True, True),
+        (view.ticks["W"], False, True, True),
+    ):
         before = view.drawn.value, view.live.value
         control.value = value
         assert view.job.wait(PATIENCE) == "finished"
         assert (view.drawn.value != before[0], view.live.value != before[1]) == (drawn, live), control
-    assert view.messages.outputs == () and "1 × 128 × 28 × 28 values" in view.text.value and "conv2_1 before the ReLU" in view.text.value
+    assert (
+        view.messages.outputs == ()
+        and "1 × 128 × 28 × 28 values" in view.text.value
+        and "conv2_1 before the ReLU" in view.text.value
+    )
     assert "each value alone: 144 groups" in view.about.value
     for html in (view.drawn.value, view.live.value):
         assert len(re.search(r'alt="([^"]*)"', html)[1]) > 20
@@ -209,20 +268,34 @@ def test_each_control_redraws(view):
 def test_methods_and_axes_agree(view):
     def ticked():
         return "".join(axis for axis, tick in view.ticks.items() if tick.value)
+
     assert (view.method.value, ticked(), view.groups.disabled) == ("batch norm", "NHW", True)
-    for name, axes, groups in (("group norm", "CHW", 2), ("layer norm", "CHW", 1), ("per location", "N", 1), ("instance norm", "HW", 1),
-                               ("batch norm", "NHW", 1)):
+    for name, axes, groups in (
+        ("group norm", "CHW", 2),
+        ("layer norm", "CHW", 1),
+        ("per location", "N", 1),
+        ("instance norm", "HW", 1),
+        ("batch norm", "NHW", 1),
+    ):
         view.method.value = name
         assert (ticked(), view.groups.value, view.groups.disabled) == (axes, groups, "C" not in axes)
         assert view.method.value == name
-    for tick, on, name in (("N", False, "instance norm"), ("C", True, "layer norm"), ("W", False, "own choice"), ("W", True, "layer norm"),
-                           ("C", False, "instance norm"), ("H", False, "own choice"), ("W", False, "own choice"), ("N", True, "per location")):
+    for tick, on, name in (
+        ("N", False, "instance norm"),
+        ("C", True, "layer norm"),
+        ("W", False, "own choice"),
+        ("W", True, "layer norm"),
+        ("C", False, "instance norm"),
+        ("H", False, "own choice"),
+        ("W", False, "own choice"),
+        ("N", True, "per location"),
+    ):
         view.ticks[tick].value = on
         assert view.method.value == name, tick
     view.method.value = "layer norm"
     view.groups.value = 4
     assert view.method.value == "group norm"
-    view.method.value = "own choice"                                        # leaves the axes as they are
+    view.method.value = "own choice"  # leaves the axes as they are
     assert ticked() == "CHW" and view.groups.value == 4
     assert view.job.wait(PATIENCE) == "finished" and "group norm" in view.about.value and view.messages.outputs == ()
 

@@ -1,4 +1,5 @@
 """The widget of lesson 3 without a browser: one filter scaled, undone or not."""
+
 import copy
 
 import pytest
@@ -28,14 +29,24 @@ def output(says):
 def test_undone_powers_of_two_change_nothing(scaled, layer, channel):
     for factor in (1 / 64, 4, 64):
         figure, says = lesson3.scale_filter(scaled, "animal_cat", layer, channel, factor, undo=True)
-        assert isinstance(figure, Figure) and output(says) == "is the same to the last bit." and "Undone in the next layer" in says
-    assert output(lesson3.scale_filter(scaled, "animal_cat", layer, channel, 1, undo=False)[1]) == "is the same to the last bit."
+        assert (
+            isinstance(figure, Figure)
+            and output(says) == "is the same to the last bit."
+            and "Undone in the next layer" in says
+        )
+    assert (
+        output(lesson3.scale_filter(scaled, "animal_cat", layer, channel, 1, undo=False)[1])
+        == "is the same to the last bit."
+    )
 
 
 def test_not_undone(scaled):
     _, says = lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 16, undo=False)
     assert output(says).startswith("changes by ") and "Not undone" in says
-    assert output(lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 3, undo=True)[1]) == "is the same but for rounding."
+    assert (
+        output(lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 3, undo=True)[1])
+        == "is the same but for rounding."
+    )
     negative = lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, -4, undo=True)[1]
     assert output(negative).startswith("changes by ") and "negative factor" in negative
 
@@ -50,7 +61,7 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
         getattr(changed, following).weight[:, 7] /= 3
     found = scaled.scaled("fish_3", layer, 7, 3, undo)
     expected = changed.features(load_square("fish_3", lesson3.SIDE), list(found))
-    assert list(found) == list(LAYERS[LAYERS.index(layer):LAYERS.index(lesson3.LAST) + 1])
+    assert list(found) == list(LAYERS[LAYERS.index(layer) : LAYERS.index(lesson3.LAST) + 1])
     for name in found:
         assert gap(found[name], expected[name]) < rounding(net, name), name
 
@@ -67,9 +78,15 @@ def test_it_is_the_rule_of_the_lesson(net, scaled):
 
 
 def test_refusals(scaled):
-    for layer, channel, factor, message in (("conv5_4", 0, 2, "cannot be scaled here"), ("relu1_1", 0, 2, "cannot be scaled"), ("conv1_1", 64, 2, "cannot be scaled"),
-                                            ("conv1_1", -1, 2, "cannot be scaled"), ("conv1_1", 0, 0, "times 0 would be lost"),
-                                            ("conv1_1", 0, float("nan"), "times nan"), ("conv1_1", 0, -1e9, "would be lost")):
+    for layer, channel, factor, message in (
+        ("conv5_4", 0, 2, "cannot be scaled here"),
+        ("relu1_1", 0, 2, "cannot be scaled"),
+        ("conv1_1", 64, 2, "cannot be scaled"),
+        ("conv1_1", -1, 2, "cannot be scaled"),
+        ("conv1_1", 0, 0, "times 0 would be lost"),
+        ("conv1_1", 0, float("nan"), "times nan"),
+        ("conv1_1", 0, -1e9, "would be lost"),
+    ):
         with pytest.raises(lesson3.FilterError, match=message):
             lesson3.scale_filter(scaled, "animal_cat", layer, channel, factor)
 
@@ -83,12 +100,22 @@ def test_the_widget_names_wrong_layers(net):
 def test_the_widget_redraws(net):
     view = lesson3.scale_one("conv5_1", 511, net)
     assert view.job.wait(PATIENCE) == "finished" and "Not undone" in view.text.value
-    for control, value, says in ((view.undo, True, "Undone"), (view.factor, 10, "times 10"), (view.negative, True, "times -10"), (view.channel, 2, "Filter 2 "),
-                                 (view.layer, "conv5_2", "Filter 2 of conv5_2"), (view.photo, "fish_3", "Filter 2 of conv5_2"),
-                                 (view.channel, 511, "Filter 511"), (view.layer, "conv1_1", "Filter 63 of conv1_1"), (view.layer, "conv5_3", "Filter 63 of conv5_3")):
+    for control, value, says in (
+        (view.undo, True, "Undone"),
+        (view.factor, 10, "times 10"),
+        (view.negative, True, "times -10"),
+        (view.channel, 2, "Filter 2 "),
+        (view.layer, "conv5_2", "Filter 2 of conv5_2"),
+        (view.photo, "fish_3", "Filter 2 of conv5_2"),
+        (view.channel, 511, "Filter 511"),
+        (view.layer, "conv1_1", "Filter 63 of conv1_1"),
+        (view.layer, "conv5_3", "Filter 63 of conv5_3"),
+    ):
         before, control.value = view.picture.value.split("src=")[1], value
         view.job.wait(PATIENCE)
-        assert view.picture.value.split("src=")[1] != before and says in view.text.value        # the picture itself, not its description
+        assert (
+            view.picture.value.split("src=")[1] != before and says in view.text.value
+        )  # the picture itself, not its description
     assert view.channel.max == 511 and view.messages.outputs == ()
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: one filter of VGG-19")
 

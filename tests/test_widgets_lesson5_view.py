@@ -1,4 +1,7 @@
-"""The view of lesson 5's widget without a browser: buttons, fields and pictures that agree, whatever is pressed and when."""
+"""The view of lesson 5's widget without a browser: buttons, fields and pictures that agree, whatever is pressed and
+when.
+"""
+
 import re
 import threading
 
@@ -15,7 +18,7 @@ CAFE = "van_gogh_cafe_terrace_at_night"
 
 @pytest.fixture
 def view(net):
-    view = lesson5.GramMap(CAFE, "relu3_1", net, size=96)                       # pixels: light
+    view = lesson5.GramMap(CAFE, "relu3_1", net, size=96)  # pixels: light
     assert view.job.wait(PATIENCE) == "finished"
     return view
 
@@ -39,8 +42,14 @@ def test_the_buttons_show_the_grid(view, net):
     assert columns == rows and marked(view) == [1] and (view.fields[0].value, view.fields[1].value) == tuple(rows[:2])
     for number, button in enumerate(view.buttons):
         k, other = (maps[channel] for channel in (rows[number // 12], columns[number % 12]))
-        assert float(button.description) == pytest.approx(k @ other / np.linalg.norm(k) / np.linalg.norm(other), abs=0.0051)
-        assert button.tooltip == f"channels {rows[number // 12]} and {columns[number % 12]}: cosine {button.description}" + ", chosen" * (number == 1)
+        assert float(button.description) == pytest.approx(
+            k @ other / np.linalg.norm(k) / np.linalg.norm(other), abs=0.0051
+        )
+        assert (
+            button.tooltip
+            == f"channels {rows[number // 12]} and {columns[number % 12]}: cosine {button.description}"
+            + ", chosen" * (number == 1)
+        )
     assert len({button.style.button_color for button in view.buttons}) > 20
 
 
@@ -52,7 +61,9 @@ def test_a_click_shows_the_pair(view):
         assert view.job.wait(PATIENCE) == "finished" and pixels(view.picture) != before
         k, other = rows[number // 12], rows[number % 12]
         assert [field.value for field in view.fields] == [k, other] and marked(view) == [number]
-        assert (f"channels {k} and {other}." in view.text.value) == (k != other) and view.text.value in view.picture.value
+        assert (f"channels {k} and {other}." in view.text.value) == (
+            k != other
+        ) and view.text.value in view.picture.value
         assert [button.description for button in view.buttons] == entries
         assert [place for place, button in enumerate(view.buttons) if button.tooltip.endswith(", chosen")] == [number]
     assert view.messages.outputs == ()
@@ -61,32 +72,51 @@ def test_a_click_shows_the_pair(view):
 def test_the_fields_choose_any_pair(view):
     columns, rows = heads(view)
     outside = next(channel for channel in range(256) if channel not in rows)
-    for field, value, mark in ((view.fields[0], rows[4], [4 * 12 + 1]), (view.fields[1], rows[9], [4 * 12 + 9]), (view.fields[1], outside, [])):
+    for field, value, mark in (
+        (view.fields[0], rows[4], [4 * 12 + 1]),
+        (view.fields[1], rows[9], [4 * 12 + 9]),
+        (view.fields[1], outside, []),
+    ):
         before, field.value = pixels(view.picture), value
         assert view.job.wait(PATIENCE) == "finished" and pixels(view.picture) != before and marked(view) == mark
     assert f"channels {rows[4]} and {outside}." in view.text.value and heads(view) == [columns, rows]
-    view.fields[0].value = 999                                                  # the last one there is
-    assert view.job.wait(PATIENCE) == "finished" and f"channels 255 and {outside}." in view.text.value and view.messages.outputs == ()
+    view.fields[0].value = 999  # the last one there is
+    assert (
+        view.job.wait(PATIENCE) == "finished"
+        and f"channels 255 and {outside}." in view.text.value
+        and view.messages.outputs == ()
+    )
 
 
 @pytest.mark.long
 def test_each_control_redraws(view):
-    for control, value, same_pair in ((view.layer, "relu5_1", False), (view.channels, "strongest", False), (view.layer, "relu1_1", False),
-                                      (view.source, "animal_cat", True), (view.channels, "evenly spaced", False)):
+    for control, value, same_pair in (
+        (view.layer, "relu5_1", False),
+        (view.channels, "strongest", False),
+        (view.layer, "relu1_1", False),
+        (view.source, "animal_cat", True),
+        (view.channels, "evenly spaced", False),
+    ):
         before, chosen = (pixels(view.picture), pixels(view.overview)), [field.value for field in view.fields]
         control.value = value
         assert view.job.wait(PATIENCE) == "finished"
         assert pixels(view.picture) != before[0] and pixels(view.overview) != before[1], value
         assert ([field.value for field in view.fields] == chosen) == same_pair
         last = {"relu1_1": 63, "relu5_1": 511}[view.layer.value]
-        assert [field.max for field in view.fields] == [last, last] and (same_pair or [field.value for field in view.fields] == heads(view)[0][:2])
+        assert [field.max for field in view.fields] == [last, last] and (
+            same_pair or [field.value for field in view.fields] == heads(view)[0][:2]
+        )
         assert f"{view.layer.value}, " in view.text.value and (view.source.value == CAFE or "cat: " in view.text.value)
     for values in ("G / M", "correlation", "cosine"):
         before, picture = pixels(view.overview), view.picture.value
         colours = [button.style.button_color for button in view.buttons]
         view.values.value = values
-        assert view.job.wait(PATIENCE) == "finished" and pixels(view.overview) != before and view.picture.value == picture
-        assert [button.style.button_color for button in view.buttons] != colours and view.legend.value.startswith(lesson5.VALUES[values])
+        assert (
+            view.job.wait(PATIENCE) == "finished" and pixels(view.overview) != before and view.picture.value == picture
+        )
+        assert [button.style.button_color for button in view.buttons] != colours and view.legend.value.startswith(
+            lesson5.VALUES[values]
+        )
     assert view.messages.outputs == ()
 
 
@@ -101,7 +131,14 @@ def test_activations_are_computed_once(view, net, monkeypatch):
 
 @pytest.mark.long
 def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
-    settings = [(CAFE, "relu3_1"), (CAFE, "relu1_1"), ("animal_cat", "relu1_1"), ("animal_cat", "relu2_1"), (CAFE, "relu2_1"), (CAFE, "relu3_1")]
+    settings = [
+        (CAFE, "relu3_1"),
+        (CAFE, "relu1_1"),
+        ("animal_cat", "relu1_1"),
+        ("animal_cat", "relu2_1"),
+        (CAFE, "relu2_1"),
+        (CAFE, "relu3_1"),
+    ]
 
     def tour():
         pictures = []
@@ -109,6 +146,7 @@ def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
             assert view.job.wait(PATIENCE) == "finished"
             pictures.append((view.overview.value, view.picture.value))
         return pictures
+
     first = tour()
     monkeypatch.setattr(type(net), "features", lambda *_: pytest.fail("computed again"))
     for name in ("overview", "pair"):
@@ -119,12 +157,15 @@ def test_what_was_shown_before_is_not_computed_again(view, net, monkeypatch):
 @pytest.mark.long
 def test_changes_in_quick_succession_end_with_the_last(view):
     view.layer.value = "relu5_1"
-    view.fields[0].value = 3                                                    # of a grid that is on its way out
+    view.fields[0].value = 3  # of a grid that is on its way out
     view.buttons[70].click()
     view.layer.value = "relu2_1"
     view.source.value = "animal_cat"
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
-    assert view.text.value.startswith("relu2_1, cat: channel") and [field.value for field in view.fields] == heads(view)[1][:2]
+    assert (
+        view.text.value.startswith("relu2_1, cat: channel")
+        and [field.value for field in view.fields] == heads(view)[1][:2]
+    )
     assert [field.max for field in view.fields] == [127, 127] and marked(view) == [1]
 
 
@@ -135,15 +176,22 @@ def test_errors_reach_the_reader_and_the_next_drawing_recovers(view):
         view.job.wait(PATIENCE)
     assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and empty(view)
     view.grams = grams
-    view.buttons[40].click()                                                    # of no grid: once more
-    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and "src=" in view.picture.value and "src=" in view.overview.value
+    view.buttons[40].click()  # of no grid: once more
+    assert (
+        view.job.wait(PATIENCE) == "finished"
+        and view.messages.outputs == ()
+        and "src=" in view.picture.value
+        and "src=" in view.overview.value
+    )
     assert view.fields[0].value == 9 and f"channels 9 and {view.fields[1].value}." in view.text.value
 
 
 def empty(view):
     """Nothing of an earlier drawing is left."""
     texts = [view.picture, view.text, view.overview, view.legend, *view.heads[0], *view.heads[1]]
-    buttons = all(button.description == button.tooltip == "" and button.style.button_color is None for button in view.buttons)
+    buttons = all(
+        button.description == button.tooltip == "" and button.style.button_color is None for button in view.buttons
+    )
     return buttons and not marked(view) and not any(text.value for text in texts)
 
 
@@ -151,6 +199,7 @@ def empty(view):
 def test_after_an_error_on_the_way_to_a_layer_clicks_and_channels_count(view):
     def fails(*_):
         raise ZeroDivisionError
+
     for recover in (lambda: view.buttons[40].click(), lambda: setattr(view.fields[1], "value", 7)):
         grams, view.grams = view.grams, fails
         view.layer.value = "relu1_1" if view.layer.value == "relu5_1" else "relu5_1"
@@ -169,7 +218,11 @@ def test_after_an_error_on_the_way_to_a_layer_clicks_and_channels_count(view):
 
 def test_errors_of_callbacks_reach_the_reader(view, monkeypatch):
     monkeypatch.setattr(view.job, "restart", lambda: 1 / 0)
-    for act in (view.buttons[40].click, lambda: setattr(view.fields[0], "value", 9), lambda: setattr(view.layer, "value", "relu1_1")):
+    for act in (
+        view.buttons[40].click,
+        lambda: setattr(view.fields[0], "value", 9),
+        lambda: setattr(view.layer, "value", "relu1_1"),
+    ):
         view.messages.outputs = ()
         act()
         assert "ZeroDivisionError" in view.messages.outputs[0]["text"]
@@ -182,14 +235,18 @@ def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
     def slow(*arguments):
         opened.wait(PATIENCE)
         return grams(*arguments)
-    for layer, typed, becomes in (("relu5_1", 200, 200), ("relu1_1", 400, 63)):             # the last one there is
+
+    for layer, typed, becomes in (("relu5_1", 200, 200), ("relu1_1", 400, 63)):  # the last one there is
         opened.clear()
         view.grams = slow
         view.layer.value = layer
         view.fields[1].value = typed
         opened.set()
         assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
-        assert [field.value for field in view.fields] == [heads(view)[1][0], becomes] and f"and {becomes}." in view.text.value
+        assert [field.value for field in view.fields] == [
+            heads(view)[1][0],
+            becomes,
+        ] and f"and {becomes}." in view.text.value
 
 
 @pytest.mark.long
@@ -203,6 +260,7 @@ def test_a_layer_chosen_while_another_is_being_shown(view, monkeypatch):
             others[0].start()
             others[0].join(0.3)
         return replace(*arguments, **pair)
+
     monkeypatch.setattr(lesson5.Asked, "_replace", interrupted)
     view.layer.value = "relu5_1"
     assert view.job.wait(PATIENCE) == "finished"
@@ -222,7 +280,7 @@ def test_what_was_drawn_for_an_older_request_is_not_shown(view):
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
 def test_a_job_shows_each_item_once(steps):
-    for rate in (1e-3, 1e9):                                                    # only the first and the last; all
+    for rate in (1e-3, 1e9):  # only the first and the last; all
         shown = []
         assert Job(lambda: iter(range(steps)), shown.append, rate=rate).start().wait(PATIENCE) == "finished"
         assert shown == ([0, steps - 1][:steps] if rate < 1 else list(range(steps)))
@@ -237,9 +295,13 @@ def test_a_click_draws_once(view):
 
 def test_the_fields_come_before_the_grid(view):
     """Else 144 tab stops lie between the dropdowns and the fields."""
+
     def leaves(box):
         return [leaf for child in box.children for leaf in leaves(child)] if hasattr(box, "children") else [box]
-    places = [leaves(view).index(part) for part in (view.values, *view.fields, view.buttons[0], view.overview, view.picture)]
+
+    places = [
+        leaves(view).index(part) for part in (view.values, *view.fields, view.buttons[0], view.overview, view.picture)
+    ]
     assert places == sorted(places)
 
 

@@ -1,4 +1,5 @@
 """Convolution with fewer multiplications: the identity in fractions, torch's own layer, autograd, the network."""
+
 import copy
 import gc
 import weakref
@@ -7,16 +8,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from bounds import DOUBLE, rounding
-from course_utils.images import load_image
 from course_utils.cost import painting_cost
+from course_utils.images import load_image
 from course_utils.transfer import descend
 from course_utils.vgg import CONVOLUTIONS, vgg19
 from course_utils.winograd import TRANSFORMS, WIDE, WinogradConv2d, fewer_multiplications, pays
 from networks import gap
-from torch import nn
 
-SIZES = [(1, 3, 5, 7, 9), (2, 4, 3, 1, 1), (1, 2, 6, 16, 130), (1, 8, 4, 33, 600), (3, 5, 4, 2, 3)]        # N, C, K, H, W
+SIZES = [(1, 3, 5, 7, 9), (2, 4, 3, 1, 1), (1, 2, 6, 16, 130), (1, 8, 4, 33, 600), (3, 5, 4, 2, 3)]  # N, C, K, H, W
 TILES = [(2, 2), (2, 4), (4, 2), (4, 4)]
 
 
@@ -62,12 +64,17 @@ def test_in_float32_rounding_alone_differs():
     maps = torch.randn(1, 256, 32, 32).relu()
     expected = nn.Conv2d.forward(layer.double(), maps.double())
     for tile in TILES:
-        assert gap(WinogradConv2d(layer.float(), tile)(maps), expected) < rounding(layer), tile        # 7e-6 as measured
+        assert gap(WinogradConv2d(layer.float(), tile)(maps), expected) < rounding(layer), tile  # 7e-6 as measured
 
 
 def test_a_later_layer_may_work_in_place():
-    layer, maps = nn.Conv2d(2, 3, 3, padding=1, dtype=torch.float64), torch.randn(1, 2, 6, 6, dtype=torch.float64, requires_grad=True)
-    found, expected = (torch.autograd.grad(each(maps).relu_().sum(), maps)[0] for each in (WinogradConv2d(layer), layer))
+    layer, maps = (
+        nn.Conv2d(2, 3, 3, padding=1, dtype=torch.float64),
+        torch.randn(1, 2, 6, 6, dtype=torch.float64, requires_grad=True),
+    )
+    found, expected = (
+        torch.autograd.grad(each(maps).relu_().sum(), maps)[0] for each in (WinogradConv2d(layer), layer)
+    )
     torch.testing.assert_close(found, expected)
 
 
@@ -86,7 +93,7 @@ class TestNetwork:
                 assert layer is given
             else:
                 assert layer.tile == ((2, 2) if given.in_channels == 512 else (4, 4))
-        assert all(type(getattr(net, name)) is nn.Conv2d for name in CONVOLUTIONS)         # the given one stays as it was
+        assert all(type(getattr(net, name)) is nn.Conv2d for name in CONVOLUTIONS)  # the given one stays as it was
         assert fast.relu4_1 is net.relu4_1 and fast.mean is net.mean and fast.pooling == net.pooling
         assert type(fewer_multiplications(net).conv5_4) is WinogradConv2d
 
@@ -94,22 +101,45 @@ class TestNetwork:
         class Scaled(nn.Conv2d):
             pass
 
-        net = nn.ModuleDict({name: nn.Conv2d(WIDE, WIDE, **{"kernel_size": 3, "padding": 1, **other}) for name, other in {
-            "stride": {"stride": 2}, "size": {"kernel_size": 5}, "padding": {"padding": 0}, "same": {"padding": "same"}, "groups": {"groups": 2},
-            "mode": {"padding_mode": "reflect"}, "dilation": {"dilation": 2}, "hook": {}, "before": {}, "own": {}}.items()})
+        net = nn.ModuleDict(
+            {
+                name: nn.Conv2d(WIDE, WIDE, **{"kernel_size": 3, "padding": 1, **other})
+                for name, other in {
+                    "stride": {"stride": 2},
+                    "size": {"kernel_size": 5},
+                    "padding": {"padding": 0},
+                    "same": {"padding": "same"},
+                    "groups": {"groups": 2},
+                    "mode": {"padding_mode": "reflect"},
+                    "dilation": {"dilation": 2},
+                    "hook": {},
+                    "before": {},
+                    "own": {},
+                }.items()
+            }
+        )
         net["hook"].register_forward_hook(lambda module, given, output: output / 2)
         net["before"].register_forward_pre_hook(lambda module, given: None)
         net["own"].forward = lambda maps: maps
         net["subclass"] = Scaled(WIDE, WIDE, 3, padding=1)
-        assert all(one is other for one, other in zip(fewer_multiplications(net).children(), net.children(), strict=True))
+        assert all(
+            one is other for one, other in zip(fewer_multiplications(net).children(), net.children(), strict=True)
+        )
 
     @pytest.mark.long
     def test_the_cost_is_the_same(self, net):
         """In float64, with a little noise: no two values are so near that rounding decides where a maximum lies."""
-        double, noise = copy.deepcopy(net).double(), torch.rand(3, 1, 3, 32, 36, generator=torch.Generator().manual_seed(0))
-        content, style, image = (0.9 * load_image(name, (32, 36)).double() + 0.1 * part.double()
-                                 for name, part in zip(("animal_cat", "van_gogh_night_cafe", "fish_3"), noise))
-        plain, fast = (painting_cost(network, content, style)(image) for network in (double, fewer_multiplications(double)))
+        double, noise = (
+            copy.deepcopy(net).double(),
+            torch.rand(3, 1, 3, 32, 36, generator=torch.Generator().manual_seed(0)),
+        )
+        content, style, image = (
+            0.9 * load_image(name, (32, 36)).double() + 0.1 * part.double()
+            for name, part in zip(("animal_cat", "van_gogh_night_cafe", "fish_3"), noise)
+        )
+        plain, fast = (
+            painting_cost(network, content, style)(image) for network in (double, fewer_multiplications(double))
+        )
         assert fast[2] == pytest.approx(plain[2], rel=DOUBLE)
         assert float((fast[1] - plain[1]).norm() / plain[1].norm()) < DOUBLE
 
@@ -124,7 +154,9 @@ class TestNetwork:
         calls, convolve = [], WinogradConv2d.convolve
         monkeypatch.setattr(WinogradConv2d, "convolve", lambda layer, maps: calls.append(1) or convolve(layer, maps))
         *_, state = descend(*pictures, evaluations=3, net=net, device="cpu")
-        assert calls and state.losses == pytest.approx(painting_cost(net, *pictures).losses(state.image), rel=rounding(net))
+        assert calls and state.losses == pytest.approx(
+            painting_cost(net, *pictures).losses(state.image), rel=rounding(net)
+        )
         calls.clear()
         small = [picture[..., :40, :40] for picture in pictures]
         next(descend(*small, evaluations=1, net=net, device="cpu"))

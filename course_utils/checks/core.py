@@ -1,18 +1,22 @@
-"""How a check works: try a function on inputs of many shapes, compare value and gradient with a reference, name the mistake.
+"""How a check works: try a function on inputs of many shapes, compare value and gradient with a reference, name the
+mistake.
 
 An `Exercise` knows the right answer and a bank of misconceptions, each a wrong answer that people really give with the
 hint that helps. A function that fails is compared with the whole bank; where it does the same as one of them on all
 inputs, the hint of that one is shown.
 """
+
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 
 class Misconception(NamedTuple):
     """A wrong answer with a name, and the hint that whoever gives it should get."""
+
     name: str
     function: Callable
     hint: str
@@ -20,12 +24,15 @@ class Misconception(NamedTuple):
 
 class Trial(NamedTuple):
     """One input: what it is in words, and the arguments."""
+
     label: str
     arguments: tuple
 
 
 def random_trials(seed, label, sizes, arguments):
-    """One trial for each of the sizes, in float32 and float64 by turns; `arguments` makes them of random numbers and a size."""
+    """One trial for each of the sizes, in float32 and float64 by turns; `arguments` makes them of random numbers and a
+    size.
+    """
     generator, trials = torch.Generator().manual_seed(seed), []
     for number, size in enumerate(sizes):
         dtype = (torch.float32, torch.float64)[number % 2]
@@ -47,9 +54,10 @@ def lengths(x):
 @dataclass(frozen=True)
 class Result:
     """The verdict on an answer; true only when it passed."""
+
     passed: bool
     message: str
-    reason: str = ""            # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'precision', 'value' …
+    reason: str = ""  # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'precision', 'value' …
 
     def __bool__(self):
         return self.passed
@@ -69,6 +77,7 @@ class Exercise:
         misconceptions: the bank.
         differentiable: positions of the arguments by which the gradient is compared too.
     """
+
     name: str
     reference: Callable
     trials: Callable
@@ -87,7 +96,10 @@ class Exercise:
             result = verdict(function, outcomes)
             if result is not None:
                 return result
-        return Result(True, f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."))
+        return Result(
+            True,
+            f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."),
+        )
 
     # What the exercise itself makes of its trials is computed once, when it is first needed.
 
@@ -97,7 +109,9 @@ class Exercise:
 
     @functools.cached_property
     def _bank(self):
-        """{(function, number of the trial): outcome}, of the reference and the misconceptions; filled as it is asked for."""
+        """{(function, number of the trial): outcome}, of the reference and the misconceptions; filled as it is asked
+        for.
+        """
         return {}
 
     @functools.cached_property
@@ -110,41 +124,75 @@ class Exercise:
         return self._bank[function, number]
 
     def _unwritten(self, function, outcomes):
-        if isinstance(outcomes[0].error, NotImplementedError) and not outcomes[0].error.args:       # torch raises it with a message
-            return Result(False, "not written yet: put your code in place of the line that raises NotImplementedError.", "unwritten")
+        if (
+            isinstance(outcomes[0].error, NotImplementedError) and not outcomes[0].error.args
+        ):  # torch raises it with a message
+            return Result(
+                False,
+                "not written yet: put your code in place of the line that raises NotImplementedError.",
+                "unwritten",
+            )
         if outcomes[0].error is None and outcomes[0].value is None:
             return Result(False, "your function returns nothing: end it with `return` and the result.", "nothing")
 
     def _modified(self, function, outcomes):
         for trial, outcome in zip(self._inputs, outcomes):
             if outcome.modified:
-                return Result(False, f"your function changes its input ({trial.label}): work on a copy, and leave out methods that end in an "
-                                     "underscore, `+=`, assignments to slices, and on lists and dictionaries pop, reverse and the like.", "in_place")
+                return Result(
+                    False,
+                    f"your function changes its input ({trial.label}): work on a copy, and leave out methods that end"
+                    " in an underscore, `+=`, assignments to slices, and on lists and dictionaries pop, reverse and"
+                    " the like.",
+                    "in_place",
+                )
 
     def _wrong(self, function, outcomes):
-        problems = [(trial, problem) for number, (trial, outcome) in enumerate(zip(self._inputs, outcomes))
-                    if (problem := _compare(outcome, self._known(self.reference, number)))]
+        problems = [
+            (trial, problem)
+            for number, (trial, outcome) in enumerate(zip(self._inputs, outcomes))
+            if (problem := _compare(outcome, self._known(self.reference, number)))
+        ]
         if not problems:
             return None
-        nowhere = all(outcome.error is not None for outcome in outcomes)            # nothing but errors to go by: then their texts count
+        nowhere = all(
+            outcome.error is not None for outcome in outcomes
+        )  # nothing but errors to go by: then their texts count
         for misconception in self.misconceptions:
-            if all(_same(self._known(misconception.function, number), outcome, nowhere) for number, outcome in enumerate(outcomes)):
+            if all(
+                _same(self._known(misconception.function, number), outcome, nowhere)
+                for number, outcome in enumerate(outcomes)
+            ):
                 return Result(False, misconception.hint, misconception.name)
-        trial, (reason, message) = min(problems, key=lambda problem: problem[1][0] == "precision")     # the first of another kind, if any
+        trial, (reason, message) = min(
+            problems, key=lambda problem: problem[1][0] == "precision"
+        )  # the first of another kind, if any
         return Result(False, f"{message} (input: {trial.label}).", reason)
 
     def _gradients(self, function, outcomes):
         for number, trial in enumerate(self._inputs if self.differentiable else ()):
             right, answer = self._right_gradients[number], _gradient(function, trial.arguments, self.differentiable)
             if answer is None or isinstance(answer, RuntimeError) and "Can't call numpy()" in str(answer):
-                return Result(False, "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
-                                     ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs create_graph=True).", "detached")
+                return Result(
+                    False,
+                    "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
+                    ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs"
+                    " create_graph=True).",
+                    "detached",
+                )
             if isinstance(answer, Exception):
-                return Result(False, f"the value is right, but computing its gradient raised {_describe(answer)} "
-                                     f"(input: {trial.label}).", "gradient_error")
+                return Result(
+                    False,
+                    f"the value is right, but computing its gradient raised {_describe(answer)} "
+                    f"(input: {trial.label}).",
+                    "gradient_error",
+                )
             if not all(_close(a, b) for a, b in zip(answer, right)):
-                return Result(False, "the value is right, but its gradient is not: a part of the calculation is detached "
-                                     f"or rounded (input: {trial.label}).", "gradient")
+                return Result(
+                    False,
+                    "the value is right, but its gradient is not: a part of the calculation is detached "
+                    f"or rounded (input: {trial.label}).",
+                    "gradient",
+                )
 
 
 class _Outcome(NamedTuple):
@@ -185,8 +233,8 @@ def _run(function, arguments):
     value = error = None
     try:
         value = function(*copies)
-    except (Exception, SystemExit) as raised:       # whatever a student's code raises is part of the answer
-        error = raised.with_traceback(None)         # its frames would keep the tensors of the call
+    except (Exception, SystemExit) as raised:  # whatever a student's code raises is part of the answer
+        error = raised.with_traceback(None)  # its frames would keep the tensors of the call
     return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
 
 
@@ -195,13 +243,13 @@ def _gradient(function, arguments, positions):
     copies = tuple(map(_clone, arguments))
     leaves = [tensor.requires_grad_() for position in positions for tensor in _tensors(copies[position])]
     try:
-        with torch.enable_grad():           # the caller may have it switched off
+        with torch.enable_grad():  # the caller may have it switched off
             value = function(*copies)
             if not value.requires_grad:
                 return None
             mixture = (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)).sum()
             found = torch.autograd.grad(mixture, leaves, allow_unused=True)
-    except (Exception, SystemExit) as raised:       # as in _run
+    except (Exception, SystemExit) as raised:  # as in _run
         return raised
     return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
 
@@ -219,37 +267,64 @@ def _compare(outcome, expected):
     if not isinstance(value, torch.Tensor):
         kind = type(value).__name__
         return "type", f"your function returns {kind}, a torch.Tensor is expected" + (
-            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else _joined(value, right))
+            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else _joined(value, right)
+        )
     if not value.ndim and right.ndim == 1 and right.is_floating_point():
-        return "one_number", (f"your result is one number for all together, the shape {tuple(right.shape)} is expected: each picture has its own, "
-                              "or each channel where these are asked for, so sum over the other axes only")
+        return (
+            "one_number",
+            (
+                f"your result is one number for all together, the shape {tuple(right.shape)} is expected: each picture"
+                " has its own, or each channel where these are asked for, so sum over the other axes only"
+            ),
+        )
     if value.shape != right.shape:
         return "shape", f"your result has the shape {tuple(value.shape)}, {tuple(right.shape)} is expected"
     if value.dtype != right.dtype:
-        return "dtype", f"your result has the type {value.dtype}, {right.dtype} is expected: give new tensors the type of the input, dtype=x.dtype"
+        return (
+            "dtype",
+            (
+                f"your result has the type {value.dtype}, {right.dtype} is expected: give new tensors the type of the"
+                " input, dtype=x.dtype"
+            ),
+        )
     if value.device != right.device:
         return "device", f"your result is on {value.device}, the inputs are on {right.device}"
     if not value.isfinite().all():
-        return "not_finite", "your result holds NaN or infinity: is something divided by zero, or a bracket missing in a denominator?"
+        return (
+            "not_finite",
+            "your result holds NaN or infinity: is something divided by zero, or a bracket missing in a denominator?",
+        )
     if not _close(value, right):
-        numbers = (f"yours are {value.tolist()}, the right ones {right.tolist()}" if right.numel() <= 6 else
-                   "at {} yours is {}, the right one {}".format(*_worst(value, right)))
+        numbers = (
+            f"yours are {value.tolist()}, the right ones {right.tolist()}"
+            if right.numel() <= 6
+            else "at {} yours is {}, the right one {}".format(*_worst(value, right))
+        )
         if right.is_floating_point() and _close(value, right, 1e-4):
-            return "precision", ("the values are right to some digits only, so leave out .float(), new tensors without dtype=, rounding, and additions that the formula "
-                                 f"does not have, such as an eps: {numbers}")
+            return (
+                "precision",
+                (
+                    "the values are right to some digits only, so leave out .float(), new tensors without dtype=,"
+                    f" rounding, and additions that the formula does not have, such as an eps: {numbers}"
+                ),
+            )
         return "value", f"the shape is right, the values are not: {numbers}"
     return None
 
 
 def _joined(value, right):
     """What makes the expected tensor of a tuple or list of tensors, in words; '' for all else."""
-    if not isinstance(value, (tuple, list)) or not value or not all(isinstance(tensor, torch.Tensor) for tensor in value):
+    if (
+        not isinstance(value, (tuple, list))
+        or not value
+        or not all(isinstance(tensor, torch.Tensor) for tensor in value)
+    ):
         return ""
     for join in (torch.stack, torch.cat):
         for dim in range(right.ndim):
             try:
                 fits = join(tuple(value), dim).shape == right.shape
-            except (RuntimeError, IndexError):          # these tensors cannot be joined so
+            except (RuntimeError, IndexError):  # these tensors cannot be joined so
                 continue
             if fits:
                 return f": put them together with torch.{join.__name__}(…, dim={dim})"
@@ -276,10 +351,14 @@ def _close(value, right, tolerance=None):
 
 
 def _same(one, other, texts=False):
-    """Whether two outcomes are alike: the same kind of error (and the same text), or the same type, shape and values."""
+    """Whether two outcomes are alike: the same kind of error (and the same text), or the same type, shape
+    and values.
+    """
     if one.error is not None or other.error is not None:
         return type(one.error) is type(other.error) and (not texts or str(one.error) == str(other.error))
     a, b = one.value, other.value
     if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
         return type(a) is type(b)
-    return a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and bool(b.isfinite().all()) and _close(a, b)
+    return (
+        a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and bool(b.isfinite().all()) and _close(a, b)
+    )

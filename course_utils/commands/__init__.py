@@ -12,8 +12,10 @@ def parser():
     """The parser of the command line; what it returns has the chosen command as `function`."""
     top_level = Parser(
         prog="python3 -m course_utils",
-        description="The course on neural style transfer. Each command first sets up what is missing (once, into "
-        ".venv), then does its work.",
+        description=(
+            "The course on neural style transfer. Each command first sets up what is missing (once, into "
+            ".venv), then does its work."
+        ),
         epilog="`python3 -m course_utils COMMAND --help` tells more.",
     )
     commands = top_level.commands = top_level.add_subparsers(

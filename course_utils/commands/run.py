@@ -11,8 +11,10 @@ def add(commands):
     parser = commands.add_parser(
         "run",
         help="execute the notebooks without a browser",
-        description="Execute the notebooks from fresh kernels and show the progress. The results go "
-        "to build/: the executed notebooks and the pictures they painted.",
+        description=(
+            "Execute the notebooks from fresh kernels and show the progress. The results go "
+            "to build/: the executed notebooks and the pictures they painted."
+        ),
     )
     parser.add_argument(
         "notebooks", nargs="*", metavar="NOTEBOOK", help="paths, or beginnings of names such as 06 (default: all)"

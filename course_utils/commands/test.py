@@ -12,8 +12,10 @@ def add(commands):
     parser = commands.add_parser(
         "test",
         help="run all the tests",
-        description="Run all the tests: the package, every notebook "
-        "and, where a Chromium, Chrome or Edge is installed, the course in a real browser.",
+        description=(
+            "Run all the tests: the package, every notebook "
+            "and, where a Chromium, Chrome or Edge is installed, the course in a real browser."
+        ),
     )
     parser.add_argument(
         "--quick",

@@ -10,8 +10,10 @@ def add(commands):
     parser = commands.add_parser(
         "top",
         help="find the strongest units of every channel over a folder of pictures",
-        description="Find the strongest units of every channel of VGG-19 over a data set, for lesson 1's widget. "
-        "Without FOLDER, over the bundled photos: this makes data/top_activations.npz.",
+        description=(
+            "Find the strongest units of every channel of VGG-19 over a data set, for lesson 1's widget. "
+            "Without FOLDER, over the bundled photos: this makes data/top_activations.npz."
+        ),
     )
     parser.add_argument(
         "folder", nargs="?", metavar="FOLDER", help="a folder of pictures (default: the bundled photos)"

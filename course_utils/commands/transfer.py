@@ -15,10 +15,12 @@ def add(commands):
     parser = commands.add_parser(
         "transfer",
         help="paint a photo in the style of a painting",
-        description="Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled "
-        "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or "
-        "killed, goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes "
-        "when the picture is done.",
+        description=(
+            "Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled "
+            "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or "
+            "killed, goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes "
+            "when the picture is done."
+        ),
     )
     parser.add_argument("content", metavar="CONTENT", help="the photo")
     parser.add_argument("style", metavar="STYLE", help="the painting")

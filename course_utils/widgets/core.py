@@ -1,4 +1,7 @@
-"""What all widgets share: a view that reads well where it is not alive, errors that reach the reader, work in the background."""
+"""What all widgets share: a view that reads well where it is not alive, errors that reach the reader, work in the
+background.
+"""
+
 import functools
 import math
 import threading
@@ -33,7 +36,10 @@ def menu(description, options, value):
 
 
 def number(description, value, least, most, step=1):
-    """A field for a whole number, which keeps what is typed in range. Raises ValueError where `value` is none, or out of range."""
+    """A field for a whole number, which keeps what is typed in range.
+
+    Raises ValueError where `value` is none, or out of range.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"The field '{description}' takes a whole number from {least} to {most:,}, not {value!r}.")
     return w.BoundedIntText(value=value, min=least, max=most, step=step, description=description)
@@ -44,13 +50,15 @@ class Messages(w.Output):
 
     def guard(self, callback):
         """The callback, with a new line of message for each error it raises."""
+
         @functools.wraps(callback)
         def guarded(*arguments):
             self.outputs = ()
             try:
                 return callback(*arguments)
-            except Exception as error:          # shown to the reader, whatever it is
+            except Exception as error:  # shown to the reader, whatever it is
                 self.report(error)
+
         return guarded
 
     def report(self, error):
@@ -69,7 +77,8 @@ class Job:
 
     Args:
         steps: () -> iterator; one item for each step of the work.
-        show: item -> None, called in the thread with the first item, a few times each second and with the last one, once with each.
+        show: item -> None, called in the thread with the first item, a few times each second and with the last one,
+            once with each.
         finish: (state, error) -> None, called in the thread at the end; state is 'finished', 'stopped' or 'failed'.
         rate: how often `show` is called at most, per second; pictures on their way to the browser cost time.
     """
@@ -111,7 +120,7 @@ class Job:
 
     def wait(self, timeout=None):
         """Block until the job has ended; the ■ of the toolbar stops it. Returns its state, raises its error."""
-        try:        # an Event: in Python 3.11 a KeyboardInterrupt inside Thread.join marks a live thread as dead
+        try:  # an Event: in Python 3.11 a KeyboardInterrupt inside Thread.join marks a live thread as dead
             ended = self._newest(timeout)
         except KeyboardInterrupt:
             self.stop()
@@ -133,7 +142,7 @@ class Job:
 
     def _run(self, before, stop, done):
         before.wait()
-        shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None         # fresh: not shown yet
+        shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None  # fresh: not shown yet
         try:
             for item in self.steps() if not stop.is_set() else ():
                 fresh = True
@@ -144,11 +153,11 @@ class Job:
                     self.show(item)
                     shown = time.monotonic()
             state = "stopped" if stop.is_set() else "finished"
-        except BaseException as error:      # a thread would swallow it; wait() raises it and finish() shows it
+        except BaseException as error:  # a thread would swallow it; wait() raises it and finish() shows it
             state, problem = "failed", error
         try:
-            if fresh and done is self._done:    # not if a newer one waits to take over
-                self.show(item)             # the last good one, also after an error
+            if fresh and done is self._done:  # not if a newer one waits to take over
+                self.show(item)  # the last good one, also after an error
         except Exception as error:
             state, problem = "failed", problem or error
         self._report(done, state, problem)

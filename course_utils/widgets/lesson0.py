@@ -1,4 +1,5 @@
 """Lesson 0: a photo under the magnifying glass, down to the numbers of its tensor."""
+
 import ipywidgets as w
 
 from course_utils.images import img_tag, load_image, photos, title
@@ -6,7 +7,7 @@ from course_utils.plots import magnifier
 from course_utils.widgets.core import Messages, View, menu
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
-SIZE = 128      # pixels on the longer side: few enough that single ones can be seen
+SIZE = 128  # pixels on the longer side: few enough that single ones can be seen
 
 
 def magnified(name, channel="red", row=0.5, column=0.5):
@@ -21,9 +22,12 @@ def magnified(name, channel="red", row=0.5, column=0.5):
     """
     image = load_image(name, SIZE)
     figure, top, left = magnifier(image, CHANNELS[channel], row, column)
-    values = image[0, CHANNELS[channel], top:top + 8, left:left + 8]
-    alt = (f"Photo '{title(name)}' with a marked window of 8 by 8 pixels, and the {channel} values of that window as numbers: "
-           f"rows {top} to {top + 7}, columns {left} to {left + 7}, from {values.min():.2f} to {values.max():.2f}.")
+    values = image[0, CHANNELS[channel], top : top + 8, left : left + 8]
+    alt = (
+        f"Photo '{title(name)}' with a marked window of 8 by 8 pixels, and the {channel} values of that window as"
+        f" numbers: rows {top} to {top + 7}, columns {left} to {left + 7}, from {values.min():.2f} to"
+        f" {values.max():.2f}."
+    )
     return figure, alt
 
 
@@ -43,5 +47,7 @@ def pixels(name="animal_cat"):
     for control in (photo, channel, row, column):
         control.observe(draw, "value")
     draw()
-    return View([w.HBox([photo, channel]), w.HBox([row, column]), picture, messages],
-                "a magnifying glass over a photo that shows its pixels as numbers.")
+    return View(
+        [w.HBox([photo, channel]), w.HBox([row, column]), picture, messages],
+        "a magnifying glass over a photo that shows its pixels as numbers.",
+    )

@@ -1,4 +1,5 @@
 """Lesson 1: what a unit sees. Its strongest patches, their projections, and the unit on a photo of your choice."""
+
 import contextlib
 import functools
 import html
@@ -20,11 +21,13 @@ from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 
 SHOWS = ("patches and projections", "patches", "projections")
-TILE = 104              # side of a tile, in pixels
+TILE = 104  # side of a tile, in pixels
 
 
 class Seen:
-    """What a network makes of photos, remembered as long as this object lives; each method is a function of its arguments."""
+    """What a network makes of photos, remembered as long as this object lives; each method is a function of its
+    arguments.
+    """
 
     def __init__(self, net):
         self.net = net
@@ -38,7 +41,9 @@ class Seen:
             return self.net.features(self.photo(source, size).to(self.net.mean), [layer])[layer][0].cpu()
 
     def _projection(self, source, size, layer, channel, y, x, rule, side=TILE):
-        """The projection of one unit as a tile (1, 3, side, side) around mid-grey, cut to the unit's receptive field."""
+        """The projection of one unit as a tile (1, 3, side, side) around mid-grey, cut to the unit's
+        receptive field.
+        """
         projection = project(self.net, self.photo(source, size).to(self.net.mean), layer, channel, (y, x), rule).cpu()
         return tile(projection, patch_box(layer, y, x), side, around_grey)
 
@@ -60,7 +65,10 @@ def sheets(seen, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
     found = zip(table.values[layer][channel, :k].tolist(), table.places[layer][channel, :k].tolist())
     units = [(value, *place) for value, place in found if value > 0]
     if not units:
-        yield torch.full((1, 3, TILE, TILE), 0.5), f"Channel {channel} of {layer} answers nowhere in these pictures: it is dead."
+        yield (
+            torch.full((1, 3, TILE, TILE), 0.5),
+            f"Channel {channel} of {layer} answers nowhere in these pictures: it is dead.",
+        )
         return
     columns = 3 if len(units) > 4 else 2 if len(units) > 1 else 1
     patches = [tile(seen.photo(table.sources[n], table.size), patch_box(layer, y, x), TILE) for _, n, y, x in units]
@@ -73,10 +81,14 @@ def sheets(seen, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
 
 def _check(table, layer, channel, k, show):
     if table.size is None or not table.sources:
-        raise StatisticsError("This table does not say where its pictures are, or they were no squares of one size: make one with "
-                              "`python3 -m course_utils top FOLDER -o FILE.npz`.")
+        raise StatisticsError(
+            "This table does not say where its pictures are, or they were no squares of one size: make one with "
+            "`python3 -m course_utils top FOLDER -o FILE.npz`."
+        )
     if layer not in list(table.values) or channel not in range(len(table.values[layer])):
-        raise StatisticsError(f"The table has no channel {channel} of {layer}: its layers are {', '.join(table.values)}.")
+        raise StatisticsError(
+            f"The table has no channel {channel} of {layer}: its layers are {', '.join(table.values)}."
+        )
     if k < 1 or show not in SHOWS:
         raise StatisticsError(f"At least one unit can be shown, as {', '.join(SHOWS)}; not {k}, as {show!r}.")
 
@@ -89,9 +101,14 @@ def _side_by_side(patches, projections, columns, show):
 def _says(table, layer, channel, units, show, rule):
     size = receptive_field(layer).size
     outside = sum(patch_box(layer, y, x).share_outside(table.size, table.size) > 0 for _, _, y, x in units)
-    what = {"patches": "The patches", "projections": f"The projections ({rule})"}.get(show, f"The patches, and beside them the projections ({rule}),")
-    return (f"{what} of the {len(units)} strongest units of channel {channel} of {layer}, the strongest first: activations from "
-            f"{units[0][0]:,.0f} to {units[-1][0]:,.0f}, fields of {size} × {size} pixels; {outside} of them reach into the padding (hatched).")
+    what = {"patches": "The patches", "projections": f"The projections ({rule})"}.get(
+        show, f"The patches, and beside them the projections ({rule}),"
+    )
+    return (
+        f"{what} of the {len(units)} strongest units of channel {channel} of {layer}, the strongest first: activations"
+        f" from {units[0][0]:,.0f} to {units[-1][0]:,.0f}, fields of {size} × {size} pixels; {outside} of them reach"
+        " into the padding (hatched)."
+    )
 
 
 def unit_sheet(net, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
@@ -112,15 +129,27 @@ def unit_on_photo(seen, source, layer, channel, row, column, rule="deconvnet", s
         Two pairs (picture, description): the photo with the unit's field, and the field beside its projection.
     """
     image, box = seen.photo(source, size), patch_box(layer, row, column)
-    projection = seen.projection(source, size, layer, channel, row, column, rule, 2 * TILE)     # refuses units that do not exist
+    projection = seen.projection(
+        source, size, layer, channel, row, column, rule, 2 * TILE
+    )  # refuses units that do not exist
     value = seen.maps(source, size, layer)[channel, row, column].item()
     where = f"unit ({row}, {column}) of channel {channel} of {layer}"
     photo = boxes_on_photo(image, {where.replace(" of ", "\nof "): box}, height=3.2)
     pair = mosaic([tile(image, box, 2 * TILE), projection], 2, gap=12)
-    return [(photo, f"The photo with the field of {where}: rows {box.top} to {box.bottom - 1}, columns {box.left} to {box.right - 1}; "
-                    f"{box.share_outside(size, size):.0%} of it is padding."),
-            (pair, f"The same field, and its projection ({rule}); the activation is {value:,.0f}"
-                   + ("." if value > 0 else ": the unit is silent here, and its projection empty."))]
+    return [
+        (
+            photo,
+            (
+                f"The photo with the field of {where}: rows {box.top} to {box.bottom - 1}, columns {box.left} to"
+                f" {box.right - 1}; {box.share_outside(size, size):.0%} of it is padding."
+            ),
+        ),
+        (
+            pair,
+            f"The same field, and its projection ({rule}); the activation is {value:,.0f}"
+            + ("." if value > 0 else ": the unit is silent here, and its projection empty."),
+        ),
+    ]
 
 
 def units(layer="relu3_1", channel=0, table=None, net=None):
@@ -141,37 +170,67 @@ class Units(View):
         self.layer.observe(self.messages.guard(self._layer_changed), "value")
         for control in (self.channel, self.k, self.what, self.rule, self.photo, self.row, self.column):
             control.observe(self.messages.guard(self._changed), "value")
-        for button, action in ((self.previous, lambda: self._step(-1)), (self.next, lambda: self._step(1)), (self.surprise, self._surprise),
-                               (self.strongest, self._to_strongest), (self.start, self._search), (self.stop, self.search.stop)):
+        for button, action in (
+            (self.previous, lambda: self._step(-1)),
+            (self.next, lambda: self._step(1)),
+            (self.surprise, self._surprise),
+            (self.strongest, self._to_strongest),
+            (self.start, self._search),
+            (self.stop, self.search.stop),
+        ):
             button.on_click(self.messages.guard(lambda _, action=action: action()))
         self._layer_changed()
-        super().__init__([
-            w.HBox([self.layer, self.channel, self.previous, self.next, self.surprise]), w.HBox([self.k, self.what, self.rule]),
-            self.text, self.sheet, w.HBox([self.photo, self.strongest]), w.HBox([self.row, self.column]), self.place,
-            w.HBox([self.folder, self.start, self.stop, self.progress]), self.messages,
-        ], "the strongest patches of any channel with their projections, and any unit on any photo.")
+        super().__init__(
+            [
+                w.HBox([self.layer, self.channel, self.previous, self.next, self.surprise]),
+                w.HBox([self.k, self.what, self.rule]),
+                self.text,
+                self.sheet,
+                w.HBox([self.photo, self.strongest]),
+                w.HBox([self.row, self.column]),
+                self.place,
+                w.HBox([self.folder, self.start, self.stop, self.progress]),
+                self.messages,
+            ],
+            "the strongest patches of any channel with their projections, and any unit on any photo.",
+        )
 
     def _controls(self, layer, channel):
         self.layer = w.Dropdown(options=list(self.table.values), value=layer, description="layer")
         self.channel = w.BoundedIntText(value=channel, min=0, max=511, description="channel")
-        self.previous, self.next = w.Button(description="Previous", icon="arrow-left"), w.Button(description="Next", icon="arrow-right")
+        self.previous, self.next = (
+            w.Button(description="Previous", icon="arrow-left"),
+            w.Button(description="Next", icon="arrow-right"),
+        )
         self.surprise = w.Button(description="Surprise me", icon="random", tooltip="Any channel of any layer")
         self.k = w.BoundedIntText(value=min(9, self.table.k), min=1, max=self.table.k, description="units")
         self.what = w.Dropdown(options=SHOWS, description="show")
         self.rule = w.Dropdown(options=list(BACKWARD_RULES), description="rule")
         self.photo = w.Dropdown(options=self._sources(), description="photo")
-        self.strongest = w.Button(description="Strongest place", icon="crosshairs", tooltip="Where this channel is strongest in this photo")
+        self.strongest = w.Button(
+            description="Strongest place", icon="crosshairs", tooltip="Where this channel is strongest in this photo"
+        )
         self.row = w.IntSlider(description="row", continuous_update=False)
         self.column = w.IntSlider(description="column", continuous_update=False)
-        self.folder = w.Text(description="own folder", placeholder="path of a folder with pictures", continuous_update=False)
-        self.start = w.Button(description="Search it", icon="search", tooltip="Find the strongest units in the pictures of this folder")
-        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep what was found so far")
+        self.folder = w.Text(
+            description="own folder", placeholder="path of a folder with pictures", continuous_update=False
+        )
+        self.start = w.Button(
+            description="Search it", icon="search", tooltip="Find the strongest units in the pictures of this folder"
+        )
+        self.stop = w.Button(
+            description="Stop", icon="stop", disabled=True, tooltip="Stop and keep what was found so far"
+        )
         self.progress = w.IntProgress(description="progress")
         self.text, self.sheet, self.place, self.messages = w.HTML(), w.HTML(), w.HTML(), Messages()
 
     def _sources(self):
         broken = {source for source, _ in self._skipped}
-        return [(title(source) if source in catalogue() else Path(source).name, source) for source in self.table.sources if source not in broken]
+        return [
+            (title(source) if source in catalogue() else Path(source).name, source)
+            for source in self.table.sources
+            if source not in broken
+        ]
 
     # --- controls that depend on each other
 
@@ -187,7 +246,9 @@ class Units(View):
         self._changed()
 
     def _fit(self):
-        """Hold the numbers of the controls within what the layer has; the place goes to where the channel is strongest."""
+        """Hold the numbers of the controls within what the layer has; the place goes to where the channel
+        is strongest.
+        """
         self.channel.max = len(self.table.values[self.layer.value]) - 1
         for slider in (self.row, self.column):
             slider.max = map_size(self.layer.value, self.table.size, self.table.size)[0] - 1
@@ -211,7 +272,11 @@ class Units(View):
 
     def _surprise(self):
         """Any living channel, all channels being equally likely."""
-        living = [(layer, channel) for layer, values in self.table.values.items() for channel in (values[:, 0] > 0).nonzero()[:, 0].tolist()]
+        living = [
+            (layer, channel)
+            for layer, values in self.table.values.items()
+            for channel in (values[:, 0] > 0).nonzero()[:, 0].tolist()
+        ]
         layer, channel = random.choice(living)
         with self._together():
             self.layer.value, self.channel.max, self.channel.value = layer, len(self.table.values[layer]) - 1, channel
@@ -223,12 +288,20 @@ class Units(View):
         """Draw anew with the settings as they are now; a drawing that is under way is given up."""
         if not self._fitting:
             self._now = SimpleNamespace(
-                seen=self.seen, table=self.table, unit=dict(layer=self.layer.value, channel=self.channel.value, rule=self.rule.value),
-                k=self.k.value, show=self.what.value, photo=self.photo.value, place=dict(row=self.row.value, column=self.column.value))
+                seen=self.seen,
+                table=self.table,
+                unit=dict(layer=self.layer.value, channel=self.channel.value, rule=self.rule.value),
+                k=self.k.value,
+                show=self.what.value,
+                photo=self.photo.value,
+                place=dict(row=self.row.value, column=self.column.value),
+            )
             self.job.restart()
 
     def _draw(self):
-        """Iterator of (HTML of the sheet, its description, HTML of the place): the place comes once the patches stand."""
+        """Iterator of (HTML of the sheet, its description, HTML of the place): the place comes once the
+        patches stand.
+        """
         now, place = self._now, None
         for picture, says in sheets(now.seen, now.table, k=now.k, show=now.show, **now.unit):
             sheet = img_tag(picture, says)
@@ -260,7 +333,9 @@ class Units(View):
     def _mine(self):
         images = pictures(self._files, self.table.size, self._left_out)
         layers = list(self.table.values)
-        for done, self._found in search(self.seen.net, images, self.table.k, layers=layers, batch_size=4, sources=self._files):
+        for done, self._found in search(
+            self.seen.net, images, self.table.k, layers=layers, batch_size=4, sources=self._files
+        ):
             yield done + len(self._left_out)
 
     def _mined(self, done):
@@ -271,10 +346,14 @@ class Units(View):
         self.progress.value = self.progress.max if state == "finished" else self.progress.value
         if self._found is not None:
             with self._together():
-                self.table, self.seen, self._skipped = self._found, Seen(self.seen.net), self._left_out     # files may have changed
+                self.table, self.seen, self._skipped = (
+                    self._found,
+                    Seen(self.seen.net),
+                    self._left_out,
+                )  # files may have changed
                 self.photo.options = self._sources()
                 self._fit()
-        for _, reason in self._left_out:            # last: a change of a control clears the messages
+        for _, reason in self._left_out:  # last: a change of a control clears the messages
             self.messages.append_stderr(f"left out: {reason}\n")
         if error is not None:
             self.messages.report(error)

@@ -1,4 +1,5 @@
 """Lesson 2: which values of a tensor are normalised together, on a drawn block and live in a real layer."""
+
 import functools
 import html
 import math
@@ -17,13 +18,23 @@ from course_utils.vgg import CONVOLUTIONS, vgg19
 from course_utils.widgets.core import Job, Messages, View, menu
 
 LAYOUTS, GROUPS, OWN = ("NCHW", "NHWC"), (1, 2, 4), "own choice"
-METHODS = {name if name == "per location" else f"{name} norm": "".join("NCHW"[axis] for axis in axes) for name, axes in AXES.items()}
-METHODS["group norm"] = METHODS["layer norm"]                   # but with more than one group
+METHODS = {
+    name if name == "per location" else f"{name} norm": "".join("NCHW"[axis] for axis in axes)
+    for name, axes in AXES.items()
+}
+METHODS["group norm"] = METHODS["layer norm"]  # but with more than one group
 PRESETS = ("batch norm", "layer norm", "instance norm", "group norm", "per location", OWN)
-SHAPE = (3, 4, 3, 4)                                            # of the drawn tensor: N, C, H, W
-STRONG, TINTS = COLOURS[1], np.array(["#dfe5ea", "#a9cbe4", "#c9e0cf", "#bdb9d6", "#f3e9b8"])      # 5 divides no step between neighbours
-BACK, SHEET, TOWER = np.array([0.5, 0.4]), 1.62, 6.9            # to the cell behind, the next feature map, the next picture; a cell is 1 wide
-WIDE = 2 * TOWER + 5.5                                          # of all towers together, and of the strip of memory
+SHAPE = (3, 4, 3, 4)  # of the drawn tensor: N, C, H, W
+STRONG, TINTS = (
+    COLOURS[1],
+    np.array(["#dfe5ea", "#a9cbe4", "#c9e0cf", "#bdb9d6", "#f3e9b8"]),
+)  # 5 divides no step between neighbours
+BACK, SHEET, TOWER = (
+    np.array([0.5, 0.4]),
+    1.62,
+    6.9,
+)  # to the cell behind, the next feature map, the next picture; a cell is 1 wide
+WIDE = 2 * TOWER + 5.5  # of all towers together, and of the strip of memory
 SIZE, PICTURES, POINTS = 112, 8, 100_000
 
 
@@ -33,8 +44,11 @@ def _count(number, noun):
 
 # --- which values belong together
 
+
 def choice(axes, groups=1):
-    """The axes, letters in the order NCHW, and the number of groups of channels, which is 1 where C is not among the axes."""
+    """The axes, letters in the order NCHW, and the number of groups of channels, which is 1 where C is not among the
+    axes.
+    """
     if unknown := set(axes) - set("NCHW"):
         raise NormalizationError(f"The axes are N, C, H and W: there is no {', '.join(sorted(map(repr, unknown)))}.")
     return "".join(axis for axis in "NCHW" if axis in axes), groups if "C" in axes else 1
@@ -50,7 +64,9 @@ def method(axes, groups=1):
 
 
 def together(x, axes, groups=1):
-    """The values of x (N, C, H, W) in rows (number of groups, values in each), and {letter: size} of what numbers the groups, in order."""
+    """The values of x (N, C, H, W) in rows (number of groups, values in each), and {letter: size} of what numbers the
+    groups, in order.
+    """
     axes, groups = choice(axes, groups)
     x, names = split_groups(x, groups), ("n", "group", "c", "i", "j")
     inner = ["N CHW".index(axis) for axis in axes]
@@ -62,12 +78,15 @@ def together(x, axes, groups=1):
 def torch_call(axes, groups=1, layout="NCHW"):
     """The means of a choice of axes, as one writes them in torch."""
     axes, groups = choice(axes, groups)
-    cut, layout = (f".unflatten({layout.index('C')}, ({groups}, -1))", layout.replace("C", " C")) if groups > 1 else ("", layout)
+    cut, layout = (
+        (f".unflatten({layout.index('C')}, ({groups}, -1))", layout.replace("C", " C")) if groups > 1 else ("", layout)
+    )
     numbers = tuple(sorted(layout.index(axis) for axis in axes))
-    return f"x{cut}.mean({numbers}, keepdim=True)" if axes else "x"         # x.mean(()) would take all axes
+    return f"x{cut}.mean({numbers}, keepdim=True)" if axes else "x"  # x.mean(()) would take all axes
 
 
 # --- the drawn block
+
 
 def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
     """A small tensor, three pictures of four feature maps, with the values that are normalised together.
@@ -87,7 +106,7 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
         raise ValueError(f"The drawn tensor has the shape {SHAPE}: it has no value x[{', '.join(map(str, chosen))}].")
     rows, _ = together(torch.arange(math.prod(SHAPE)).double().reshape(SHAPE), axes, groups)
     (count, size), numbers = rows.shape, np.empty(rows.numel(), int)
-    numbers[rows.long()] = np.arange(count)[:, None]                   # for each value its group
+    numbers[rows.long()] = np.arange(count)[:, None]  # for each value its group
     numbers = numbers.reshape(SHAPE)
     strong, order = numbers == numbers[chosen], ["NCHW".index(axis) for axis in layout]
     colours = np.where(strong, STRONG, TINTS[numbers % len(TINTS)])
@@ -98,75 +117,144 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
     _towers(axis, colours, chosen)
     _memory(axis, colours.transpose(order).ravel(), [chosen[number] for number in order], layout)
     name, how_many = method(axes, groups), f"{_count(count, 'group')} of {_count(size, 'value')}"
-    axis.text(-1.7, 8.0, f"{name[0].upper()}{name[1:]}: {how_many}{'; one of them' if count > 1 else ','} in orange", fontsize=13, va="center")
+    axis.text(
+        -1.7,
+        8.0,
+        f"{name[0].upper()}{name[1:]}: {how_many}{'; one of them' if count > 1 else ','} in orange",
+        fontsize=13,
+        va="center",
+    )
     axis.text(-1.7, 7.2, f"means:  {torch_call(axes, groups, layout)}", fontsize=11, va="center", family="monospace")
     runs = 1 + np.count_nonzero(np.diff(np.flatnonzero(strong.transpose(order))) > 1)
-    sizes = [1 if axis not in axes else length // groups if axis == "C" else length for axis, length in zip("NCHW", SHAPE)]
-    who = [f"{length} of {whole} {noun}" for length, whole, noun in zip(sizes, SHAPE, ("pictures", "feature maps", "rows", "columns"))]
+    sizes = [
+        1 if axis not in axes else length // groups if axis == "C" else length for axis, length in zip("NCHW", SHAPE)
+    ]
+    who = [
+        f"{length} of {whole} {noun}"
+        for length, whole, noun in zip(sizes, SHAPE, ("pictures", "feature maps", "rows", "columns"))
+    ]
     same = groups == SHAPE[1] and f" (with one feature map in each group the same as: {method(axes.replace('C', ''))})"
-    return figure, (f"Normalised together: the values of {', '.join(who[:3])} and {who[3]}. That is {name}: {how_many}{same or ''}. The group "
-                    f"of x[{', '.join(map(str, chosen))}] is orange; in the memory, in the order {layout}, it lies in "
-                    + (f"one run of {size}." if runs == 1 else f"{runs} runs of {size // runs}." if size > runs else f"{runs} separate places."))
+    return figure, (
+        f"Normalised together: the values of {', '.join(who[:3])} and {who[3]}. That is {name}: {how_many}{same or ''}."
+        f" The group of x[{', '.join(map(str, chosen))}] is orange; in the memory, in the order {layout}, it lies in "
+        + (
+            f"one run of {size}."
+            if runs == 1
+            else f"{runs} runs of {size // runs}."
+            if size > runs
+            else f"{runs} separate places."
+        )
+    )
 
 
 def _corners(n, c, i, j):
-    """The corners (4, 2) of one cell: a picture is a tower of sheets, c = 0 on top; on a sheet i = 0 lies behind, j = 0 left."""
+    """The corners (4, 2) of one cell: a picture is a tower of sheets, c = 0 on top; on a sheet i = 0 lies behind, j = 0
+    left.
+    """
     corner = np.array([n * TOWER + j, (SHAPE[1] - 1 - c) * SHEET]) + (SHAPE[2] - 1 - i) * BACK
     return np.array([corner, corner + (1, 0), corner + (1, 0) + BACK, corner + BACK])
 
 
 def _towers(axis, colours, chosen):
     cells = [_corners(*place) for place in np.ndindex(SHAPE)]
-    axis.add_collection(PolyCollection(cells, facecolors=colours.ravel(), edgecolors="white", linewidths=1, gid="towers"))
+    axis.add_collection(
+        PolyCollection(cells, facecolors=colours.ravel(), edgecolors="white", linewidths=1, gid="towers")
+    )
     axis.add_patch(Polygon(_corners(*chosen), fill=False, edgecolor="black", lw=2.2, zorder=3, gid="chosen"))
     for n in range(SHAPE[0]):
         axis.text(n * TOWER + 2, -0.5, f"n = {n}", ha="center", va="center", fontsize=11)
     for c in range(SHAPE[1]):
         axis.text(-0.35, _corners(0, c, 1, 0)[:, 1].mean(), f"c = {c}", ha="right", va="center", fontsize=11)
     left, right, front = _corners(2, 0, 0, 0)[3], _corners(2, 0, 0, 3)[2], _corners(2, 0, 2, 3)[1]
-    for name, start, end, beside, label in (("i", right, front, (0.3, 0), (0.75, 0)), ("j", left, right, (0, 0.25), (0, 0.6))):
-        axis.annotate("", end + beside, start + beside, arrowprops={"arrowstyle": "->", "lw": 1, "shrinkA": 0, "shrinkB": 0})
+    for name, start, end, beside, label in (
+        ("i", right, front, (0.3, 0), (0.75, 0)),
+        ("j", left, right, (0, 0.25), (0, 0.6)),
+    ):
+        axis.annotate(
+            "", end + beside, start + beside, arrowprops={"arrowstyle": "->", "lw": 1, "shrinkA": 0, "shrinkB": 0}
+        )
         axis.text(*((start + end) / 2 + label), name, ha="center", va="center", fontsize=11, style="italic")
 
 
 def _memory(axis, colours, chosen, layout):
-    """The strip of all cells, one after the other, with what to add to an address for the next value along each axis."""
+    """The strip of all cells, one after the other, with what to add to an address for the next value along
+    each axis.
+    """
     width, top, bottom, sizes = WIDE / len(colours), -1.75, -2.6, [SHAPE["NCHW".index(name)] for name in layout]
-    cells = [np.array([(0, bottom), (width, bottom), (width, top), (0, top)]) + (width * n, 0) for n in range(len(colours))]
+    cells = [
+        np.array([(0, bottom), (width, bottom), (width, top), (0, top)]) + (width * n, 0) for n in range(len(colours))
+    ]
     axis.add_collection(PolyCollection(cells, facecolors=colours, edgecolors="white", linewidths=0.4, gid="memory"))
-    axis.add_patch(Polygon(cells[np.ravel_multi_index(chosen, sizes)], fill=False, edgecolor="black", lw=1.8, zorder=3, gid="chosen in memory"))
-    for n, (start, end) in enumerate(np.linspace(0, len(colours), SHAPE[0] + 1).astype(int).repeat(2)[1:-1].reshape(-1, 2)):
+    axis.add_patch(
+        Polygon(
+            cells[np.ravel_multi_index(chosen, sizes)],
+            fill=False,
+            edgecolor="black",
+            lw=1.8,
+            zorder=3,
+            gid="chosen in memory",
+        )
+    )
+    for n, (start, end) in enumerate(
+        np.linspace(0, len(colours), SHAPE[0] + 1).astype(int).repeat(2)[1:-1].reshape(-1, 2)
+    ):
         axis.plot([start * width + 0.06, end * width - 0.06], [bottom - 0.22] * 2, color="black", lw=1)
-        axis.text((start + end) / 2 * width, bottom - 0.55, f"n = {n}: addresses {start} to {end - 1}", ha="center", va="center", fontsize=9)
+        axis.text(
+            (start + end) / 2 * width,
+            bottom - 0.55,
+            f"n = {n}: addresses {start} to {end - 1}",
+            ha="center",
+            va="center",
+            fontsize=9,
+        )
     step = dict(zip(layout, torch.empty(sizes).stride()))
     axis.text(0, top + 0.35, f"in memory, in the order {layout}", fontsize=10, va="center")
-    axis.text(0, bottom - 1.2, f"to the next picture +{step['N']}, feature map +{step['C']}, row +{step['H']}, column +{step['W']}",
-              fontsize=10, va="center")
+    axis.text(
+        0,
+        bottom - 1.2,
+        f"to the next picture +{step['N']}, feature map +{step['C']}, row +{step['H']}, column +{step['W']}",
+        fontsize=10,
+        va="center",
+    )
 
 
 # --- a real layer
 
+
 def layer_statistics(features, axes, groups=1):
-    """(Figure, text with rounded facts) of the means and standard deviations of values, and what normalising makes of three groups.
+    """(Figure, text with rounded facts) of the means and standard deviations of values, and what normalising makes of
+    three groups.
 
     `features` are activations (N, C, H, W) before the ReLU; `axes` and `groups` as in `block`.
     """
     if features.ndim != 4 or not features.numel() or not features.isfinite().all():
-        raise NormalizationError(f"Statistics need finite values of the shape (N, C, H, W), not {tuple(features.shape)}.")
+        raise NormalizationError(
+            f"Statistics need finite values of the shape (N, C, H, W), not {tuple(features.shape)}."
+        )
     rows, kept = together(features.detach().float().cpu(), axes, groups)
     normal = normalize(rows, 1)
     (mean, deviation), (mean_after, deviation_after) = _moments(rows), _moments(normal)
-    shown = dict.fromkeys([mean.argmin().item(), mean.median(0).indices.item(), mean.argmax().item()])      # fewer where they are the same
+    shown = dict.fromkeys(
+        [mean.argmin().item(), mean.median(0).indices.item(), mean.argmax().item()]
+    )  # fewer where they are the same
     parts = {f"{_label(number, kept)}\nmean {_span(mean[number])}": (rows[number], normal[number]) for number in shown}
-    text = (f"{' × '.join(map(str, features.shape))} values make {_count(len(rows), 'group')} of {_count(rows.shape[1], 'value')} "
-            f"({method(axes, groups)}). Means: {_span(mean)}; standard deviations: {_span(deviation)}. After normalising: "
-            f"largest |mean| {mean_after.abs().max():.3f}, standard deviations {_span(deviation_after, '.3f')}.")
-    return _panels(mean, deviation, parts), text + " A single value has no variance, and becomes 0." * (rows.shape[1] == 1)
+    text = (
+        f"{' × '.join(map(str, features.shape))} values make {_count(len(rows), 'group')} of"
+        f" {_count(rows.shape[1], 'value')} ({method(axes, groups)}). Means: {_span(mean)}; standard deviations:"
+        f" {_span(deviation)}. After normalising: largest |mean| {mean_after.abs().max():.3f}, standard deviations"
+        f" {_span(deviation_after, '.3f')}."
+    )
+    return _panels(mean, deviation, parts), text + " A single value has no variance, and becomes 0." * (
+        rows.shape[1] == 1
+    )
 
 
 def _label(number, kept):
     """Which group it is, as 'n = 0, c = 12'."""
-    return ", ".join(f"{letter} = {place}" for letter, place in zip(kept, np.unravel_index(number, tuple(kept.values())))) or "all values"
+    return (
+        ", ".join(f"{letter} = {place}" for letter, place in zip(kept, np.unravel_index(number, tuple(kept.values()))))
+        or "all values"
+    )
 
 
 def _moments(rows):
@@ -183,9 +271,13 @@ def _span(values, digits=None):
 
 
 def _panels(mean, deviation, parts):
-    """Histograms of means and deviations, and the values of some groups before and after, {label: (values, normalised)}."""
+    """Histograms of means and deviations, and the values of some groups before and after, {label: (values,
+    normalised)}.
+    """
+
     def thin(values):
-        return values[::math.ceil(len(values) / POINTS) | 1].numpy()        # at most so many, evenly spread
+        return values[:: math.ceil(len(values) / POINTS) | 1].numpy()  # at most so many, evenly spread
+
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     panels = figure.subplot_mosaic([["mean", 0, 1], ["standard deviation", 0, 1]], width_ratios=(1, 1.35, 1.35))
     for name, values in (("mean", mean), ("standard deviation", deviation)):
@@ -193,10 +285,14 @@ def _panels(mean, deviation, parts):
         panels[name].set(title=_count(len(values), name))
     for number, title in enumerate((f"values of {_count(len(parts), 'group')}", "the same, normalised")):
         drawn = [thin(pair[number]) for pair in parts.values()]
-        bins = np.linspace(min(map(np.min, drawn)) - 1e-3, max(map(np.max, drawn)) + 1e-3, 12 + min(70, math.isqrt(drawn[0].size)))
+        bins = np.linspace(
+            min(map(np.min, drawn)) - 1e-3, max(map(np.max, drawn)) + 1e-3, 12 + min(70, math.isqrt(drawn[0].size))
+        )
         for height, (colour, style, values, label) in enumerate(zip(COLOURS, ("-", "--", "-."), drawn, parts)):
-            if values.size < 30:                                # too few for a histogram: each is a mark
-                panels[number].plot(values, np.full(values.shape, 0.2 + 0.3 * height), "|", markersize=18, color=colour, label=label)
+            if values.size < 30:  # too few for a histogram: each is a mark
+                panels[number].plot(
+                    values, np.full(values.shape, 0.2 + 0.3 * height), "|", markersize=18, color=colour, label=label
+                )
             else:
                 shares = np.histogram(values, bins)[0] / values.size
                 panels[number].stairs(shares / shares.max(), bins, lw=1.2, ls=style, color=colour, label=label)
@@ -221,29 +317,45 @@ class Axes(View):
 
     def __init__(self, layer, net):
         self.net, self._fitting = net, False
-        self.maps, self.drawing, self.statistics = (functools.lru_cache(size)(work) for size, work in (
-            (4, self._maps), (64, self._drawing), (64, self._statistics)))
+        self.maps, self.drawing, self.statistics = (
+            functools.lru_cache(size)(work)
+            for size, work in ((4, self._maps), (64, self._drawing), (64, self._statistics))
+        )
         names = {"N": "N pictures", "C": "C feature maps", "H": "H rows", "W": "W columns"}
-        self.ticks = {axis: w.Checkbox(axis in METHODS["batch norm"], description=name, indent=False, layout={"width": "140px"})
-                      for axis, name in names.items()}
-        self.method, self.groups, self.order = (w.Dropdown(options=options, description=label) for label, options in (
-            ("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS)))
+        self.ticks = {
+            axis: w.Checkbox(axis in METHODS["batch norm"], description=name, indent=False, layout={"width": "140px"})
+            for axis, name in names.items()
+        }
+        self.method, self.groups, self.order = (
+            w.Dropdown(options=options, description=label)
+            for label, options in (("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS))
+        )
         self.layer = menu("layer", CONVOLUTIONS, layer)
         self.pictures = w.BoundedIntText(PICTURES, min=1, max=PICTURES, description="pictures")
         self.drawn, self.about, self.live, self.text, self.messages = w.HTML(), w.HTML(), w.HTML(), w.HTML(), Messages()
         self.job = Job(self._draw, self._show, self._finish)
         for control in (*self.ticks.values(), self.method, self.groups, self.order, self.layer, self.pictures):
             control.observe(self.messages.guard(self._changed), "value")
-        super().__init__([w.HBox(list(self.ticks.values())), w.HBox([self.method, self.groups, self.order]), self.drawn, self.about,
-                          w.HBox([self.layer, self.pictures]), self.live, self.text, self.messages],
-                         "pick the axes of a mean, and see which values are normalised together, drawn and in a real layer.")
+        super().__init__(
+            [
+                w.HBox(list(self.ticks.values())),
+                w.HBox([self.method, self.groups, self.order]),
+                self.drawn,
+                self.about,
+                w.HBox([self.layer, self.pictures]),
+                self.live,
+                self.text,
+                self.messages,
+            ],
+            "pick the axes of a mean, and see which values are normalised together, drawn and in a real layer.",
+        )
         self._changed()
 
     def _changed(self, change=None):
         """Let axes and method agree, then draw; a drawing that is under way is given up."""
         if self._fitting:
             return
-        self._fitting = True            # what follows from this change comes back here, and is no change of its own
+        self._fitting = True  # what follows from this change comes back here, and is no change of its own
         try:
             self._fit(change is not None and change["owner"] is self.method)
         finally:
@@ -253,7 +365,9 @@ class Axes(View):
         self.job.restart()
 
     def _fit(self, by_method):
-        """A method sets the axes, and the axes choose the method that they are; 'own choice' leaves them to the reader."""
+        """A method sets the axes, and the axes choose the method that they are; 'own choice' leaves them to
+        the reader.
+        """
         chosen = self.method.value
         if not by_method:
             name = method(self._ticked(), self.groups.value)
@@ -269,7 +383,7 @@ class Axes(View):
         return [axis for axis, tick in self.ticks.items() if tick.value]
 
     def _maps(self, layer):
-        images = torch.cat([load_square(name, SIZE) for name in photos()[::len(photos()) // PICTURES][:PICTURES]])
+        images = torch.cat([load_square(name, SIZE) for name in photos()[:: len(photos()) // PICTURES][:PICTURES]])
         with torch.no_grad():
             return self.net.features(images.to(self.net.mean), [layer])[layer].cpu()
 
@@ -294,5 +408,5 @@ class Axes(View):
 
     def _finish(self, state, error):
         if error is not None:
-            self.live.value = self.text.value = ""          # they would belong to settings of before
+            self.live.value = self.text.value = ""  # they would belong to settings of before
             self.messages.report(error)

@@ -1,4 +1,5 @@
 """Lesson 3: scale one filter by hand, undo it in the next layer or not, and see what changes."""
+
 import functools
 import html
 import math
@@ -14,9 +15,9 @@ from course_utils.plots import COLOURS
 from course_utils.vgg import CONVOLUTIONS, LAYERS, vgg19
 from course_utils.widgets.core import Job, Messages, View, number
 
-SIDE = 112              # of the photo, in pixels
-LAST = "relu5_4"        # the output that is watched
-SCALABLE = CONVOLUTIONS[:-1]            # behind the last one there is no layer to undo it
+SIDE = 112  # of the photo, in pixels
+LAST = "relu5_4"  # the output that is watched
+SCALABLE = CONVOLUTIONS[:-1]  # behind the last one there is no layer to undo it
 FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
 
 
@@ -43,12 +44,14 @@ class Scaled:
         following = CONVOLUTIONS[CONVOLUTIONS.index(layer) + 1]
         x, found = self.usual(source)[LAYERS[place - 1] if place else "image"], {}
         with torch.no_grad():
-            for name in LAYERS[place:LAYERS.index(LAST) + 1]:
+            for name in LAYERS[place : LAYERS.index(LAST) + 1]:
                 module = getattr(self.net, name)
                 if name == layer:
                     scale = torch.ones_like(module.bias)
                     scale[channel] = factor
-                    x = F.conv2d(x, module.weight * scale[:, None, None, None], module.bias * scale, padding=module.padding)
+                    x = F.conv2d(
+                        x, module.weight * scale[:, None, None, None], module.bias * scale, padding=module.padding
+                    )
                 elif name == following and undo:
                     x = F.conv2d(x, module.weight / scale[:, None, None], module.bias, padding=module.padding)
                 else:
@@ -73,16 +76,23 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
         FilterError: no such filter, or another factor.
     """
     if layer not in SCALABLE or not 0 <= channel < getattr(scaled.net, layer).out_channels:
-        raise FilterError(f"Filter {channel} of {layer} cannot be scaled here: take a layer from conv1_1 to {SCALABLE[-1]}, "
-                          "and a filter that it has.")
+        raise FilterError(
+            f"Filter {channel} of {layer} cannot be scaled here: take a layer from conv1_1 to {SCALABLE[-1]}, "
+            "and a filter that it has."
+        )
     if not 1e-3 <= abs(factor) <= 1e3 or not math.isfinite(factor):
-        raise FilterError(f"A filter times {factor} would be lost, or drown all others: take a factor between 1/1000 and 1000, or below 0.")
+        raise FilterError(
+            f"A filter times {factor} would be lost, or drown all others: take a factor between 1/1000 and 1000, or"
+            " below 0."
+        )
     before, after = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo)
     relu = layer.replace("conv", "relu")
     later = [name for name in after if name.startswith("relu")][1:]
     changes = {name: ((after[name] - before[name]).norm() / before[name].norm()).item() for name in later}
     most = {name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], LAST)}
-    return _draw(before, after, {relu: channel} | most, changes), _says(before, after, relu, later[0], channel, factor, undo, changes[LAST])
+    return _draw(before, after, {relu: channel} | most, changes), _says(
+        before, after, relu, later[0], channel, factor, undo, changes[LAST]
+    )
 
 
 def _draw(before, after, maps, changes):
@@ -108,17 +118,31 @@ def _says(before, after, relu, following, channel, factor, undo, change):
     old, new = (maps[relu][0, channel].mean().item() for maps in (before, after))
     means = [maps[following][0].mean((1, 2)) for maps in (before, after)]
     moved = ((means[1] - means[0]).abs().sum() / means[0].sum()).item()
-    output = ("is the same to the last bit" if torch.equal(after[LAST], before[LAST]) else
-              f"changes by {change:.1%}" if change > 5e-4 else "is the same but for rounding" if undo else "changes by less than 0.1%")
-    return (f"Filter {channel} of {relu.replace('relu', 'conv')}, times {factor:g}: its mean on this photo goes from {old:,.1f} to {new:,.1f}. "
-            f"{'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by {moved:.1%} on the whole, and the output, "
-            f"{LAST}, {output}." + (" A negative factor does not pass through the ReLU." if factor < 0 else ""))
+    output = (
+        "is the same to the last bit"
+        if torch.equal(after[LAST], before[LAST])
+        else (
+            f"changes by {change:.1%}"
+            if change > 5e-4
+            else "is the same but for rounding"
+            if undo
+            else "changes by less than 0.1%"
+        )
+    )
+    return (
+        f"Filter {channel} of {relu.replace('relu', 'conv')}, times {factor:g}: its mean on this photo goes from"
+        f" {old:,.1f} to {new:,.1f}. {'Undone' if undo else 'Not undone'} in the next layer: the means of {following}"
+        f" change by {moved:.1%} on the whole, and the output, {LAST}, {output}."
+        + (" A negative factor does not pass through the ReLU." if factor < 0 else "")
+    )
 
 
 def scale_one(layer="conv3_1", channel=0, net=None):
     """The widget: choose a filter and a factor, undo it downstream or not, and see maps, means and output."""
     if layer not in SCALABLE:
-        raise FilterError(f"{layer!r} is no layer whose filters can be scaled here: take one from {SCALABLE[0]} to {SCALABLE[-1]}.")
+        raise FilterError(
+            f"{layer!r} is no layer whose filters can be scaled here: take one from {SCALABLE[0]} to {SCALABLE[-1]}."
+        )
     return ScaleOne(layer, channel, net or vgg19())
 
 
@@ -129,31 +153,50 @@ class ScaleOne(View):
         self.scaled, self.messages = Scaled(net), Messages()
         self.layer = w.Dropdown(options=SCALABLE, value=layer, description="layer")
         self.channel = number("filter", channel, 0, getattr(net, layer).out_channels - 1)
-        self.factor = w.SelectionSlider(options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
-                                        value=4, description="times", continuous_update=False)
+        self.factor = w.SelectionSlider(
+            options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
+            value=4,
+            description="times",
+            continuous_update=False,
+        )
         self.negative = w.Checkbox(description="negative", indent=False, layout=w.Layout(width="auto"))
         self.undo = w.Checkbox(description="undo in the next layer", indent=False, layout=w.Layout(width="auto"))
-        self.photo = w.Dropdown(options=[(title(name), name) for name in photos()], value="animal_cat", description="photo")
+        self.photo = w.Dropdown(
+            options=[(title(name), name) for name in photos()], value="animal_cat", description="photo"
+        )
         self.text, self.picture = w.HTML(), w.HTML()
         self.job = Job(self._draw, self._show, self._drawn)
         self.layer.observe(self.messages.guard(self._layer_changed), "value")
         for control in (self.channel, self.factor, self.negative, self.undo, self.photo):
             control.observe(self.messages.guard(self._changed), "value")
         self._changed()
-        super().__init__([w.HBox([self.layer, self.channel, self.photo]), w.HBox([self.factor, self.negative, self.undo]), self.text, self.picture,
-                          self.messages], "one filter of VGG-19 scaled by hand, undone in the next layer or not, with maps, means and output.")
+        super().__init__(
+            [
+                w.HBox([self.layer, self.channel, self.photo]),
+                w.HBox([self.factor, self.negative, self.undo]),
+                self.text,
+                self.picture,
+                self.messages,
+            ],
+            "one filter of VGG-19 scaled by hand, undone in the next layer or not, with maps, means and output.",
+        )
 
     def _layer_changed(self, _):
         last = getattr(self.scaled.net, self.layer.value).out_channels - 1
         if self.channel.value > last:
-            self.channel.value, self.channel.max = last, last       # draws by itself
+            self.channel.value, self.channel.max = last, last  # draws by itself
         else:
             self.channel.max = last
             self._changed()
 
     def _changed(self, _=None):
-        self._now = SimpleNamespace(source=self.photo.value, layer=self.layer.value, channel=self.channel.value, undo=self.undo.value,
-                                    factor=self.factor.value * (-1 if self.negative.value else 1))
+        self._now = SimpleNamespace(
+            source=self.photo.value,
+            layer=self.layer.value,
+            channel=self.channel.value,
+            undo=self.undo.value,
+            factor=self.factor.value * (-1 if self.negative.value else 1),
+        )
         self.job.restart()
 
     def _draw(self):

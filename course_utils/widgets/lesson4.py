@@ -1,4 +1,5 @@
 """Lesson 4: a photo comes back from the activations of one layer, with Stop."""
+
 import ipywidgets as w
 
 from course_utils.images import img_tag, load_square, photos, title
@@ -24,14 +25,22 @@ def states(net, source, layer, size=112, start="noise", evaluations=60):
     """
     photo = load_square(source, size)
     for point in reconstruct(net, photo, layer, start, evaluations):
-        yield photo, point.image.cpu(), (f"Evaluation {point.evaluations} of {evaluations}, {layer}, from {start}: "
-                                         f"{point.record:.2%} of the cost of a silent layer is left.")
+        yield (
+            photo,
+            point.image.cpu(),
+            (
+                f"Evaluation {point.evaluations} of {evaluations}, {layer}, from {start}: "
+                f"{point.record:.2%} of the cost of a silent layer is left."
+            ),
+        )
 
 
 def reconstruction(source="animal_cat", layer="relu4_2", size=112, evaluations=60, net=None):
     """The widget: choose a photo, a layer, a size and a start, press Reconstruct, and stop whenever you like."""
     if layer not in RELUS or size not in SIZES:
-        raise ValueError(f"Layers are {RELUS[0]} to {RELUS[-1]}, sizes {', '.join(map(str, SIZES))}; not {layer!r} and {size!r}.")
+        raise ValueError(
+            f"Layers are {RELUS[0]} to {RELUS[-1]}, sizes {', '.join(map(str, SIZES))}; not {layer!r} and {size!r}."
+        )
     return Reconstruction(source, layer, size, evaluations, net or vgg19())
 
 
@@ -45,20 +54,36 @@ class Reconstruction(View):
         self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
         self.begin = w.Dropdown(options=STARTS, description="start")
         self.evaluations = number("evaluations", evaluations, 1, 1000, step=10)
-        self.start = w.Button(description="Reconstruct", icon="play", button_style="primary", tooltip="Begin from the start")
+        self.start = w.Button(
+            description="Reconstruct", icon="play", button_style="primary", tooltip="Begin from the start"
+        )
         self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
-        self.progress, self.text, self.picture = w.IntProgress(description="progress"), w.Label("Press Reconstruct."), w.HTML()
+        self.progress, self.text, self.picture = (
+            w.IntProgress(description="progress"),
+            w.Label("Press Reconstruct."),
+            w.HTML(),
+        )
         self.job = Job(self._steps, self._show, self._finish)
         self.start.on_click(self.messages.guard(self._reconstruct))
         self.stop.on_click(lambda _: self.job.stop())
-        super().__init__([w.HBox([self.photo, self.layer]), w.HBox([self.size, self.begin, self.evaluations]),
-                          w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.messages],
-                         "a photo comes back from the activations of one layer, with a Stop button.")
+        super().__init__(
+            [
+                w.HBox([self.photo, self.layer]),
+                w.HBox([self.size, self.begin, self.evaluations]),
+                w.HBox([self.start, self.stop, self.progress]),
+                self.text,
+                self.picture,
+                self.messages,
+            ],
+            "a photo comes back from the activations of one layer, with a Stop button.",
+        )
 
     def _reconstruct(self, _=None):
         if self.job.running:
             return
-        self._states = states(self.net, self.photo.value, self.layer.value, self.size.value, self.begin.value, self.evaluations.value)
+        self._states = states(
+            self.net, self.photo.value, self.layer.value, self.size.value, self.begin.value, self.evaluations.value
+        )
         self.progress.max, self.progress.value, self.text.value = self.evaluations.value, 0, "preparing …"
         self.start.disabled, self.stop.disabled = True, False
         self.job.start()
@@ -69,8 +94,10 @@ class Reconstruction(View):
 
     def _show(self, item):
         self.progress.value, photo, picture, self.text.value = item
-        self.picture.value = img_tag(gallery({"photo": photo, "reconstruction": picture}, height=3.2),
-                                     f"The photo and its reconstruction. {self.text.value}")
+        self.picture.value = img_tag(
+            gallery({"photo": photo, "reconstruction": picture}, height=3.2),
+            f"The photo and its reconstruction. {self.text.value}",
+        )
 
     def _finish(self, state, error):
         self.start.disabled, self.stop.disabled = False, True

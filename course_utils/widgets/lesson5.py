@@ -1,4 +1,7 @@
-"""Lesson 5: the Gram matrix as a heat map; each entry leads to its two feature maps and to the places where both fire."""
+"""Lesson 5: the Gram matrix as a heat map; each entry leads to its two feature maps and to the places where
+both fire.
+"""
+
 import functools
 import html
 import itertools
@@ -21,27 +24,38 @@ from course_utils.vgg import LAYERS, vgg19
 from course_utils.widgets.core import Job, Messages, View
 
 RELUS = [name for name in LAYERS if name.startswith("relu")]
-SIDE = 224                      # the longer side of the picture, in pixels
-COUNT, STRONG = 12, 64          # channels in the grid; among how many of the strongest those most alike are looked for
+SIDE = 224  # the longer side of the picture, in pixels
+COUNT, STRONG = 12, 64  # channels in the grid; among how many of the strongest those most alike are looked for
 CHOICES = ("most alike", "strongest", "evenly spaced")
-VALUES = {"cosine": "cosine: G_kk' / √(G_kk G_k'k'), 1 where two maps are multiples of each other",
-          "correlation": "correlation: the cosine of the maps minus their means, negative if one fires where the other does not",
-          "G / M": "G_kk' / M, the sum divided by the number of positions, as the style cost takes it"}
-SCALES = {"cosine": ("viridis", 0, 1), "correlation": ("RdBu_r", -1, 1)}           # colour map, lowest and highest value
-SILENT, MARK = "#d9d9d9", "3px solid #ff00ff"       # an entry that does not exist; the chosen one, in a colour that no map of values has
-Asked = namedtuple("Asked", "source layer channels values pair")       # of the widget; None in the pair: a channel that the grid begins with
+VALUES = {
+    "cosine": "cosine: G_kk' / √(G_kk G_k'k'), 1 where two maps are multiples of each other",
+    "correlation": (
+        "correlation: the cosine of the maps minus their means, negative if one fires where the other does not"
+    ),
+    "G / M": "G_kk' / M, the sum divided by the number of positions, as the style cost takes it",
+}
+SCALES = {"cosine": ("viridis", 0, 1), "correlation": ("RdBu_r", -1, 1)}  # colour map, lowest and highest value
+SILENT, MARK = (
+    "#d9d9d9",
+    "3px solid #ff00ff",
+)  # an entry that does not exist; the chosen one, in a colour that no map of values has
+Asked = namedtuple(
+    "Asked", "source layer channels values pair"
+)  # of the widget; None in the pair: a channel that the grid begins with
 
 
 # --- what a picture gives
 
+
 @dataclass(frozen=True, eq=False)
 class Grams:
     """The activations of one layer for one picture, and what follows from them for each pair of channels."""
-    name: str                   # of the picture
+
+    name: str  # of the picture
     layer: str
-    picture: torch.Tensor       # (1, 3, H·s, W·s), the part that the H × W positions cover, s × s pixels each
-    maps: torch.Tensor          # (C, H, W), activations
-    matrices: dict              # {one of VALUES: (C, C)}; NaN where a channel is silent or, for correlations, the same everywhere
+    picture: torch.Tensor  # (1, 3, H·s, W·s), the part that the H × W positions cover, s × s pixels each
+    maps: torch.Tensor  # (C, H, W), activations
+    matrices: dict  # {one of VALUES: (C, C)}; NaN where a channel is silent or, for correlations, the same everywhere
 
     @functools.cached_property
     def order(self):
@@ -54,11 +68,17 @@ def grams(net, source, layer, size=SIDE):
     image = load_image(source, size)
     with torch.no_grad():
         maps = net.features(image.to(net.mean), [layer])[layer].cpu().double()
-    gram, about_mean = (gram_matrix(values, divide=True)[0] for values in (maps, maps - maps.mean((2, 3), keepdim=True)))
-    matrices = {"cosine": _normalised(gram, 0 * gram.diagonal()), "correlation": _normalised(about_mean, 1e-12 * gram.diagonal()), "G / M": gram}
-    (height, width), side = maps.shape[2:], 2 ** (int(layer[4]) - 1)            # each pooling before the layer halves
+    gram, about_mean = (
+        gram_matrix(values, divide=True)[0] for values in (maps, maps - maps.mean((2, 3), keepdim=True))
+    )
+    matrices = {
+        "cosine": _normalised(gram, 0 * gram.diagonal()),
+        "correlation": _normalised(about_mean, 1e-12 * gram.diagonal()),
+        "G / M": gram,
+    }
+    (height, width), side = maps.shape[2:], 2 ** (int(layer[4]) - 1)  # each pooling before the layer halves
     name = title(source) if isinstance(source, str) and source in catalogue() else "the picture"
-    return Grams(name, layer, image[:, :, :height * side, :width * side], maps[0].float(), matrices)
+    return Grams(name, layer, image[:, :, : height * side, : width * side], maps[0].float(), matrices)
 
 
 def _normalised(gram, smallest):
@@ -70,8 +90,9 @@ def _normalised(gram, smallest):
 def chosen_channels(found, choice="most alike", count=COUNT):
     """The channels of `found` (`Grams`) that the grid shows, `count` of them.
 
-    'most alike' begins with the pair whose correlation is largest among the 64 strongest and adds one at a time, the one with the
-    largest mean correlation to those taken; 'strongest' takes those with the largest G_kk; or 'evenly spaced'.
+    'most alike' begins with the pair whose correlation is largest among the 64 strongest and adds one at a time, the
+    one with the largest mean correlation to those taken; 'strongest' takes those with the largest G_kk; or 'evenly
+    spaced'.
     """
     if choice not in CHOICES:
         raise ValueError(f"The channels are {', '.join(CHOICES)}, not {choice!r}.")
@@ -88,37 +109,53 @@ def chosen_channels(found, choice="most alike", count=COUNT):
 
 
 def half_of_sum(product):
-    """Where the fewest positions lie that hold half of the sum of a product (H, W) ≥ 0; a mask (H, W), empty where that is 0."""
+    """Where the fewest positions lie that hold half of the sum of a product (H, W) ≥ 0; a mask (H, W), empty where that
+    is 0.
+    """
     values, order = product.double().flatten().sort(descending=True)
     mask, sums = torch.zeros(len(values), dtype=torch.bool), values.cumsum(0)
     if sums[-1] > 0:
-        mask[order[:(sums < sums[-1] / 2).sum() + 1]] = True
+        mask[order[: (sums < sums[-1] / 2).sum() + 1]] = True
     return mask.view(product.shape)
 
 
 # --- one pair
 
+
 def pair(found, k, other):
-    """Two feature maps of `found` (`Grams`), their product and where it comes from in the picture; (Figure, description)."""
+    """Two feature maps of `found` (`Grams`), their product and where it comes from in the picture; (Figure,
+    description).
+    """
     if not {k, other} <= set(range(len(found.maps))):
         raise ValueError(f"{found.layer} has the channels 0 to {len(found.maps) - 1}, not k = {k} and k' = {other}.")
     product = found.maps[k] * found.maps[other]
     half = half_of_sum(product)
     share = _percent(half.double().mean().item())
     tall, wide = found.picture.shape[2:]
-    width = max(1.7, min(2.4, 3.4 * wide / tall))               # of a panel, in inches; the captions need 1.7
+    width = max(1.7, min(2.4, 3.4 * wide / tall))  # of a panel, in inches; the captions need 1.7
     height = width * tall / wide
     figure = Figure(figsize=(4 * width, height + 0.45))
     *axes, places = (figure.add_axes((number / 4, 0, 0.24, height / (height + 0.45))) for number in range(4))
-    labels = [f"{found.layer}, map {channel}\nmean {_number(found.maps[channel].mean().item())}" for channel in (k, other)]
+    labels = [
+        f"{found.layer}, map {channel}\nmean {_number(found.maps[channel].mean().item())}" for channel in (k, other)
+    ]
     labels.append(f"their product\nmean G/M = {_number(found.matrices['G / M'][k, other].item())}")
     for axis, values, label in zip(axes, (found.maps[k], found.maps[other], product), labels):
-        axis.imshow(values.numpy(), cmap="magma", vmin=0, vmax=max(values.max().item(), 1e-12), interpolation="nearest", aspect="auto")
+        axis.imshow(
+            values.numpy(),
+            cmap="magma",
+            vmin=0,
+            vmax=max(values.max().item(), 1e-12),
+            interpolation="nearest",
+            aspect="auto",
+        )
         axis.set_title(label, fontsize=9)
     light = half.repeat_interleave(tall // len(half), 0).repeat_interleave(tall // len(half), 1)
     shown = torch.where(light, found.picture, 0.45 + 0.3 * found.picture.mean(1, keepdim=True))
     places.imshow(shown[0].permute(1, 2, 0).numpy(), interpolation="nearest", aspect="auto")
-    places.set_title(f"half of G: {share} of\nthe positions, in colour" if half.any() else "nowhere do\nboth fire", fontsize=9)
+    places.set_title(
+        f"half of G: {share} of\nthe positions, in colour" if half.any() else "nowhere do\nboth fire", fontsize=9
+    )
     for axis in (*axes, places):
         axis.axis("off")
     return figure, _says(found, k, other, half, share)
@@ -133,21 +170,34 @@ def _number(value):
 
 
 def _hundredths(value):
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")          # no minus before a zero
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # no minus before a zero
 
 
 def _says(found, k, other, half, share):
     gram, cosine, correlation = (found.matrices[name][k, other].item() for name in ("G / M", "cosine", "correlation"))
-    start = f"{found.layer}, {found.name}: channel {k} with itself" if k == other else f"{found.layer}, {found.name}: channels {k} and {other}"
+    start = (
+        f"{found.layer}, {found.name}: channel {k} with itself"
+        if k == other
+        else f"{found.layer}, {found.name}: channels {k} and {other}"
+    )
     silent = [str(channel) for channel in dict.fromkeys((k, other)) if not found.maps[channel].any()]
     if silent:
         return f"{start}. Silent in this picture: {' and '.join(silent)}. G/M is 0, and there is no cosine."
-    alike = "no correlation, as a map is the same everywhere" if math.isnan(correlation) else f"correlation {_hundredths(correlation)}"
-    places = f"Half of the sum comes from {share} of the {half.numel():,} positions" if half.any() else "They fire nowhere together"
+    alike = (
+        "no correlation, as a map is the same everywhere"
+        if math.isnan(correlation)
+        else f"correlation {_hundredths(correlation)}"
+    )
+    places = (
+        f"Half of the sum comes from {share} of the {half.numel():,} positions"
+        if half.any()
+        else "They fire nowhere together"
+    )
     return f"{start}. G/M = {_number(gram)}, cosine {_hundredths(cosine)}, {alike}. {places}."
 
 
 # --- all pairs
+
 
 def _entries(found, channels, values):
     """The whole matrix, its part for some channels, and for the colours of this part a colour map and a Normalize."""
@@ -160,22 +210,32 @@ def _entries(found, channels, values):
 
 
 def grid(found, channels, values="cosine"):
-    """The buttons of the grid, row by row, and what its numbers are; ([(description, tooltip, colour, colour of the text)], legend)."""
+    """The buttons of the grid, row by row, and what its numbers are; ([(description, tooltip, colour, colour of the
+    text)], legend).
+    """
     _, shown, colours, scale = _entries(found, channels, values)
-    power = max(0, int(f"{scale.vmax:.1e}".split("e")[1]) - 1) if values == "G / M" else 0      # two digits are left of the largest, rounded
+    power = (
+        max(0, int(f"{scale.vmax:.1e}".split("e")[1]) - 1) if values == "G / M" else 0
+    )  # two digits are left of the largest, rounded
     entries = []
     for (k, other), value in zip(itertools.product(channels, repeat=2), shown.flatten().tolist()):
         text, full = (f"{value / 10**power:.0f}", _number(value)) if values == "G / M" else (_hundredths(value),) * 2
         if math.isnan(value):
             text, full = "–", "does not exist"
         colour = colours(scale(value))
-        light = sum(weight * part**2.2 for weight, part in zip((0.21, 0.72, 0.07), colour)) > 0.18      # black on it has the better contrast
-        entries.append((text, f"channels {k} and {other}: {values} {full}", to_hex(colour), "black" if light else "white"))
+        light = (
+            sum(weight * part**2.2 for weight, part in zip((0.21, 0.72, 0.07), colour)) > 0.18
+        )  # black on it has the better contrast
+        entries.append(
+            (text, f"channels {k} and {other}: {values} {full}", to_hex(colour), "black" if light else "white")
+        )
     return entries, VALUES[values] + (f"; in units of {10**power:,}" if power else "")
 
 
 def overview(found, channels, values="cosine"):
-    """The whole matrix, with those channels first that the grid shows and the others by their strength; (Figure, description)."""
+    """The whole matrix, with those channels first that the grid shows and the others by their strength; (Figure,
+    description).
+    """
     order = list(channels) + [channel for channel in found.order if channel not in channels]
     matrix, _, colours, scale = _entries(found, channels, values)
     figure = Figure(figsize=(2.7, 3.4))
@@ -188,14 +248,20 @@ def overview(found, channels, values="cosine"):
     figure.colorbar(drawn, cax=below, orientation="horizontal", ticks=ticks, format=lambda tick, _: _number(tick))
     below.tick_params(labelsize=8)
     silent = sum(not found.maps[channel].any() for channel in order)
-    return figure, (f"{values} of all pairs of the {len(order)} channels of {found.layer}, for {found.name}: first the {len(channels)} of the grid, "
-                    f"then the others, the strongest first." + (f" {silent} are silent in this picture." if silent else ""))
+    return figure, (
+        f"{values} of all pairs of the {len(order)} channels of {found.layer}, for {found.name}: first the"
+        f" {len(channels)} of the grid, then the others, the strongest first."
+        + (f" {silent} are silent in this picture." if silent else "")
+    )
 
 
 # --- the widget
 
+
 def gram_map(source="van_gogh_cafe_terrace_at_night", layer="relu3_1", net=None):
-    """The widget: choose a picture and a layer, click an entry of the Gram matrix, and see where in the picture it comes from."""
+    """The widget: choose a picture and a layer, click an entry of the Gram matrix, and see where in the picture it
+    comes from.
+    """
     if source not in paintings() + photos():
         raise ValueError(f"There is no bundled picture {source!r}: choose one from paintings() or photos().")
     if layer not in RELUS:
@@ -204,33 +270,60 @@ def gram_map(source="van_gogh_cafe_terrace_at_night", layer="relu3_1", net=None)
 
 
 class GramMap(View):
-    """Controls, a grid of buttons and two figures; `job` draws them. `size` is the longer side of the picture, in pixels."""
+    """Controls, a grid of buttons and two figures; `job` draws them.
+
+    `size` is the longer side of the picture, in pixels.
+    """
 
     def __init__(self, source, layer, net, size=SIDE):
         self.grams = functools.lru_cache(6)(functools.partial(grams, net, size=size))
         self.grid_of, self.pair_of = (functools.lru_cache(64)(work) for work in (self._grid_of, self._pair_of))
-        self.messages, self.text, self.picture, self.legend, self.overview = Messages(), w.HTML(), w.HTML(), w.Label(), w.HTML()
-        self.source = w.Dropdown(options=[(title(name), name) for name in paintings() + photos()], value=source, description="picture")
+        self.messages, self.text, self.picture, self.legend, self.overview = (
+            Messages(),
+            w.HTML(),
+            w.HTML(),
+            w.Label(),
+            w.HTML(),
+        )
+        self.source = w.Dropdown(
+            options=[(title(name), name) for name in paintings() + photos()], value=source, description="picture"
+        )
         self.layer = w.Dropdown(options=RELUS, value=layer, description="layer")
         self.channels = w.Dropdown(options=CHOICES, description="channels")
         self.values = w.Dropdown(options=VALUES.keys(), description="values")
         self.fields = [w.BoundedIntText(description=label) for label in ("channel k", "channel k'")]
         self.job = Job(self._draw, self._show, self._drawn)
-        self._asked, self._grid, self._lock = None, None, threading.RLock()     # newest request, channels of a grid to click, lock of both
+        self._asked, self._grid, self._lock = (
+            None,
+            None,
+            threading.RLock(),
+        )  # newest request, channels of a grid to click, lock of both
         for control in (self.source, self.layer, self.channels, self.values):
             control.observe(self.messages.guard(self._changed), "value")
         for field in self.fields:
             field.observe(self.messages.guard(self._typed), "value")
-        super().__init__([w.HBox([self.source, self.layer]), w.HBox([self.channels, self.values]), w.HBox(self.fields), self.legend,
-                          w.HBox([self._buttons(), self.overview], layout=w.Layout(flex_flow="row wrap", align_items="center")),
-                          self.text, self.picture, self.messages],
-                         "the Gram matrix of a layer as a heat map; an entry leads to its two feature maps and to where both fire.")
+        super().__init__(
+            [
+                w.HBox([self.source, self.layer]),
+                w.HBox([self.channels, self.values]),
+                w.HBox(self.fields),
+                self.legend,
+                w.HBox([self._buttons(), self.overview], layout=w.Layout(flex_flow="row wrap", align_items="center")),
+                self.text,
+                self.picture,
+                self.messages,
+            ],
+            "the Gram matrix of a layer as a heat map; an entry leads to its two feature maps and to where both fire.",
+        )
         self._changed({"owner": self.layer})
 
     def _buttons(self):
         """The grid: a row and a column of channel numbers, and a button for each entry."""
         size = {"width": "40px", "height": "28px", "margin": "0", "padding": "0"} | {
-            "display": "flex", "align_items": "center", "justify_content": "center"}        # in the middle, with a border as without
+            "display": "flex",
+            "align_items": "center",
+            "justify_content": "center",
+        }  # in the middle, with a border as without
         self.plain, self.marked = w.Layout(**size), w.Layout(**size, border=MARK)
         self.buttons = [w.Button(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT**2)]
         self.heads = [[w.Label(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT)] for _ in range(2)]
@@ -238,11 +331,16 @@ class GramMap(View):
             button.on_click(self.messages.guard(functools.partial(self._clicked, *divmod(number, COUNT))))
         cells = [w.Label("k \\ k'", layout=self.plain), *self.heads[0]]
         for row, label in enumerate(self.heads[1]):
-            cells += [label, *self.buttons[row * COUNT:(row + 1) * COUNT]]
-        return w.GridBox(cells, layout=w.Layout(grid_template_columns=f"repeat({COUNT + 1}, 40px)", grid_gap="2px", margin="0 8px 0 0"))
+            cells += [label, *self.buttons[row * COUNT : (row + 1) * COUNT]]
+        return w.GridBox(
+            cells,
+            layout=w.Layout(grid_template_columns=f"repeat({COUNT + 1}, 40px)", grid_gap="2px", margin="0 8px 0 0"),
+        )
 
     def _changed(self, change):
-        """Draw anew; a layer or a choice of channels begins with the first two of them, pictures are compared on the same pair."""
+        """Draw anew; a layer or a choice of channels begins with the first two of them, pictures are compared on the
+        same pair.
+        """
         with self._lock:
             if change["owner"] in (self.layer, self.channels):
                 self._grid = None
@@ -251,9 +349,14 @@ class GramMap(View):
                 self._ask(self._asked.pair)
 
     def _typed(self, change):
-        """A channel typed by hand, also while another grid is on its way; what the widget itself writes into the fields is no change."""
+        """A channel typed by hand, also while another grid is on its way; what the widget itself writes into the fields
+        is no change.
+        """
         with self._lock:
-            pair = tuple(change["new"] if field is change["owner"] else channel for field, channel in zip(self.fields, self._asked.pair))
+            pair = tuple(
+                change["new"] if field is change["owner"] else channel
+                for field, channel in zip(self.fields, self._asked.pair)
+            )
             if pair != self._asked.pair:
                 self._ask(pair)
 
@@ -285,19 +388,26 @@ class GramMap(View):
     def _show(self, item):
         asked, chosen, last, (channels, entries, legend, all_pairs), (picture, text) = item
         with self._lock:
-            if asked is self._asked:                        # else something newer is on its way
+            if asked is self._asked:  # else something newer is on its way
                 self._asked, self._grid = asked._replace(pair=chosen), channels
                 for field, channel in zip(self.fields, chosen):
                     field.max = max(field.max, last)
                     field.value, field.max = channel, last
                 self._fill(channels, entries, chosen)
-                self.legend.value, self.overview.value, self.picture.value, self.text.value = legend, all_pairs, picture, text
+                self.legend.value, self.overview.value, self.picture.value, self.text.value = (
+                    legend,
+                    all_pairs,
+                    picture,
+                    text,
+                )
 
     def _fill(self, channels, entries, chosen=None):
         """The numbers of the channels and the entries into the grid."""
         for head, channel in zip(itertools.chain(*self.heads), 2 * channels):
             head.value = str(channel)
-        for button, place, (text, tooltip, colour, ink) in zip(self.buttons, itertools.product(channels, repeat=2), entries):
+        for button, place, (text, tooltip, colour, ink) in zip(
+            self.buttons, itertools.product(channels, repeat=2), entries
+        ):
             with button.hold_sync(), button.style.hold_sync():
                 button.description, button.tooltip, button.layout = text, tooltip, self.plain
                 if place == chosen:

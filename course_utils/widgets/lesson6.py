@@ -1,13 +1,14 @@
 """Lesson 6: watch a photo being painted, with progress and Stop."""
+
 import functools
 import os
 from pathlib import Path
 
 import ipywidgets as w
 
+from course_utils.cost import SMALLEST
 from course_utils.images import ImageError, img_tag, load_image, paintings, photos, title
 from course_utils.plots import loss_curves
-from course_utils.cost import SMALLEST
 from course_utils.settings import COLOURS, STARTS, Settings
 from course_utils.transfer import descend
 from course_utils.vgg import VGG19, vgg19
@@ -15,11 +16,13 @@ from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 VARIATION_WEIGHT_CHOICES = (0.0, 1000.0, 10000.0, 100000.0)
-PREVIEW = 160           # pixels on the longer side of a chosen picture
+PREVIEW = 160  # pixels on the longer side of a chosen picture
 # LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
-UPLOADS = ("An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB elsewhere. "
-           "If nothing happens, the file was too large: drag it into the list of files on the left, and run this cell again "
-           "with its path, as in <code>live_view(\"photo.jpg\", net=net)</code>.")
+UPLOADS = (
+    "An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB"
+    " elsewhere. If nothing happens, the file was too large: drag it into the list of files on the left, and run this"
+    ' cell again with its path, as in <code>live_view("photo.jpg", net=net)</code>.'
+)
 
 
 def painting(content, style, settings=None, *, size=256, evaluations=60, net=None):
@@ -38,10 +41,15 @@ def painting(content, style, settings=None, *, size=256, evaluations=60, net=Non
 def report(state, evaluations):
     """One line about a state."""
     parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
-    return f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {state.losses['total']:.3g} ({parts})"
+    return (
+        f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {state.losses['total']:.3g}"
+        f" ({parts})"
+    )
 
 
-def live_view(content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None):
+def live_view(
+    content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None
+):
     """The widget: choose a photo and a painting, or upload your own, press Paint, and stop whenever you like.
 
     `content` and `style` are names of bundled pictures or paths of others; one that cannot be read raises ImageError.
@@ -54,7 +62,7 @@ def _menu(kind, names, source):
     options = [(title(name), name) for name in names]
     if isinstance(source, (str, os.PathLike)) and source not in names:
         source = os.fspath(source)
-        load_image(source, PREVIEW)             # raises ImageError
+        load_image(source, PREVIEW)  # raises ImageError
         options.insert(0, (Path(source).name, source))
     return menu(kind, options, source)
 
@@ -73,12 +81,23 @@ class LiveView(View):
         self.job = Job(self._steps, self._show, self._finish)
         self.start.on_click(self.messages.guard(self._paint))
         self.stop.on_click(lambda _: self.job.stop())
-        super().__init__([
-            w.HBox([self.content, self.style]), w.HBox([self.own_content, self.own_style]),
-            w.HTML(UPLOADS), self.chosen, w.HBox([self.size, self.evaluations]), w.HBox([self.weight, self.variation]),
-            w.HBox([self.begin, self.colours, self.pooling]),
-            w.HBox([self.start, self.stop, self.progress]), self.text, self.picture, self.curve, self.messages,
-        ], "paint a photo live in the style of a painting, with a Stop button.")
+        super().__init__(
+            [
+                w.HBox([self.content, self.style]),
+                w.HBox([self.own_content, self.own_style]),
+                w.HTML(UPLOADS),
+                self.chosen,
+                w.HBox([self.size, self.evaluations]),
+                w.HBox([self.weight, self.variation]),
+                w.HBox([self.begin, self.colours, self.pooling]),
+                w.HBox([self.start, self.stop, self.progress]),
+                self.text,
+                self.picture,
+                self.curve,
+                self.messages,
+            ],
+            "paint a photo live in the style of a painting, with a Stop button.",
+        )
 
     def _controls(self, content, style, size, evaluations):
         self.content, self.style = _menu("photo", photos(), content), _menu("painting", paintings(), style)
@@ -127,10 +146,15 @@ class LiveView(View):
         if self.job.running:
             return
         content, style = (self._source(kind)[0] for kind in self.sources)
-        settings = Settings(style_weight=self.weight.value, variation_weight=self.variation.value, start=self.begin.value,
-                            colours=self.colours.value)
-        self._states = painting(content, style, settings, size=self.size.value, evaluations=self.evaluations.value,
-                                net=self._network())
+        settings = Settings(
+            style_weight=self.weight.value,
+            variation_weight=self.variation.value,
+            start=self.begin.value,
+            colours=self.colours.value,
+        )
+        self._states = painting(
+            content, style, settings, size=self.size.value, evaluations=self.evaluations.value, net=self._network()
+        )
         self.history = []
         self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
         self.text.value = "preparing …"
@@ -155,7 +179,9 @@ class LiveView(View):
     def _show(self, state):
         self.progress.value = state.evaluations
         self.text.value = report(state, self.progress.max)
-        self.picture.value = img_tag(state.image, f"The generated picture after {state.evaluations} evaluations.", width=512)
+        self.picture.value = img_tag(
+            state.image, f"The generated picture after {state.evaluations} evaluations.", width=512
+        )
 
     def _finish(self, state, error):
         self.start.disabled, self.stop.disabled = False, True
@@ -163,7 +189,9 @@ class LiveView(View):
             self.messages.report(error)
         if self.history:
             self.text.value = f"{state}: {self.text.value}"
-            self.curve.value = img_tag(loss_curves({"this picture": self.history}),
-                                       "The parts of the loss and their total against the evaluations; the total never rises.")
+            self.curve.value = img_tag(
+                loss_curves({"this picture": self.history}),
+                "The parts of the loss and their total against the evaluations; the total never rises.",
+            )
         else:
             self.text.value = state

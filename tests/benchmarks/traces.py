@@ -1,4 +1,5 @@
 """What one run of a loop leaves behind, and when one run has become as good as another."""
+
 import math
 
 
@@ -22,12 +23,23 @@ class Trace:
 
 
 def mark(ours, theirs, start):
-    """When ours is as good as a peer in the end: by the total, and by the total with no more content loss than the peer's."""
+    """When ours is as good as a peer in the end: by the total, and by the total with no more content loss than the
+    peer's.
+    """
     diverged = not math.isfinite(theirs["total"]) or theirs["total"] > start
-    result = {"loss": theirs["total"], "content": theirs["content"], "evaluations": theirs["evaluations"], "diverged": diverged}
-    for kind, good in (("total", lambda row: row["total"] <= theirs["total"]),
-                       ("both", lambda row: row["total"] <= theirs["total"] and row["content"] <= theirs["content"])):
+    result = {
+        "loss": theirs["total"],
+        "content": theirs["content"],
+        "evaluations": theirs["evaluations"],
+        "diverged": diverged,
+    }
+    for kind, good in (
+        ("total", lambda row: row["total"] <= theirs["total"]),
+        ("both", lambda row: row["total"] <= theirs["total"] and row["content"] <= theirs["content"]),
+    ):
         row = None if diverged else next(filter(good, ours), None)
         result[kind] = row and {key: row[key] for key in ("evaluations", "work", "wall", "total", "content")} | {
-            "ratio": row["work"] / theirs["work"], "wall_ratio": row["wall"] / theirs["wall"]}
+            "ratio": row["work"] / theirs["work"],
+            "wall_ratio": row["wall"] / theirs["wall"],
+        }
     return result

@@ -1,9 +1,11 @@
-"""Imported by Python at its start when this folder is on PYTHONPATH: no connection leaves this machine, and what the course's
-modules do that is deprecated is an error, as in the unit tests (in a cell it is printed, and nbval finds more than was stored).
+"""Imported by Python at its start when this folder is on PYTHONPATH: no connection leaves this machine, and what the
+course's modules do that is deprecated is an error, as in the unit tests (in a cell it is printed, and nbval finds more
+than was stored).
 
 Each attempt raises OSError and is written to the file named in OFFLINE_LOG, so that a test sees attempts whose error
 the program caught.
 """
+
 import os
 import socket
 import warnings
@@ -29,6 +31,7 @@ def _guard_connect(original):
         if self.family in (socket.AF_INET, socket.AF_INET6) and not _local(address[0]):
             _refuse(address)
         return original(self, address)
+
     return connect
 
 
@@ -37,6 +40,7 @@ def _guard_sendto(original):
         if self.family in (socket.AF_INET, socket.AF_INET6) and not _local(arguments[-1][0]):
             _refuse(arguments[-1])
         return original(self, *arguments)
+
     return sendto
 
 
@@ -45,6 +49,7 @@ def _guard_lookup(original):
         if not _local(host):
             _refuse(host)
         return original(host, *arguments, **options)
+
     return lookup
 
 

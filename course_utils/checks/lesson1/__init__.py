@@ -1,4 +1,5 @@
 """Checks of lesson 1: receptive fields, the strongest units, and the way back through pooling and convolution."""
+
 from course_utils.checks.lesson1.conv_back import conv_back
 from course_utils.checks.lesson1.field_of import field_of
 from course_utils.checks.lesson1.pool_back import pool_back

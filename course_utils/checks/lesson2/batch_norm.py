@@ -1,4 +1,5 @@
 """Check of lesson 2: batch normalisation in training."""
+
 import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
@@ -14,18 +15,29 @@ from course_utils.checks.lesson2.moments import (
 )
 
 
-def _norm(*, moments=moments_over(0, 2, 3), correction=0, root=deviation, place=lambda parameter: parameter[:, None, None],
-          join=lambda x, m, r, g, b: g * (x - m) / r + b):
+def _norm(
+    *,
+    moments=moments_over(0, 2, 3),
+    correction=0,
+    root=deviation,
+    place=lambda parameter: parameter[:, None, None],
+    join=lambda x, m, r, g, b: g * (x - m) / r + b,
+):
     """γ (x − μ) / √(σ² + ε) + β, with one part replaced; `join` gets x, μ, the root, γ and β."""
+
     def function(x, gamma, beta, eps):
         variance, mean = moments(x, correction)
         return join(x, mean, root(variance, eps), place(gamma), place(beta))
+
     return function
 
 
-FLAT = {"moments": lambda x, correction: torch.var_mean(x, (0, 2, 3), correction=correction)}         # parts without kept axes
+FLAT = {"moments": lambda x, correction: torch.var_mean(x, (0, 2, 3), correction=correction)}  # parts without kept axes
 UNPLACED = {"place": lambda parameter: parameter}
-WIDTH = "(C,) is lined up with the last axis of x, the columns, and raises an error where W ≠ C. Bring {} to the channels: {}."
+WIDTH = (
+    "(C,) is lined up with the last axis of x, the columns, and raises an error where W ≠ C. Bring {} to the"
+    " channels: {}."
+)
 CUT_UP = "x.reshape(C, −1) cuts across the pictures: bring the channels to the front first, x.transpose(0, 1)."
 
 
@@ -40,55 +52,169 @@ def _cut(x, correction):
 
 
 def _in_rows(rows, late):
-    """A normalisation of rows(x) as C × N·H·W, put into the shape of x as it is, with γ and β before that or, when late, after."""
+    """A normalisation of rows(x) as C × N·H·W, put into the shape of x as it is, with γ and β before that or, when
+    late, after.
+    """
+
     def function(x, gamma, beta, eps):
         def place(parameter):
             return parameter[:, None, None].expand(x.shape).reshape(len(parameter), -1) if late else parameter[:, None]
-        return _norm(moments=moments_over(1), place=place)(rows(x).reshape(len(gamma), -1), gamma, beta, eps).reshape(x.shape)
+
+        return _norm(moments=moments_over(1), place=place)(rows(x).reshape(len(gamma), -1), gamma, beta, eps).reshape(
+            x.shape
+        )
+
     return function
 
 
 # in the second trial W = C, in the third N = C = H: there, values along a wrong axis raise no error
-batch_norm = Exercise("batch_norm", _norm(), lambda: random_trials(
-    20, "x of {} × {} × {} × {}, ε = {}", ((1, 4, 3, 5, 0.1), (3, 5, 4, 5, 0.01), (3, 3, 3, 6, 0.3), (1, 2, 6, 4, 0.05)),
-    lambda draw, N, C, H, W, eps: (feature_maps(draw, N, C, H, W), *draw(2, C), eps)), [
-    Misconception("per_location", _norm(moments=moments_over(0)), "you normalise each position by itself: average over them too, (0, 2, 3)."),
-    Misconception("layer", _norm(moments=moments_over(1, 2, 3)), "that is layer norm: average over the batch, not over the channels, (0, 2, 3)."),
-    Misconception("instance", _norm(moments=moments_over(2, 3)), "that is instance norm: average over the batch as well, (0, 2, 3)."),
-    Misconception("everything", _norm(moments=moments_over(0, 1, 2, 3)), ONE_CHANNEL),
-    Misconception("over_channels", _norm(moments=moments_over(1)), "axis 1, the channels, is the one not to average over: (0, 2, 3)."),
-    *[Misconception(f"over_0_and_{axis}", _norm(moments=moments_over(0, axis)),
-                    "you average over one axis of the picture only: rows and columns both belong to it, (0, 2, 3).") for axis in (2, 3)],
-    Misconception("statistics_cut_up", _norm(moments=_cut), CUT_UP),
-    *[Misconception(name + ("", "_late")[late], _in_rows(rows, late), hint) for late in (0, 1) for name, rows, hint in (
-        ("cut_up", lambda x: x, CUT_UP), ("not_brought_back", lambda x: x.transpose(0, 1),
-         "the channels are still in front when you reshape: go back to (C, N, H, W) first, then transpose(0, 1)."))],
-    *[Misconception(name, _norm(moments=lambda x, correction, variance=variance: (variance(x, correction), moments_over(2, 3)(x, 0)[1])),
-                    "you subtract each picture's own mean: mean and variance are both those of the whole batch, (0, 2, 3).")
-      for name, variance in (("picture_means", lambda x, correction: moments_over(0, 2, 3)(x, correction)[0]), ("from_picture_means", _picture_variances))],
-    *[Misconception(f"averaged_variances_{less}", _norm(moments=lambda x, correction: (_picture_variances(x, correction), moments_over(0, 2, 3)(x, 0)[1]),
-                    correction=less), PICTURES.format(", correction=0")) for less in (0, 1)],
-    Misconception("first_picture", _norm(moments=lambda x, correction: moments_over(0, 2, 3)(x[:1], correction)),
-                  "you use the statistics of the first picture for all: take those of the whole batch."),
-    Misconception("statistics_along_width", _norm(**FLAT), WIDTH.format("μ and σ²", "keepdim=True")),
-    Misconception("parameters_along_width", _norm(**UNPLACED), WIDTH.format("γ and β", "gamma[:, None, None]")),
-    Misconception("all_along_width", _norm(**FLAT, **UNPLACED), WIDTH.format("all four", "keepdim=True and gamma[:, None, None]")),
-    *[Misconception(f"parameters_along_{name}", _norm(place=lambda parameter, shape=shape: parameter.reshape(shape)),
-                    f"γ and β lie along the {name} of x: with gamma[:, None, None] they lie along its channels.")
-      for name, shape in (("rows", (-1, 1)), ("batch", (-1, 1, 1, 1)))],
-    *mistaken_deviations(_norm), *unbiased_variances(_norm),
-    Misconception("mean_of_squares", _norm(moments=lambda x, correction: (moments_over(0, 2, 3)(x * x, 0)[1], moments_over(0, 2, 3)(x, 0)[1])),
-                  "your variance is the mean of x²: subtract the mean of x first, then square."),
-    Misconception("inference", _norm(root=lambda variance, eps: (1 + eps)**0.5, join=lambda x, m, r, g, b: g * x / r + b),
-                  "you normalise by fresh running statistics, mean 0 and variance 1: in training those of the batch count (training=True)."),
-    Misconception("swapped", _norm(join=lambda x, m, r, g, b: b * (x - m) / r + g),
-                  "γ and β have changed places: γ multiplies, β is added."),
-    Misconception("no_parameters", _norm(join=lambda x, m, r, g, b: (x - m) / r), "γ and β are missing: multiply by γ, then add β."),
-    Misconception("no_beta", _norm(join=lambda x, m, r, g, b: g * (x - m) / r), "β is missing: add it at the end."),
-    Misconception("no_gamma", _norm(join=lambda x, m, r, g, b: (x - m) / r + b), "γ is missing: multiply by it before you add β."),
-    Misconception("beta_scaled", _norm(join=lambda x, m, r, g, b: g * ((x - m) / r + b)), "γ multiplies β as well: add β last."),
-    Misconception("beta_subtracted", _norm(join=lambda x, m, r, g, b: g * (x - m) / r - b), "you subtract β: the formula adds it."),
-    Misconception("scaled_before_centring", _norm(join=lambda x, m, r, g, b: (g * x - m) / r + b),
-                  "γ multiplies x before the mean is subtracted: put brackets, γ · (x − μ)."),
-    Misconception("not_centred", _norm(join=lambda x, m, r, g, b: g * x / r + b), NOT_CENTRED),
-], differentiable=(0, 1, 2))
+batch_norm = Exercise(
+    "batch_norm",
+    _norm(),
+    lambda: random_trials(
+        20,
+        "x of {} × {} × {} × {}, ε = {}",
+        ((1, 4, 3, 5, 0.1), (3, 5, 4, 5, 0.01), (3, 3, 3, 6, 0.3), (1, 2, 6, 4, 0.05)),
+        lambda draw, N, C, H, W, eps: (feature_maps(draw, N, C, H, W), *draw(2, C), eps),
+    ),
+    [
+        Misconception(
+            "per_location",
+            _norm(moments=moments_over(0)),
+            "you normalise each position by itself: average over them too, (0, 2, 3).",
+        ),
+        Misconception(
+            "layer",
+            _norm(moments=moments_over(1, 2, 3)),
+            "that is layer norm: average over the batch, not over the channels, (0, 2, 3).",
+        ),
+        Misconception(
+            "instance",
+            _norm(moments=moments_over(2, 3)),
+            "that is instance norm: average over the batch as well, (0, 2, 3).",
+        ),
+        Misconception("everything", _norm(moments=moments_over(0, 1, 2, 3)), ONE_CHANNEL),
+        Misconception(
+            "over_channels",
+            _norm(moments=moments_over(1)),
+            "axis 1, the channels, is the one not to average over: (0, 2, 3).",
+        ),
+        *[
+            Misconception(
+                f"over_0_and_{axis}",
+                _norm(moments=moments_over(0, axis)),
+                "you average over one axis of the picture only: rows and columns both belong to it, (0, 2, 3).",
+            )
+            for axis in (2, 3)
+        ],
+        Misconception("statistics_cut_up", _norm(moments=_cut), CUT_UP),
+        *[
+            Misconception(name + ("", "_late")[late], _in_rows(rows, late), hint)
+            for late in (0, 1)
+            for name, rows, hint in (
+                ("cut_up", lambda x: x, CUT_UP),
+                (
+                    "not_brought_back",
+                    lambda x: x.transpose(0, 1),
+                    (
+                        "the channels are still in front when you reshape: go back to (C, N, H, W) first, then"
+                        " transpose(0, 1)."
+                    ),
+                ),
+            )
+        ],
+        *[
+            Misconception(
+                name,
+                _norm(
+                    moments=lambda x, correction, variance=variance: (
+                        variance(x, correction),
+                        moments_over(2, 3)(x, 0)[1],
+                    )
+                ),
+                "you subtract each picture's own mean: mean and variance are both those of the whole batch, (0, 2, 3).",
+            )
+            for name, variance in (
+                ("picture_means", lambda x, correction: moments_over(0, 2, 3)(x, correction)[0]),
+                ("from_picture_means", _picture_variances),
+            )
+        ],
+        *[
+            Misconception(
+                f"averaged_variances_{less}",
+                _norm(
+                    moments=lambda x, correction: (_picture_variances(x, correction), moments_over(0, 2, 3)(x, 0)[1]),
+                    correction=less,
+                ),
+                PICTURES.format(", correction=0"),
+            )
+            for less in (0, 1)
+        ],
+        Misconception(
+            "first_picture",
+            _norm(moments=lambda x, correction: moments_over(0, 2, 3)(x[:1], correction)),
+            "you use the statistics of the first picture for all: take those of the whole batch.",
+        ),
+        Misconception("statistics_along_width", _norm(**FLAT), WIDTH.format("μ and σ²", "keepdim=True")),
+        Misconception("parameters_along_width", _norm(**UNPLACED), WIDTH.format("γ and β", "gamma[:, None, None]")),
+        Misconception(
+            "all_along_width",
+            _norm(**FLAT, **UNPLACED),
+            WIDTH.format("all four", "keepdim=True and gamma[:, None, None]"),
+        ),
+        *[
+            Misconception(
+                f"parameters_along_{name}",
+                _norm(place=lambda parameter, shape=shape: parameter.reshape(shape)),
+                f"γ and β lie along the {name} of x: with gamma[:, None, None] they lie along its channels.",
+            )
+            for name, shape in (("rows", (-1, 1)), ("batch", (-1, 1, 1, 1)))
+        ],
+        *mistaken_deviations(_norm),
+        *unbiased_variances(_norm),
+        Misconception(
+            "mean_of_squares",
+            _norm(moments=lambda x, correction: (moments_over(0, 2, 3)(x * x, 0)[1], moments_over(0, 2, 3)(x, 0)[1])),
+            "your variance is the mean of x²: subtract the mean of x first, then square.",
+        ),
+        Misconception(
+            "inference",
+            _norm(root=lambda variance, eps: (1 + eps) ** 0.5, join=lambda x, m, r, g, b: g * x / r + b),
+            "you normalise by fresh running statistics, mean 0 and variance 1: in training those of the batch count"
+            " (training=True).",
+        ),
+        Misconception(
+            "swapped",
+            _norm(join=lambda x, m, r, g, b: b * (x - m) / r + g),
+            "γ and β have changed places: γ multiplies, β is added.",
+        ),
+        Misconception(
+            "no_parameters",
+            _norm(join=lambda x, m, r, g, b: (x - m) / r),
+            "γ and β are missing: multiply by γ, then add β.",
+        ),
+        Misconception("no_beta", _norm(join=lambda x, m, r, g, b: g * (x - m) / r), "β is missing: add it at the end."),
+        Misconception(
+            "no_gamma",
+            _norm(join=lambda x, m, r, g, b: (x - m) / r + b),
+            "γ is missing: multiply by it before you add β.",
+        ),
+        Misconception(
+            "beta_scaled",
+            _norm(join=lambda x, m, r, g, b: g * ((x - m) / r + b)),
+            "γ multiplies β as well: add β last.",
+        ),
+        Misconception(
+            "beta_subtracted",
+            _norm(join=lambda x, m, r, g, b: g * (x - m) / r - b),
+            "you subtract β: the formula adds it.",
+        ),
+        Misconception(
+            "scaled_before_centring",
+            _norm(join=lambda x, m, r, g, b: (g * x - m) / r + b),
+            "γ multiplies x before the mean is subtracted: put brackets, γ · (x − μ).",
+        ),
+        Misconception("not_centred", _norm(join=lambda x, m, r, g, b: g * x / r + b), NOT_CENTRED),
+    ],
+    differentiable=(0, 1, 2),
+)

@@ -1,4 +1,5 @@
 """What the checks of lesson 2 share: means and variances over some axes, and what a variance is mistaken for."""
+
 import torch
 
 from course_utils.checks.core import Misconception
@@ -24,31 +25,76 @@ def eps_outside(variance, eps):
 
 def mistaken_deviations(variant):
     """What a variance of σ² is mistaken for, where √(σ² + ε) is meant."""
-    return [Misconception(name, variant(root=root), hint) for name, root, hint in (
-        ("eps_outside", eps_outside, "ε stands outside of the root: add it to the variance first, √(σ² + ε)."),
-        ("eps_missing", lambda variance, eps: variance.sqrt(),
-         "ε is missing: a map that is the same everywhere would be divided by zero. Use √(σ² + ε)."),
-        ("eps_of_torch", lambda variance, eps: deviation(variance, 1e-5),
-         "your ε is 1e-5, as torch has it unless told otherwise: use the `eps` that your function is given."),
-        ("deviation_in_root", lambda variance, eps: deviation(variance.sqrt(), eps),
-         "the root holds the standard deviation, which is a root already: put the variance there, √(σ² + ε)."),
-        ("root_forgotten", lambda variance, eps: variance + eps, "the root is missing: divide by √(σ² + ε), not by σ² + ε."),
-        ("variance_alone", lambda variance, eps: variance, "you divide by the variance itself: add ε to it and take the root, √(σ² + ε)."),
-        ("not_divided", lambda variance, eps: variance * 0 + 1, "nothing is divided by the standard deviation: divide by √(σ² + ε)."))]
+    return [
+        Misconception(name, variant(root=root), hint)
+        for name, root, hint in (
+            ("eps_outside", eps_outside, "ε stands outside of the root: add it to the variance first, √(σ² + ε)."),
+            (
+                "eps_missing",
+                lambda variance, eps: variance.sqrt(),
+                "ε is missing: a map that is the same everywhere would be divided by zero. Use √(σ² + ε).",
+            ),
+            (
+                "eps_of_torch",
+                lambda variance, eps: deviation(variance, 1e-5),
+                "your ε is 1e-5, as torch has it unless told otherwise: use the `eps` that your function is given.",
+            ),
+            (
+                "deviation_in_root",
+                lambda variance, eps: deviation(variance.sqrt(), eps),
+                "the root holds the standard deviation, which is a root already: put the variance there, √(σ² + ε).",
+            ),
+            (
+                "root_forgotten",
+                lambda variance, eps: variance + eps,
+                "the root is missing: divide by √(σ² + ε), not by σ² + ε.",
+            ),
+            (
+                "variance_alone",
+                lambda variance, eps: variance,
+                "you divide by the variance itself: add ε to it and take the root, √(σ² + ε).",
+            ),
+            (
+                "not_divided",
+                lambda variance, eps: variance * 0 + 1,
+                "nothing is divided by the standard deviation: divide by √(σ² + ε).",
+            ),
+        )
+    ]
 
 
 def unbiased_variances(variant):
     """The variances of a batch over n − 1: what var and std of torch do unless told otherwise."""
-    return [Misconception("unbiased", variant(correction=1),
-                          "your variance is over n − 1, torch's default. Here it is the mean of the squares: var(…, correction=0)."),
-            Misconception("unbiased_eps_outside", variant(correction=1, root=eps_outside),
-                          "std(…) + ε is wrong twice: torch's std is over n − 1, and ε belongs under the root. Use var(…, correction=0)."),
-            Misconception("unbiased_eps_missing", variant(correction=1, root=lambda variance, eps: variance.sqrt()),
-                          "you divide by std(…), which is over n − 1 and knows no ε: use √(σ² + ε) with var(…, correction=0)."),
-            Misconception("unbiased_deviation_in_root", variant(correction=1, root=lambda variance, eps: deviation(variance.sqrt(), eps)),
-                          "√(std(…) + ε) is wrong twice: std is a root already, and torch's is over n − 1. Put var(…, correction=0) there.")]
+    return [
+        Misconception(
+            "unbiased",
+            variant(correction=1),
+            "your variance is over n − 1, torch's default. Here it is the mean of the squares: var(…, correction=0).",
+        ),
+        Misconception(
+            "unbiased_eps_outside",
+            variant(correction=1, root=eps_outside),
+            "std(…) + ε is wrong twice: torch's std is over n − 1, and ε belongs under the root. Use var(…,"
+            " correction=0).",
+        ),
+        Misconception(
+            "unbiased_eps_missing",
+            variant(correction=1, root=lambda variance, eps: variance.sqrt()),
+            "you divide by std(…), which is over n − 1 and knows no ε: use √(σ² + ε) with var(…, correction=0).",
+        ),
+        Misconception(
+            "unbiased_deviation_in_root",
+            variant(correction=1, root=lambda variance, eps: deviation(variance.sqrt(), eps)),
+            "√(std(…) + ε) is wrong twice: std is a root already, and torch's is over n − 1. Put var(…, correction=0)"
+            " there.",
+        ),
+    ]
 
 
-ONE_CHANNEL = "you take one mean and one variance of all values: each channel has its own, so leave axis 1 out, (0, 2, 3)."
-PICTURES = "you average the variances of the pictures, and how much their means differ gets lost: use x.var((0, 2, 3){})."
+ONE_CHANNEL = (
+    "you take one mean and one variance of all values: each channel has its own, so leave axis 1 out, (0, 2, 3)."
+)
+PICTURES = (
+    "you average the variances of the pictures, and how much their means differ gets lost: use x.var((0, 2, 3){})."
+)
 NOT_CENTRED = "the mean is not subtracted: divide x − μ, not x."

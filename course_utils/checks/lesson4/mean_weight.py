@@ -1,4 +1,5 @@
 """Check of lesson 4: the weight that makes a mean of squares of half their sum."""
+
 import math
 
 import torch
@@ -21,55 +22,154 @@ TIMES = "multiply α by C·H·W / 2."
 UPSIDE = "A mean is C·H·W times smaller than the sum, so its weight has to be larger: "
 
 # in the second trial C·H·W is odd, in the third the maps are square
-mean_weight = Exercise("mean_weight", _weight(lambda a, C, H, W: a * C * H * W / 2), lambda: [
-    Trial(f"α = {alpha}, shape = {shape}", (torch.tensor(alpha, dtype=torch.float64), shape))
-    for alpha, shape in ((0.3, (4, 3, 5)), (1.7, (3, 5, 7)), (2.5, (6, 4, 4)), (0.04, (64, 6, 9)))], [
-    *[Misconception(name, _number(wrong), hint) for name, wrong, hint in (
-        ("divided", lambda a, n: a / (n / 2), "that turns it the other way round, from the mean to the sum. " + UPSIDE + TIMES),
-        ("divided_no_half", lambda a, n: a / n, "you divide by C·H·W. " + UPSIDE + TIMES),
-        ("divided_half", lambda a, n: a / (2 * n), "you divide by C·H·W. " + UPSIDE + TIMES),
-        ("divided_quarter", lambda a, n: a / (4 * n), "1/(4·C·H·W) is the factor of another course. Here α · ½ Σ stays the same cost: " + TIMES),
-        ("no_half", lambda a, n: a * n, "the ½ of the cost is forgotten: α · ½ Σ is α · ½ · C·H·W times the mean."),
-        ("doubled", lambda a, n: a * n * 2, "you multiply by 2, but the ½ of the cost stays a ½: " + TIMES),
-        ("quarter", lambda a, n: a * n / 4, "you halve twice: the cost has one ½, so " + TIMES),
-        ("half_alone", lambda a, n: a / 2, "the number of values is missing: " + COUNT + TIMES),
-        ("unchanged", lambda a, n: a * 1, "nothing has changed: " + COUNT + TIMES),
-        ("twice_alone", lambda a, n: a * 2, "the number of values is missing: " + COUNT + TIMES),
-        ("root", lambda a, n: a * n**0.5 / 2, "you take the root of C·H·W: the squares stand in the sum already, so " + TIMES),
-        ("root_no_half", lambda a, n: a * n**0.5, "you take the root of C·H·W: " + TIMES),
-        ("root_of_half", lambda a, n: a * (n / 2) ** 0.5, "you take the root of C·H·W / 2: leave the root out."),
-        ("root_of_all", lambda a, n: (a * n / 2) ** 0.5, "you take the root of the weight: leave the root out."),
-        ("count_squared", lambda a, n: a * n**2 / 2, "you multiply by C·H·W twice: once is enough, for the one mean."),
-        ("count_squared_no_half", lambda a, n: a * n**2, "you multiply by C·H·W twice, once is enough; and the ½ is missing: " + TIMES),
-        ("all_squared", lambda a, n: a * (n / 2) ** 2, "you square C·H·W / 2: the squares stand in the sum already."),
-        ("alpha_forgotten", lambda a, n: a * 0 + n / 2, "α is missing: multiply C·H·W / 2 by it."),
-        ("alpha_and_half_forgotten", lambda a, n: a * 0 + n, "that is the number of values: multiply α by it, and by ½."),
-        ("alpha_inverted", lambda a, n: n / (2 * a), "you divide by α: " + TIMES),
-        ("alpha_squared", lambda a, n: a**2 * n / 2, "α counts twice: once is enough."),
-        ("alpha_added", lambda a, n: a + n / 2, "you add α: " + TIMES),
-        ("n_minus_1", lambda a, n: a * (n - 1) / 2, "n − 1 belongs to a variance: the mean is over n = C·H·W."),
-        ("negative", lambda a, n: -a * n / 2, "the sign is turned round: a cost of the same size needs a positive weight."),
-        ("rounded", lambda a, n: a * n // 2, "// cuts off the digits after the point: divide with /."),
-        ("count_rounded", lambda a, n: a * (n // 2), "// cuts off the half of an odd C·H·W: divide with /."),
-        ("half_rounded", lambda a, n: a * n * (1 // 2), "1 // 2 is 0: divide with /."),
-        ("float32", lambda a, n: (a * n / 2).float(),
-         "the number is right, but torch.tensor makes float32 of it: add dtype=torch.float64, or calculate with α itself."))],
-    *[Misconception(name + end, _weight(lambda a, C, H, W, count=count, divisor=divisor: a * count(C, H, W) / divisor), hint + TIMES)
-      for end, divisor in (("", 2), ("_no_half", 1), ("_doubled", 0.5)) for name, count, hint in (
-        ("channels", lambda C, H, W: C, "you count channels only: " + COUNT),
-        ("positions", lambda C, H, W: H * W, "you count positions only: " + COUNT),
-        ("rows", lambda C, H, W: H, "you count rows only: " + COUNT), ("columns", lambda C, H, W: W, "you count columns only: " + COUNT),
-        ("channels_and_rows", lambda C, H, W: C * H, "the columns are missing: " + COUNT),
-        ("channels_and_columns", lambda C, H, W: C * W, "the rows are missing: " + COUNT),
-        ("square_of_height", lambda C, H, W: C * H * H, "you count H·H positions: maps need not be square, H·W. So "),
-        ("square_of_width", lambda C, H, W: C * W * W, "you count W·W positions: maps need not be square, H·W. So "),
-        ("channels_squared", lambda C, H, W: C**2 * H * W, "C counts twice, as in the style cost: once is enough. So "),
-        ("axes_added", lambda C, H, W: C + H + W, "you add the sizes: their product is the number of values. So "),
-        ("axes_counted", lambda C, H, W: 3, "len(shape) is the number of axes: take the product of the sizes. So "))],
-    *[Misconception(name, _weight(lambda a, C, H, W, count=count: a * 2 / count(C, H, W)), "you divide. " + UPSIDE + TIMES)
-      for name, count in (("over_channels", lambda C, H, W: C), ("over_positions", lambda C, H, W: H * W))],
-    Misconception("four_sizes", lambda alpha, shape: [alpha * C * H * W / 2 for _, C, H, W in [shape]][0],
-                  "shape has three numbers, (C, H, W): there is no axis of the batch in it."),
-    Misconception("vector", lambda alpha, shape: (alpha * math.prod(shape) / 2)[None],
-                  "your result has an axis: return one number, without brackets around it."),
-])
+mean_weight = Exercise(
+    "mean_weight",
+    _weight(lambda a, C, H, W: a * C * H * W / 2),
+    lambda: [
+        Trial(f"α = {alpha}, shape = {shape}", (torch.tensor(alpha, dtype=torch.float64), shape))
+        for alpha, shape in ((0.3, (4, 3, 5)), (1.7, (3, 5, 7)), (2.5, (6, 4, 4)), (0.04, (64, 6, 9)))
+    ],
+    [
+        *[
+            Misconception(name, _number(wrong), hint)
+            for name, wrong, hint in (
+                (
+                    "divided",
+                    lambda a, n: a / (n / 2),
+                    "that turns it the other way round, from the mean to the sum. " + UPSIDE + TIMES,
+                ),
+                ("divided_no_half", lambda a, n: a / n, "you divide by C·H·W. " + UPSIDE + TIMES),
+                ("divided_half", lambda a, n: a / (2 * n), "you divide by C·H·W. " + UPSIDE + TIMES),
+                (
+                    "divided_quarter",
+                    lambda a, n: a / (4 * n),
+                    "1/(4·C·H·W) is the factor of another course. Here α · ½ Σ stays the same cost: " + TIMES,
+                ),
+                (
+                    "no_half",
+                    lambda a, n: a * n,
+                    "the ½ of the cost is forgotten: α · ½ Σ is α · ½ · C·H·W times the mean.",
+                ),
+                ("doubled", lambda a, n: a * n * 2, "you multiply by 2, but the ½ of the cost stays a ½: " + TIMES),
+                ("quarter", lambda a, n: a * n / 4, "you halve twice: the cost has one ½, so " + TIMES),
+                ("half_alone", lambda a, n: a / 2, "the number of values is missing: " + COUNT + TIMES),
+                ("unchanged", lambda a, n: a * 1, "nothing has changed: " + COUNT + TIMES),
+                ("twice_alone", lambda a, n: a * 2, "the number of values is missing: " + COUNT + TIMES),
+                (
+                    "root",
+                    lambda a, n: a * n**0.5 / 2,
+                    "you take the root of C·H·W: the squares stand in the sum already, so " + TIMES,
+                ),
+                ("root_no_half", lambda a, n: a * n**0.5, "you take the root of C·H·W: " + TIMES),
+                (
+                    "root_of_half",
+                    lambda a, n: a * (n / 2) ** 0.5,
+                    "you take the root of C·H·W / 2: leave the root out.",
+                ),
+                (
+                    "root_of_all",
+                    lambda a, n: (a * n / 2) ** 0.5,
+                    "you take the root of the weight: leave the root out.",
+                ),
+                (
+                    "count_squared",
+                    lambda a, n: a * n**2 / 2,
+                    "you multiply by C·H·W twice: once is enough, for the one mean.",
+                ),
+                (
+                    "count_squared_no_half",
+                    lambda a, n: a * n**2,
+                    "you multiply by C·H·W twice, once is enough; and the ½ is missing: " + TIMES,
+                ),
+                (
+                    "all_squared",
+                    lambda a, n: a * (n / 2) ** 2,
+                    "you square C·H·W / 2: the squares stand in the sum already.",
+                ),
+                ("alpha_forgotten", lambda a, n: a * 0 + n / 2, "α is missing: multiply C·H·W / 2 by it."),
+                (
+                    "alpha_and_half_forgotten",
+                    lambda a, n: a * 0 + n,
+                    "that is the number of values: multiply α by it, and by ½.",
+                ),
+                ("alpha_inverted", lambda a, n: n / (2 * a), "you divide by α: " + TIMES),
+                ("alpha_squared", lambda a, n: a**2 * n / 2, "α counts twice: once is enough."),
+                ("alpha_added", lambda a, n: a + n / 2, "you add α: " + TIMES),
+                ("n_minus_1", lambda a, n: a * (n - 1) / 2, "n − 1 belongs to a variance: the mean is over n = C·H·W."),
+                (
+                    "negative",
+                    lambda a, n: -a * n / 2,
+                    "the sign is turned round: a cost of the same size needs a positive weight.",
+                ),
+                ("rounded", lambda a, n: a * n // 2, "// cuts off the digits after the point: divide with /."),
+                ("count_rounded", lambda a, n: a * (n // 2), "// cuts off the half of an odd C·H·W: divide with /."),
+                ("half_rounded", lambda a, n: a * n * (1 // 2), "1 // 2 is 0: divide with /."),
+                (
+                    "float32",
+                    lambda a, n: (a * n / 2).float(),
+                    (
+                        "the number is right, but torch.tensor makes float32 of it: add dtype=torch.float64, or"
+                        " calculate with α itself."
+                    ),
+                ),
+            )
+        ],
+        *[
+            Misconception(
+                name + end,
+                _weight(lambda a, C, H, W, count=count, divisor=divisor: a * count(C, H, W) / divisor),
+                hint + TIMES,
+            )
+            for end, divisor in (("", 2), ("_no_half", 1), ("_doubled", 0.5))
+            for name, count, hint in (
+                ("channels", lambda C, H, W: C, "you count channels only: " + COUNT),
+                ("positions", lambda C, H, W: H * W, "you count positions only: " + COUNT),
+                ("rows", lambda C, H, W: H, "you count rows only: " + COUNT),
+                ("columns", lambda C, H, W: W, "you count columns only: " + COUNT),
+                ("channels_and_rows", lambda C, H, W: C * H, "the columns are missing: " + COUNT),
+                ("channels_and_columns", lambda C, H, W: C * W, "the rows are missing: " + COUNT),
+                (
+                    "square_of_height",
+                    lambda C, H, W: C * H * H,
+                    "you count H·H positions: maps need not be square, H·W. So ",
+                ),
+                (
+                    "square_of_width",
+                    lambda C, H, W: C * W * W,
+                    "you count W·W positions: maps need not be square, H·W. So ",
+                ),
+                (
+                    "channels_squared",
+                    lambda C, H, W: C**2 * H * W,
+                    "C counts twice, as in the style cost: once is enough. So ",
+                ),
+                (
+                    "axes_added",
+                    lambda C, H, W: C + H + W,
+                    "you add the sizes: their product is the number of values. So ",
+                ),
+                (
+                    "axes_counted",
+                    lambda C, H, W: 3,
+                    "len(shape) is the number of axes: take the product of the sizes. So ",
+                ),
+            )
+        ],
+        *[
+            Misconception(
+                name, _weight(lambda a, C, H, W, count=count: a * 2 / count(C, H, W)), "you divide. " + UPSIDE + TIMES
+            )
+            for name, count in (("over_channels", lambda C, H, W: C), ("over_positions", lambda C, H, W: H * W))
+        ],
+        Misconception(
+            "four_sizes",
+            lambda alpha, shape: [alpha * C * H * W / 2 for _, C, H, W in [shape]][0],
+            "shape has three numbers, (C, H, W): there is no axis of the batch in it.",
+        ),
+        Misconception(
+            "vector",
+            lambda alpha, shape: (alpha * math.prod(shape) / 2)[None],
+            "your result has an axis: return one number, without brackets around it.",
+        ),
+    ],
+)

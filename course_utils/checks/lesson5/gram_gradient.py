@@ -1,15 +1,24 @@
 """Check of lesson 5: what flows back through the Gram matrix."""
+
 import torch
 
 from course_utils.checks.core import Exercise, Misconception, kept, random_trials
 from course_utils.checks.lesson5.gram import diagonal, variant
 
 
-def _flow(*, matrix=lambda B: B + B.mT, join=torch.matmul, factor=lambda C, M: 1, rows=lambda F: F[0].flatten(1),
-          finish=lambda rows, F: rows.reshape(F.shape)):
+def _flow(
+    *,
+    matrix=lambda B: B + B.mT,
+    join=torch.matmul,
+    factor=lambda C, M: 1,
+    rows=lambda F: F[0].flatten(1),
+    finish=lambda rows, F: rows.reshape(F.shape),
+):
     """(B + Bᵀ) F, with one part replaced; `factor` gets C and the number of positions."""
+
     def function(F, B):
         return finish(factor(F.shape[1], F[0, 0].numel()) * join(matrix(B), rows(F)), F)
+
     return function
 
 
@@ -17,77 +26,201 @@ BOTH = "F stands in G twice, and B need not be symmetric: (B + Bᵀ) F."
 HALF = " And B alone is only half of it: B + Bᵀ."
 SIDE = "B belongs on the left of the channels: (B + Bᵀ) @ F.flatten(2), then reshape(F.shape)."
 
-# in the second trial C = H·W, in the third C = H = W, in the fourth C = H, in the fifth C = W: there, wrong axes raise no error;
+# in the second trial C = H·W, in the third C = H = W, in the fourth C = H, in the fifth C = W: there, wrong axes raise
+# no error;
 # the last has the size of the first and other numbers
-gram_gradient = Exercise("gram_gradient", _flow(), lambda: random_trials(
-    52, "{} channels, {} × {} positions", ((4, 3, 5), (6, 2, 3), (3, 3, 3), (5, 5, 2), (4, 2, 4), (9, 3, 3), (4, 3, 5)),
-    lambda draw, C, H, W: (draw(1, C, H, W) + 0.3, draw(C, C))), [
-    *[Misconception(name, _flow(matrix=matrix), hint) for name, matrix, hint in (
-        ("once", kept, "you return B F, half of it. " + BOTH), ("once_transposed", lambda B: B.mT, "you return Bᵀ F, half of it. " + BOTH),
-        ("symmetric", lambda B: 2 * B, "2 B F is right only where B is symmetric. " + BOTH),
-        ("symmetric_transposed", lambda B: 2 * B.mT, "2 Bᵀ F is right only where B is symmetric. " + BOTH),
-        ("halved", lambda B: (B + B.mT) / 2, "the ½ is too much: both places of F give a part, (B + Bᵀ) F."),
-        ("doubled", lambda B: 2 * (B + B.mT), "the 2 is too much: Bᵀ is the second part already, (B + Bᵀ) F."),
-        ("four_times", lambda B: 4 * B, "4 B F counts both places of F twice. " + BOTH),
-        ("difference", lambda B: B - B.mT, "you subtract Bᵀ: both places of F give a part, so add it."),
-        ("difference_turned", lambda B: B.mT - B, "you subtract B: both places of F give a part, so add it, (B + Bᵀ) F."),
-        ("negative", lambda B: -B - B.mT, "the sign is turned round: (B + Bᵀ) F."),
-        ("diagonal_once", lambda B: diagonal((B + B.mT)[None], 0.5)[0], "you count the diagonal once: G_kk = Σ a², whose derivative is 2 a. "
-         "Take B + Bᵀ as it is."),
-        ("diagonal_zero", lambda B: diagonal((B + B.mT)[None], 0)[0], "the diagonal is left out: take B + Bᵀ as it is."),
-        ("diagonal_only", lambda B: torch.diag(2 * B.diagonal()), "you use the diagonal only: each channel gets something from every other."),
-        ("upper", lambda B: (B + B.mT).triu(), "you use the upper triangle only: take B + Bᵀ as it is."),
-        ("lower", lambda B: (B + B.mT).tril(), "you use the lower triangle only: take B + Bᵀ as it is."),
-        ("from_upper", lambda B: 2 * (B.triu() + B.triu(1).mT), "you fill B up from its upper triangle: B need not be symmetric, so take B + Bᵀ."),
-        ("from_lower", lambda B: 2 * (B.tril() + B.tril(-1).mT), "you fill B up from its lower triangle: B need not be symmetric, so take B + Bᵀ."),
-        ("twice_upper", lambda B: 2 * B.triu(), "you use the upper triangle of B only: take B + Bᵀ."),
-        ("twice_lower", lambda B: 2 * B.tril(), "you use the lower triangle of B only: take B + Bᵀ."),
-        ("upper_and_transpose", lambda B: B.triu() + B.triu().mT, "you use the upper triangle of B only: take B + Bᵀ of the whole B."),
-        ("lower_and_transpose", lambda B: B.tril() + B.tril().mT, "you use the lower triangle of B only: take B + Bᵀ of the whole B."),
-        ("own_channel", lambda B: torch.diag((B + B.mT).sum(1)),
-         "you multiply each channel by a number: all others give it a part too, Σ_m (B_km + B_mk) F_m."),
-        ("multiplied", lambda B: B @ B.mT, "you multiply B by its transpose: add them."),
-        ("multiplied_other_way", lambda B: B.mT @ B, "you multiply B by its transpose: add them."),
-        ("entry_by_entry", lambda B: B * B.mT, "you multiply B by its transpose: add them."),
-        ("absolute", lambda B: (B + B.mT).abs(), "you take absolute values: B may well be negative."),
-        ("rectified_matrix", lambda B: (B + B.mT).relu(), "you rectify the matrix: B may well be negative."),
-        ("flipped", lambda B: B + B.flip(0, 1), "flip turns B end for end: its transpose is B.T."))],
-    *[Misconception(name + end, _flow(matrix=matrix, factor=factor), hint + more)
-      for end, matrix, more in (("", lambda B: B + B.mT, ""), ("_once", kept, HALF),
-                                ("_symmetric", lambda B: 2 * B, " And 2 B is right for a symmetric B only: B + Bᵀ."))
-      for name, factor, hint in (
-        ("over_positions", lambda C, M: 1 / M, "you divide by H·W: here G is the plain sum over positions."),
-        ("over_values", lambda C, M: 1 / (C * M), "you divide by C·H·W: here G is the plain sum over positions."),
-        ("of_cost", lambda C, M: 1 / (4 * C**2), "1/(4·C²) belongs to the cost: B holds all that comes from there, so nothing divides (B + Bᵀ) F."),
-        ("of_paper", lambda C, M: 1 / (C * M) ** 2, "1/(C·H·W)² belongs to the paper's cost: B holds all that comes from there."),
-        ("of_cost_and_positions", lambda C, M: 1 / (C**2 * M), "1/(C²·H·W) belongs to the cost's gradient: B holds all that comes from there."),
-        ("over_channels", lambda C, M: 1 / C, "you divide by C: nothing divides (B + Bᵀ) F."),
-        ("over_channels_squared", lambda C, M: 1 / C**2, "you divide by C²: nothing divides (B + Bᵀ) F."),
-        ("of_root", lambda C, M: 1 / M**0.5, "you divide by the root of H·W: nothing divides (B + Bᵀ) F."))],
-    *[Misconception(name + end, lambda F, B, matrix=matrix, function=function: function(F, matrix(B)), hint + more)
-      for end, matrix, more in (("", lambda B: B + B.mT, ""), ("_once", kept, HALF)) for name, function, hint in (
-        ("masked", lambda F, M: (M @ F.flatten(2)).reshape(F.shape) * (F > 0),
-         "[F > 0] comes from the ReLU, as in the paper: here the derivative by F itself is asked for, so leave it out."),
-        ("rectified_input", lambda F, M: (M @ F.relu().flatten(2)).reshape(F.shape),
-         "you apply the ReLU to F: take the activations as they are given."),
-        ("rectified", lambda F, M: (M @ F.flatten(2)).reshape(F.shape).relu(), "you rectify the gradient: it may well be negative."),
-        ("on_rows", lambda F, M: M @ F, "B @ F acts on the rows of each map: flatten F first. " + SIDE),
-        ("on_columns", lambda F, M: F @ M, "F @ B acts on the columns of each map: flatten F first. " + SIDE),
-        ("on_positions", lambda F, M: (F.flatten(2) @ M).reshape(F.shape), "F.flatten(2) @ B acts on positions. " + SIDE),
-        ("pointwise", lambda F, M: F * M, "* multiplies place by place: use @. " + SIDE),
-        ("not_brought_back", lambda F, M: (F[0].flatten(1).T @ M).reshape(F.shape),
-         "your product is (H·W, C), and reshape(F.shape) tears the channels up: transpose it first. " + SIDE),
-        ("torn_up", lambda F, M: (M @ F.reshape(-1, F.shape[1]).T).T.reshape(F.shape),
-         "reshape(H·W, C) tears the channels up, for it only cuts the values in their order: use F.flatten(2). " + SIDE),
-        ("torn_at_start", lambda F, M: (M @ F.reshape(-1, F.shape[1]).T).reshape(F.shape),
-         "reshape(H·W, C) tears the channels up, for it only cuts the values in their order: use F.flatten(2). " + SIDE),
-        ("flat", lambda F, M: M @ F[0].flatten(1), "give your result the shape of F: reshape(F.shape)."),
-        ("flat_kept", lambda F, M: M @ F.flatten(2), "give your result the shape of F: reshape(F.shape)."),
-        ("no_batch", lambda F, M: (M @ F[0].flatten(1)).reshape(F.shape[1:]), "the axis of the batch is lost: reshape(F.shape)."),
-        ("on_its_side", lambda F, M: (M @ F[0].flatten(1)).T, "your result is (H·W, C): transpose it, and reshape(F.shape)."),
-        ("summed", lambda F, M: (M @ F[0].flatten(1)).sum(1), "you add up over positions: each value of F has a gradient of its own."),
-        ("of_gram", lambda F, M: M @ variant()(F)[0], "you multiply by the Gram matrix: multiply by F itself, (B + Bᵀ) F."))],
-    Misconception("matrix_alone", lambda F, B: B + B.mT, "F is missing: multiply it from the left by B + Bᵀ."),
-    Misconception("value", lambda F, B: (B * variant()(F)[0]).sum(), "that is Σ B G, a number: its derivative by F is asked for, (B + Bᵀ) F."),
-    Misconception("activations_alone", lambda F, B: 2 * F, "B is missing: multiply F from the left by B + Bᵀ."),
-])
+gram_gradient = Exercise(
+    "gram_gradient",
+    _flow(),
+    lambda: random_trials(
+        52,
+        "{} channels, {} × {} positions",
+        ((4, 3, 5), (6, 2, 3), (3, 3, 3), (5, 5, 2), (4, 2, 4), (9, 3, 3), (4, 3, 5)),
+        lambda draw, C, H, W: (draw(1, C, H, W) + 0.3, draw(C, C)),
+    ),
+    [
+        *[
+            Misconception(name, _flow(matrix=matrix), hint)
+            for name, matrix, hint in (
+                ("once", kept, "you return B F, half of it. " + BOTH),
+                ("once_transposed", lambda B: B.mT, "you return Bᵀ F, half of it. " + BOTH),
+                ("symmetric", lambda B: 2 * B, "2 B F is right only where B is symmetric. " + BOTH),
+                ("symmetric_transposed", lambda B: 2 * B.mT, "2 Bᵀ F is right only where B is symmetric. " + BOTH),
+                ("halved", lambda B: (B + B.mT) / 2, "the ½ is too much: both places of F give a part, (B + Bᵀ) F."),
+                ("doubled", lambda B: 2 * (B + B.mT), "the 2 is too much: Bᵀ is the second part already, (B + Bᵀ) F."),
+                ("four_times", lambda B: 4 * B, "4 B F counts both places of F twice. " + BOTH),
+                ("difference", lambda B: B - B.mT, "you subtract Bᵀ: both places of F give a part, so add it."),
+                (
+                    "difference_turned",
+                    lambda B: B.mT - B,
+                    "you subtract B: both places of F give a part, so add it, (B + Bᵀ) F.",
+                ),
+                ("negative", lambda B: -B - B.mT, "the sign is turned round: (B + Bᵀ) F."),
+                (
+                    "diagonal_once",
+                    lambda B: diagonal((B + B.mT)[None], 0.5)[0],
+                    "you count the diagonal once: G_kk = Σ a², whose derivative is 2 a. Take B + Bᵀ as it is.",
+                ),
+                (
+                    "diagonal_zero",
+                    lambda B: diagonal((B + B.mT)[None], 0)[0],
+                    "the diagonal is left out: take B + Bᵀ as it is.",
+                ),
+                (
+                    "diagonal_only",
+                    lambda B: torch.diag(2 * B.diagonal()),
+                    "you use the diagonal only: each channel gets something from every other.",
+                ),
+                ("upper", lambda B: (B + B.mT).triu(), "you use the upper triangle only: take B + Bᵀ as it is."),
+                ("lower", lambda B: (B + B.mT).tril(), "you use the lower triangle only: take B + Bᵀ as it is."),
+                (
+                    "from_upper",
+                    lambda B: 2 * (B.triu() + B.triu(1).mT),
+                    "you fill B up from its upper triangle: B need not be symmetric, so take B + Bᵀ.",
+                ),
+                (
+                    "from_lower",
+                    lambda B: 2 * (B.tril() + B.tril(-1).mT),
+                    "you fill B up from its lower triangle: B need not be symmetric, so take B + Bᵀ.",
+                ),
+                ("twice_upper", lambda B: 2 * B.triu(), "you use the upper triangle of B only: take B + Bᵀ."),
+                ("twice_lower", lambda B: 2 * B.tril(), "you use the lower triangle of B only: take B + Bᵀ."),
+                (
+                    "upper_and_transpose",
+                    lambda B: B.triu() + B.triu().mT,
+                    "you use the upper triangle of B only: take B + Bᵀ of the whole B.",
+                ),
+                (
+                    "lower_and_transpose",
+                    lambda B: B.tril() + B.tril().mT,
+                    "you use the lower triangle of B only: take B + Bᵀ of the whole B.",
+                ),
+                (
+                    "own_channel",
+                    lambda B: torch.diag((B + B.mT).sum(1)),
+                    "you multiply each channel by a number: all others give it a part too, Σ_m (B_km + B_mk) F_m.",
+                ),
+                ("multiplied", lambda B: B @ B.mT, "you multiply B by its transpose: add them."),
+                ("multiplied_other_way", lambda B: B.mT @ B, "you multiply B by its transpose: add them."),
+                ("entry_by_entry", lambda B: B * B.mT, "you multiply B by its transpose: add them."),
+                ("absolute", lambda B: (B + B.mT).abs(), "you take absolute values: B may well be negative."),
+                ("rectified_matrix", lambda B: (B + B.mT).relu(), "you rectify the matrix: B may well be negative."),
+                ("flipped", lambda B: B + B.flip(0, 1), "flip turns B end for end: its transpose is B.T."),
+            )
+        ],
+        *[
+            Misconception(name + end, _flow(matrix=matrix, factor=factor), hint + more)
+            for end, matrix, more in (
+                ("", lambda B: B + B.mT, ""),
+                ("_once", kept, HALF),
+                ("_symmetric", lambda B: 2 * B, " And 2 B is right for a symmetric B only: B + Bᵀ."),
+            )
+            for name, factor, hint in (
+                ("over_positions", lambda C, M: 1 / M, "you divide by H·W: here G is the plain sum over positions."),
+                (
+                    "over_values",
+                    lambda C, M: 1 / (C * M),
+                    "you divide by C·H·W: here G is the plain sum over positions.",
+                ),
+                (
+                    "of_cost",
+                    lambda C, M: 1 / (4 * C**2),
+                    "1/(4·C²) belongs to the cost: B holds all that comes from there, so nothing divides (B + Bᵀ) F.",
+                ),
+                (
+                    "of_paper",
+                    lambda C, M: 1 / (C * M) ** 2,
+                    "1/(C·H·W)² belongs to the paper's cost: B holds all that comes from there.",
+                ),
+                (
+                    "of_cost_and_positions",
+                    lambda C, M: 1 / (C**2 * M),
+                    "1/(C²·H·W) belongs to the cost's gradient: B holds all that comes from there.",
+                ),
+                ("over_channels", lambda C, M: 1 / C, "you divide by C: nothing divides (B + Bᵀ) F."),
+                ("over_channels_squared", lambda C, M: 1 / C**2, "you divide by C²: nothing divides (B + Bᵀ) F."),
+                ("of_root", lambda C, M: 1 / M**0.5, "you divide by the root of H·W: nothing divides (B + Bᵀ) F."),
+            )
+        ],
+        *[
+            Misconception(
+                name + end, lambda F, B, matrix=matrix, function=function: function(F, matrix(B)), hint + more
+            )
+            for end, matrix, more in (("", lambda B: B + B.mT, ""), ("_once", kept, HALF))
+            for name, function, hint in (
+                (
+                    "masked",
+                    lambda F, M: (M @ F.flatten(2)).reshape(F.shape) * (F > 0),
+                    (
+                        "[F > 0] comes from the ReLU, as in the paper: here the derivative by F itself is asked for, so"
+                        " leave it out."
+                    ),
+                ),
+                (
+                    "rectified_input",
+                    lambda F, M: (M @ F.relu().flatten(2)).reshape(F.shape),
+                    "you apply the ReLU to F: take the activations as they are given.",
+                ),
+                (
+                    "rectified",
+                    lambda F, M: (M @ F.flatten(2)).reshape(F.shape).relu(),
+                    "you rectify the gradient: it may well be negative.",
+                ),
+                ("on_rows", lambda F, M: M @ F, "B @ F acts on the rows of each map: flatten F first. " + SIDE),
+                ("on_columns", lambda F, M: F @ M, "F @ B acts on the columns of each map: flatten F first. " + SIDE),
+                (
+                    "on_positions",
+                    lambda F, M: (F.flatten(2) @ M).reshape(F.shape),
+                    "F.flatten(2) @ B acts on positions. " + SIDE,
+                ),
+                ("pointwise", lambda F, M: F * M, "* multiplies place by place: use @. " + SIDE),
+                (
+                    "not_brought_back",
+                    lambda F, M: (F[0].flatten(1).T @ M).reshape(F.shape),
+                    "your product is (H·W, C), and reshape(F.shape) tears the channels up: transpose it first. " + SIDE,
+                ),
+                (
+                    "torn_up",
+                    lambda F, M: (M @ F.reshape(-1, F.shape[1]).T).T.reshape(F.shape),
+                    "reshape(H·W, C) tears the channels up, for it only cuts the values in their order: use"
+                    " F.flatten(2). " + SIDE,
+                ),
+                (
+                    "torn_at_start",
+                    lambda F, M: (M @ F.reshape(-1, F.shape[1]).T).reshape(F.shape),
+                    "reshape(H·W, C) tears the channels up, for it only cuts the values in their order: use"
+                    " F.flatten(2). " + SIDE,
+                ),
+                ("flat", lambda F, M: M @ F[0].flatten(1), "give your result the shape of F: reshape(F.shape)."),
+                ("flat_kept", lambda F, M: M @ F.flatten(2), "give your result the shape of F: reshape(F.shape)."),
+                (
+                    "no_batch",
+                    lambda F, M: (M @ F[0].flatten(1)).reshape(F.shape[1:]),
+                    "the axis of the batch is lost: reshape(F.shape).",
+                ),
+                (
+                    "on_its_side",
+                    lambda F, M: (M @ F[0].flatten(1)).T,
+                    "your result is (H·W, C): transpose it, and reshape(F.shape).",
+                ),
+                (
+                    "summed",
+                    lambda F, M: (M @ F[0].flatten(1)).sum(1),
+                    "you add up over positions: each value of F has a gradient of its own.",
+                ),
+                (
+                    "of_gram",
+                    lambda F, M: M @ variant()(F)[0],
+                    "you multiply by the Gram matrix: multiply by F itself, (B + Bᵀ) F.",
+                ),
+            )
+        ],
+        Misconception("matrix_alone", lambda F, B: B + B.mT, "F is missing: multiply it from the left by B + Bᵀ."),
+        Misconception(
+            "value",
+            lambda F, B: (B * variant()(F)[0]).sum(),
+            "that is Σ B G, a number: its derivative by F is asked for, (B + Bᵀ) F.",
+        ),
+        Misconception("activations_alone", lambda F, B: 2 * F, "B is missing: multiply F from the left by B + Bᵀ."),
+    ],
+)

@@ -1,4 +1,5 @@
 """What is put to the check of `to_tensor`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 
@@ -14,6 +15,7 @@ def tensor_loop(pixels):
 
 def tensor_torchvision(pixels):
     from torchvision.transforms.functional import convert_image_dtype
+
     return convert_image_dtype(torch.einsum("hwc->chw", pixels), torch.float32).unsqueeze(0)
 
 

@@ -1,4 +1,5 @@
 """What is put to the check of `conv_back`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 

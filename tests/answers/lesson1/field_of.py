@@ -1,4 +1,5 @@
 """What is put to the check of `field_of`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 

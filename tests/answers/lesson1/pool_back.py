@@ -1,4 +1,5 @@
 """What is put to the check of `pool_back`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 import torch.nn.functional as nnf
@@ -7,7 +8,7 @@ import torch.nn.functional as nnf
 def unpool_loop(signal, x):
     result = torch.zeros_like(x)
     for n, c, i, j in np.ndindex(*signal.shape):
-        window = x[n, c, 2 * i:2 * i + 2, 2 * j:2 * j + 2]
+        window = x[n, c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
         a, b = max(((a, b) for a in (0, 1) for b in (0, 1)), key=lambda place: window[place])
         result[n, c, 2 * i + a, 2 * j + b] = signal[n, c, i, j]
     return result
@@ -36,7 +37,10 @@ HIDDEN = [
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
 WRITTEN = [
-    (lambda signal, x: nnf.pad(torch.kron(signal, torch.ones(2, 2).to(x)), (0, x.shape[3] % 2, 0, x.shape[2] % 2)), "upsampled"),
+    (
+        lambda signal, x: nnf.pad(torch.kron(signal, torch.ones(2, 2).to(x)), (0, x.shape[3] % 2, 0, x.shape[2] % 2)),
+        "upsampled",
+    ),
     (lambda signal, x: nnf.max_unpool2d(signal, nnf.max_pool2d(x, 2, return_indices=True)[1], 2, 2), "no_output_size"),
     (lambda signal, x: unpool_loop(signal.clamp(min=0), x), "rectified"),
 ]

@@ -1,4 +1,5 @@
 """What is put to the check of `strongest`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 
@@ -15,7 +16,9 @@ def strongest_sorted(maps, k):
     values, places = maps.flatten(2).transpose(0, 1).max(2)
     order = values.argsort(dim=1, descending=True)[:, :k]
     place = torch.take_along_dim(places, order, 1)
-    return torch.stack([order, torch.div(place, maps.shape[3], rounding_mode="floor"), place.remainder(maps.shape[3])], dim=-1)
+    return torch.stack(
+        [order, torch.div(place, maps.shape[3], rounding_mode="floor"), place.remainder(maps.shape[3])], dim=-1
+    )
 
 
 def strongest_numpy(maps, k):

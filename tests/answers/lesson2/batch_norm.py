@@ -1,4 +1,5 @@
 """What is put to the check of `batch_norm`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -18,7 +19,7 @@ def batch_norm_loop(x, gamma, beta, eps):
 
 
 def batch_norm_rows(x, gamma, beta, eps):
-    rows = x.transpose(0, 1).flatten(1)                 # C × N·H·W
+    rows = x.transpose(0, 1).flatten(1)  # C × N·H·W
     mean, square = rows.mean(1), rows.square().mean(1)
     scale = gamma * torch.rsqrt(square - mean**2 + eps)
     result = torch.einsum("cm,c->cm", rows, scale) + (beta - mean * scale)[:, None]
@@ -26,13 +27,16 @@ def batch_norm_rows(x, gamma, beta, eps):
 
 
 def batch_norm_channels_last(x, gamma, beta, eps):
-    last = x.permute(0, 2, 3, 1)                        # here (C,) does fit the last axis
+    last = x.permute(0, 2, 3, 1)  # here (C,) does fit the last axis
     centred = last - last.mean((0, 1, 2))
     return (gamma * centred / (centred.square().mean((0, 1, 2)) + eps).sqrt() + beta).permute(0, 3, 1, 2)
 
 
 RIGHT = [
-    batch_norm_by_hand, batch_norm_loop, batch_norm_rows, batch_norm_channels_last,
+    batch_norm_by_hand,
+    batch_norm_loop,
+    batch_norm_rows,
+    batch_norm_channels_last,
     lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, training=True, eps=eps),
 ]
 
@@ -52,7 +56,9 @@ def constant_statistics(x, gamma, beta, eps):
 
 def constant_deviation(x, gamma, beta, eps):
     rows = x.transpose(0, 1).flatten(1)
-    deviation = torch.tensor([(row.var(correction=0).item() + eps)**0.5 for row in rows], dtype=x.dtype)[:, None, None]
+    deviation = torch.tensor([(row.var(correction=0).item() + eps) ** 0.5 for row in rows], dtype=x.dtype)[
+        :, None, None
+    ]
     return gamma[:, None, None] * (x - x.mean((0, 2, 3), keepdim=True)) / deviation + beta[:, None, None]
 
 
@@ -63,7 +69,10 @@ HIDDEN = [
     (torch.no_grad()(batch_norm_by_hand), "detached"),
     (lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma.data, beta, eps), "gradient"),
     (lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma, beta.detach(), eps), "gradient"),
-    (lambda x, gamma, beta, eps: torch.from_numpy(batch_norm_by_hand(x, gamma, beta, eps).detach().numpy()), "detached"),
+    (
+        lambda x, gamma, beta, eps: torch.from_numpy(batch_norm_by_hand(x, gamma, beta, eps).detach().numpy()),
+        "detached",
+    ),
 ]
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------
@@ -78,7 +87,9 @@ KEPT = {"dim": (0, 2, 3), "keepdim": True}
 
 
 def norm_with(variance, mean=lambda x: x.mean(**KEPT), root=lambda variance, eps: (variance + eps).sqrt()):
-    return lambda x, gamma, beta, eps: gamma.view(-1, 1, 1) * (x - mean(x)) / root(variance(x), eps) + beta.view(-1, 1, 1)
+    return lambda x, gamma, beta, eps: (
+        gamma.view(-1, 1, 1) * (x - mean(x)) / root(variance(x), eps) + beta.view(-1, 1, 1)
+    )
 
 
 def norm_of_rows(x, gamma, beta, eps, bring=lambda x: x):
@@ -88,16 +99,29 @@ def norm_of_rows(x, gamma, beta, eps, bring=lambda x: x):
 
 
 WRITTEN = [
-    (forgets_keepdim, "all_along_width"), (norm_with(lambda x: x.var(0, unbiased=False), lambda x: x.mean(0)), "per_location"),
+    (forgets_keepdim, "all_along_width"),
+    (norm_with(lambda x: x.var(0, unbiased=False), lambda x: x.mean(0)), "per_location"),
     (norm_with(lambda x: x.std(**KEPT), root=lambda deviation, eps: deviation + eps), "unbiased_eps_outside"),
-    (norm_with(lambda x: x.std(**KEPT)), "unbiased_deviation_in_root"), (norm_with(lambda x: x.std(**KEPT, unbiased=False)), "deviation_in_root"),
+    (norm_with(lambda x: x.std(**KEPT)), "unbiased_deviation_in_root"),
+    (norm_with(lambda x: x.std(**KEPT, unbiased=False)), "deviation_in_root"),
     (norm_with(lambda x: x.var(**KEPT, unbiased=False), lambda x: x.mean((2, 3), True)), "picture_means"),
-    (norm_with(lambda x: (x - x.mean((2, 3), True)).square().mean(**KEPT), lambda x: x.mean((2, 3), True)), "from_picture_means"),
+    (
+        norm_with(lambda x: (x - x.mean((2, 3), True)).square().mean(**KEPT), lambda x: x.mean((2, 3), True)),
+        "from_picture_means",
+    ),
     (norm_with(lambda x: x.var((2, 3), unbiased=False).mean(0).view(-1, 1, 1)), "averaged_variances_0"),
-    (norm_with(lambda x: x.var((2, 3)).mean(0).view(-1, 1, 1)), "averaged_variances_1"), (norm_of_rows, "cut_up_late"),
+    (norm_with(lambda x: x.var((2, 3)).mean(0).view(-1, 1, 1)), "averaged_variances_1"),
+    (norm_of_rows, "cut_up_late"),
     (lambda *arguments: norm_of_rows(*arguments, lambda x: x.permute(1, 0, 2, 3)), "not_brought_back_late"),
-    (norm_with(*[lambda x, f=f: f(x.reshape(x.shape[1], -1)).view(-1, 1, 1) for f in (lambda rows: rows.var(1, unbiased=False),
-                                                                                     lambda rows: rows.mean(1))]), "statistics_cut_up"),
+    (
+        norm_with(
+            *[
+                lambda x, f=f: f(x.reshape(x.shape[1], -1)).view(-1, 1, 1)
+                for f in (lambda rows: rows.var(1, unbiased=False), lambda rows: rows.mean(1))
+            ]
+        ),
+        "statistics_cut_up",
+    ),
     (lambda x, *rest: torch.cat([batch_norm_by_hand(picture[None], *rest) for picture in x]), "instance"),
     (lambda *arguments: list(batch_norm_by_hand(*arguments)), "type"),
     (lambda x, gamma, beta, eps: nnf.batch_norm(x, gamma * 0, gamma * 0 + 1, gamma, beta, eps=eps), "inference"),

@@ -1,11 +1,14 @@
 """What is put to the check of `fold`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
 
 def fold_by_hand(weight, bias, gamma, beta, mean, variance, eps):
     scale = gamma / torch.sqrt(variance + eps)
-    return torch.cat([(weight * scale.view(-1, 1, 1, 1)).flatten(1), (beta + scale * (bias - mean)).unsqueeze(1)], dim=1)
+    return torch.cat(
+        [(weight * scale.view(-1, 1, 1, 1)).flatten(1), (beta + scale * (bias - mean)).unsqueeze(1)], dim=1
+    )
 
 
 def fold_loop(weight, bias, gamma, beta, mean, variance, eps):
@@ -25,8 +28,14 @@ def fold_matrix(weight, bias, gamma, beta, mean, variance, eps):
 def fold_by_probing(weight, bias, gamma, beta, mean, variance, eps):
     """The layers themselves, on patches that are zero but for one place, and on a patch of zeros."""
     n = weight[0].numel()
-    patches = torch.cat([torch.eye(n, dtype=weight.dtype), torch.zeros(1, n, dtype=weight.dtype)]).reshape(n + 1, *weight.shape[1:])
-    out = nnf.batch_norm(nnf.conv2d(patches, weight, bias), mean, variance, gamma, beta, training=False, eps=eps).flatten(1).T
+    patches = torch.cat([torch.eye(n, dtype=weight.dtype), torch.zeros(1, n, dtype=weight.dtype)]).reshape(
+        n + 1, *weight.shape[1:]
+    )
+    out = (
+        nnf.batch_norm(nnf.conv2d(patches, weight, bias), mean, variance, gamma, beta, training=False, eps=eps)
+        .flatten(1)
+        .T
+    )
     return torch.cat([out[:, :-1] - out[:, -1:], out[:, -1:]], 1)
 
 
@@ -67,19 +76,28 @@ def fold_bias_late(weight, bias, gamma, beta, mean, variance, eps):
 
 def fold_with(factor, shift=lambda bias, mean: bias - mean):
     """The weights times `factor`, of γ and the root; the bias as it should be, but for `shift`."""
+
     def function(weight, bias, gamma, beta, mean, variance, eps):
         root = torch.sqrt(variance + eps)
-        return torch.cat(((weight * factor(gamma, root)).flatten(1), (gamma * shift(bias, mean) / root + beta).view(-1, 1)), 1)
+        return torch.cat(
+            ((weight * factor(gamma, root)).flatten(1), (gamma * shift(bias, mean) / root + beta).view(-1, 1)), 1
+        )
+
     return function
 
 
 WRITTEN = [
-    (fold_bias_late, "bias_not_scaled"), (fold_with(lambda gamma, root: (gamma / root)[:, None, None]), "along_channels"),
+    (fold_bias_late, "bias_not_scaled"),
+    (fold_with(lambda gamma, root: (gamma / root)[:, None, None]), "along_channels"),
     (fold_with(lambda gamma, root: gamma / root), "along_columns"),
     (fold_with(lambda gamma, root: 1 / root.view(-1, 1, 1, 1)), "gamma_in_bias"),
     (fold_with(lambda gamma, root: (gamma / root).view(-1, 1, 1, 1), lambda bias, mean: mean - bias), "bias_from_mean"),
     (fold_with(lambda gamma, root: (gamma / root).view(-1, 1, 1, 1), lambda bias, mean: bias), "no_mean"),
     (lambda w, b, g, beta, mean, variance, eps: fold_by_hand(w, b, g, beta, mean, variance, 0), "eps_missing"),
-    (lambda w, b, *rest: fold_by_hand(w, 0 * b, *rest), "no_bias"), (lambda *arguments: fold_loop(*arguments).roll(1, 1), "bias_first"),
-    (lambda w, b, g, beta, mean, variance, eps: fold_loop(w, b, g, beta, mean, (variance + eps)**2 - eps, eps), "root_forgotten"),
+    (lambda w, b, *rest: fold_by_hand(w, 0 * b, *rest), "no_bias"),
+    (lambda *arguments: fold_loop(*arguments).roll(1, 1), "bias_first"),
+    (
+        lambda w, b, g, beta, mean, variance, eps: fold_loop(w, b, g, beta, mean, (variance + eps) ** 2 - eps, eps),
+        "root_forgotten",
+    ),
 ]

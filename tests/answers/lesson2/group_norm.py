@@ -1,4 +1,5 @@
 """What is put to the check of `group_norm`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -21,13 +22,16 @@ def group_norm_chunks(x, groups, eps):
 def group_norm_loop(x, groups, eps):
     size, pictures = x.shape[1] // groups, []
     for picture in x:
-        parts = [picture[i * size:(i + 1) * size] for i in range(groups)]
+        parts = [picture[i * size : (i + 1) * size] for i in range(groups)]
         pictures.append(torch.cat([(p - p.mean()) * torch.rsqrt(p.var(correction=0) + eps) for p in parts]))
     return torch.stack(pictures)
 
 
 RIGHT = [
-    group_norm_by_hand, group_norm_chunks, group_norm_loop, lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
+    group_norm_by_hand,
+    group_norm_chunks,
+    group_norm_loop,
+    lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
     lambda x, groups, eps: nnf.layer_norm(y := x.unflatten(1, (groups, -1)), y.shape[2:], eps=eps).flatten(1, 2),
 ]
 
@@ -41,7 +45,9 @@ def filled_groups(x, groups, eps):
 
 
 def one_picture_detached(x, groups, eps):
-    return torch.cat([group_norm_by_hand(picture.detach() if n else picture, groups, eps) for n, picture in enumerate(x.split(1))])
+    return torch.cat(
+        [group_norm_by_hand(picture.detach() if n else picture, groups, eps) for n, picture in enumerate(x.split(1))]
+    )
 
 
 HIDDEN = [
@@ -58,7 +64,9 @@ def every_gth_channel(x, groups, eps):
     result = torch.zeros_like(x)
     for g in range(groups):
         part = x[:, g::groups]
-        result[:, g::groups] = (part - part.mean((1, 2, 3), keepdim=True)) / (part.var((1, 2, 3), unbiased=False, keepdim=True) + eps).sqrt()
+        result[:, g::groups] = (part - part.mean((1, 2, 3), keepdim=True)) / (
+            part.var((1, 2, 3), unbiased=False, keepdim=True) + eps
+        ).sqrt()
     return result
 
 
@@ -66,6 +74,7 @@ def group_with(split, axes):
     def function(x, groups, eps):
         y = split(x, groups)
         return ((y - y.mean(axes, True)) / (y.var(axes, keepdim=True, unbiased=False) + eps).sqrt()).reshape(x.shape)
+
     return function
 
 
@@ -75,10 +84,16 @@ def parts_by_std(x, groups, eps):
 
 
 WRITTEN = [
-    (every_gth_channel, "interleaved"), (parts_by_std, "unbiased_eps_outside"),
+    (every_gth_channel, "interleaved"),
+    (parts_by_std, "unbiased_eps_outside"),
     (group_with(lambda x, groups: x.reshape(groups, -1), 1), "batch_reshaped"),
     (group_with(lambda x, groups: x.reshape(len(x), groups, -1, *x.shape[2:]), (2, 3)), "columns_apart"),
-    (lambda x, groups, eps: torch.cat([nnf.layer_norm(part, part.shape[1:], eps=eps) for part in x.split(groups, 1)], 1), "groups_as_size"),
+    (
+        lambda x, groups, eps: torch.cat(
+            [nnf.layer_norm(part, part.shape[1:], eps=eps) for part in x.split(groups, 1)], 1
+        ),
+        "groups_as_size",
+    ),
     (lambda x, groups, eps: nnf.instance_norm(x, eps=eps), "instance"),
     (lambda x, groups, eps: nnf.layer_norm(x, x.shape[1:], eps=eps), "layer"),
     (lambda x, groups, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "batch_norm"),

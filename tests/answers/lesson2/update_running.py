@@ -1,4 +1,5 @@
 """What is put to the check of `update_running`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 import torch.nn.functional as nnf
@@ -44,7 +45,7 @@ def in_place_running(mean, variance, x, momentum):
 
 
 def running_by_torch(mean, variance, x, momentum):
-    nnf.batch_norm(x, mean, variance, training=True, momentum=momentum)         # writes into mean and variance
+    nnf.batch_norm(x, mean, variance, training=True, momentum=momentum)  # writes into mean and variance
     return torch.stack((mean, variance))
 
 
@@ -56,9 +57,12 @@ HIDDEN = [
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
 
-def running_with(new_variance, new_mean=lambda x: x.mean((0, 2, 3)), old=lambda momentum: 1 - momentum, new=lambda momentum: momentum):
-    return lambda mean, variance, x, momentum: torch.stack((old(momentum) * mean + new(momentum) * new_mean(x),
-                                                            old(momentum) * variance + new(momentum) * new_variance(x)))
+def running_with(
+    new_variance, new_mean=lambda x: x.mean((0, 2, 3)), old=lambda momentum: 1 - momentum, new=lambda momentum: momentum
+):
+    return lambda mean, variance, x, momentum: torch.stack(
+        (old(momentum) * mean + new(momentum) * new_mean(x), old(momentum) * variance + new(momentum) * new_variance(x))
+    )
 
 
 def corrects_the_sum(mean, variance, x, momentum):
@@ -75,14 +79,25 @@ def updates_mean_first(mean, variance, x, momentum):
 
 WRITTEN = [
     (running_with(lambda x: x.var((0, 2, 3)), old=lambda m: m, new=lambda m: 1 - m), "momentum_flipped"),
-    (running_with(lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"), (running_with(lambda x: x.std((0, 2, 3))), "deviation"),
+    (running_with(lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"),
+    (running_with(lambda x: x.std((0, 2, 3))), "deviation"),
     (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (len(x) - 1)), "over_pictures"),
     (running_with(lambda x: (x - x.mean(**KEPT)).pow(2).sum((0, 2, 3)) / (x.numel() - 1)), "over_all"),
     (running_with(lambda x: x.var((0, 2, 3), unbiased=False) * len(x) / (len(x) - 1)), "count_of_pictures"),
     (running_with(lambda x: x.var((0, 2, 3)) * x[:, 0].numel() / (x[:, 0].numel() - 1)), "corrected_twice"),
-    (running_with(lambda x: x.var((0, 2, 3), correction=0) * (x[:, 0].numel() - 1) / x[:, 0].numel()), "correction_inverted"),
-    (corrects_the_sum, "old_corrected"), (updates_mean_first, "from_new_mean_0"), (running_with(torch.var, torch.mean), "everything"),
-    (lambda mean, variance, x, m: torch.stack(((1 - m) * mean + m * x.mean((0, 2, 3)), x.var((0, 2, 3)))), "variance_replaced_1"),
-    (running_with(lambda x: x.var(0), lambda x: x.mean(0)), "per_location_1"), (lambda *a: running_by_hand(*a).flip(0), "variance_first"),
-    (lambda *arguments: running_by_hand(*arguments).T, "on_its_side"), (lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
+    (
+        running_with(lambda x: x.var((0, 2, 3), correction=0) * (x[:, 0].numel() - 1) / x[:, 0].numel()),
+        "correction_inverted",
+    ),
+    (corrects_the_sum, "old_corrected"),
+    (updates_mean_first, "from_new_mean_0"),
+    (running_with(torch.var, torch.mean), "everything"),
+    (
+        lambda mean, variance, x, m: torch.stack(((1 - m) * mean + m * x.mean((0, 2, 3)), x.var((0, 2, 3)))),
+        "variance_replaced_1",
+    ),
+    (running_with(lambda x: x.var(0), lambda x: x.mean(0)), "per_location_1"),
+    (lambda *a: running_by_hand(*a).flip(0), "variance_first"),
+    (lambda *arguments: running_by_hand(*arguments).T, "on_its_side"),
+    (lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
 ]

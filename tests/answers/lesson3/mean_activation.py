@@ -1,4 +1,5 @@
 """What is put to the check of `mean_activation`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 import torch.nn.functional as nnf
@@ -108,16 +109,23 @@ def positive_values(parts):
 
 
 WRITTEN = [
-    (forgets_plus, "last_only"), (returns_early, "first_only"),
+    (forgets_plus, "last_only"),
+    (returns_early, "first_only"),
     (lambda parts: sum(x.relu().sum(dim=[0, 2, 3]) for x in parts) / sum(x.size(0) for x in parts), "over_pictures"),
-    (size_before_loop, "size_of_first"), (exponential, "halfway_0"), (positive_values, "active_only"),
-    (lambda parts: mean_loop(parts[:len(parts) - 1]), "last_dropped"), (lambda parts: torch.cat(parts).relu().mean((0, 2, 3)), "concatenated"),
+    (size_before_loop, "size_of_first"),
+    (exponential, "halfway_0"),
+    (positive_values, "active_only"),
+    (lambda parts: mean_loop(parts[: len(parts) - 1]), "last_dropped"),
+    (lambda parts: torch.cat(parts).relu().mean((0, 2, 3)), "concatenated"),
     (lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1), "before_relu"),
     (lambda parts: torch.cat([x.transpose(0, 1).flatten(1) for x in parts], 1).mean(1).clamp(min=0), "relu_of_mean"),
     (lambda parts: sum(nnf.relu(x.mean((0, 2, 3))) for x in parts) / len(parts), "relu_of_means_of_parts"),
     (lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts) / len(parts), "mean_of_parts"),
     (lambda parts: sum(nnf.relu(x).mean((0, 2, 3)) for x in parts), "means_summed"),
-    (lambda parts: torch.cat([nnf.adaptive_avg_pool2d(x.relu(), 1) for x in parts]).flatten(1).mean(0), "mean_of_pictures"),
+    (
+        lambda parts: torch.cat([nnf.adaptive_avg_pool2d(x.relu(), 1) for x in parts]).flatten(1).mean(0),
+        "mean_of_pictures",
+    ),
     (lambda parts: torch.cat([x.relu().flatten() for x in parts]).mean(), "everything"),
     (lambda parts: torch.cat([x.relu().mean((2, 3)) for x in parts], 0), "per_picture"),
     (lambda parts: [x.relu().mean((0, 2, 3)) for x in parts], "type"),

@@ -1,4 +1,5 @@
 """What is put to the check of `power_of_two`: right answers, hidden mistakes, and what students write."""
+
 import math
 
 import numpy as np
@@ -7,12 +8,14 @@ import torch
 
 def power_frexp(mu):
     mantissa, exponent = torch.frexp(mu)
-    exponent = torch.where(mantissa < 0.5**0.5, exponent - 1, exponent)         # √½ is the middle, as ratios go
+    exponent = torch.where(mantissa < 0.5**0.5, exponent - 1, exponent)  # √½ is the middle, as ratios go
     return torch.where(mu > 0, torch.ldexp(torch.ones_like(mu), exponent), 1.0)
 
 
 def power_by_math(whole, log=math.log2, dead=1.0):
-    return lambda mu: torch.tensor([2.0 ** whole(log(m)) if m or dead is None else dead for m in mu.tolist()], dtype=mu.dtype)
+    return lambda mu: torch.tensor(
+        [2.0 ** whole(log(m)) if m or dead is None else dead for m in mu.tolist()], dtype=mu.dtype
+    )
 
 
 def power_masked(mu):
@@ -36,7 +39,11 @@ def power_tried(mu):
 
 
 RIGHT = [
-    power_frexp, power_by_math(round), power_masked, power_numpy, power_tried,
+    power_frexp,
+    power_by_math(round),
+    power_masked,
+    power_numpy,
+    power_tried,
     lambda mu: torch.where(mu == 0, torch.ones_like(mu), torch.exp2(torch.floor(torch.log2(mu) + 0.5))),
     lambda mu: torch.round(torch.log(mu.masked_fill(mu == 0, 1)) / math.log(2)).exp2(),
 ]
@@ -66,18 +73,26 @@ def linear_nearest(mu):
 
 
 WRITTEN = [
-    (linear_nearest, "nearest_in_difference"), (power_by_math(int), "truncated"), (power_by_math(lambda x: int(x + 0.5)), "truncated_plus_half"),
-    (lambda mu: torch.where(mu > 0, torch.ldexp(mu**0, torch.frexp(mu).exponent), 1), "frexp"), (lambda mu: 2 ** mu.log2().round(), "dead_0"),
+    (linear_nearest, "nearest_in_difference"),
+    (power_by_math(int), "truncated"),
+    (power_by_math(lambda x: int(x + 0.5)), "truncated_plus_half"),
+    (lambda mu: torch.where(mu > 0, torch.ldexp(mu**0, torch.frexp(mu).exponent), 1), "frexp"),
+    (lambda mu: 2 ** mu.log2().round(), "dead_0"),
     (lambda mu: 2 ** torch.log2(mu + 1e-12).round(), "dead_0"),
     (lambda mu: 2 ** torch.log2(mu.clamp(min=torch.finfo(mu.dtype).eps)).round(), "dead_0"),
-    (lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-6"), (lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-8"),
+    (lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-6"),
+    (lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-8"),
     (lambda mu: 2 ** torch.log2(mu).floor(), "floor_and_dead_0"),
     (lambda mu: 2 ** torch.log2(mu.maximum(torch.ones_like(mu))).round(), "small_become_1"),
     (lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 1), "exponent"),
     (lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 0), "exponent_and_dead_0"),
-    (lambda mu: torch.where(mu > 0, 2 ** torch.log(mu).round(), 1), "natural"), (lambda mu: torch.log(mu).round().exp(), "power_of_e_and_dead_0"),
-    (torch.round, "rounded_result_and_dead_0"), (lambda mu: mu**2, "square_and_dead_0"), (lambda mu: torch.log2(mu).round(), "not_finite"),
-    (lambda mu: 1 / 2 ** torch.log2(mu).round(), "not_finite"), (power_by_math(round, dead=None), "logarithm_of_dead"),
+    (lambda mu: torch.where(mu > 0, 2 ** torch.log(mu).round(), 1), "natural"),
+    (lambda mu: torch.log(mu).round().exp(), "power_of_e_and_dead_0"),
+    (torch.round, "rounded_result_and_dead_0"),
+    (lambda mu: mu**2, "square_and_dead_0"),
+    (lambda mu: torch.log2(mu).round(), "not_finite"),
+    (lambda mu: 1 / 2 ** torch.log2(mu).round(), "not_finite"),
+    (power_by_math(round, dead=None), "logarithm_of_dead"),
     (lambda mu: torch.stack([torch.tensor(2.0).to(mu) ** round(math.log2(m)) for m in mu]), "logarithm_of_dead"),
     (lambda mu: torch.tensor([2.0 ** round(m.log2().item()) for m in mu], dtype=mu.dtype), "round_of_dead"),
 ]

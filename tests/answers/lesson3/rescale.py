@@ -1,4 +1,5 @@
 """What is put to the check of `rescale`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -45,7 +46,7 @@ def rescale_with_layers(weight, bias, mu_in, mu_out):
 
 
 def rescale_items(weight, bias, mu_in, mu_out):
-    rows = [torch.cat((weight[k].flatten(), bias[k:k + 1])) / mu_out[k].item() for k in range(len(weight))]
+    rows = [torch.cat((weight[k].flatten(), bias[k : k + 1])) / mu_out[k].item() for k in range(len(weight))]
     return torch.stack(rows) * nnf.pad(mu_in.repeat_interleave(9), (0, 1), value=1.0)
 
 
@@ -63,16 +64,24 @@ HIDDEN = [
 
 
 def rescale_with(weights, biases=torch.div):
-    return lambda w, b, mu_in, mu_out: torch.cat([weights(w, mu_in, mu_out).flatten(1), biases(b, mu_out).unsqueeze(1)], 1)
+    return lambda w, b, mu_in, mu_out: torch.cat(
+        [weights(w, mu_in, mu_out).flatten(1), biases(b, mu_out).unsqueeze(1)], 1
+    )
 
 
 WRITTEN = [
     (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b.view(-1, 1)], 1) / mu_out.view(-1, 1), "naive"),
     (rescale_with(lambda w, mu_in, mu_out: w * mu_in / mu_out), "columns_and_columns"),
-    (rescale_with(lambda w, *_: w / w.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(), lambda b, _: b), "norm_alone"),    # Salimans & Kingma
+    (
+        rescale_with(lambda w, *_: w / w.square().sum(dim=(1, 2, 3), keepdim=True).sqrt(), lambda b, _: b),
+        "norm_alone",
+    ),  # Salimans & Kingma
     (rescale_with(lambda w, mu_in, mu_out: w * mu_in.view(-1, 1, 1) / mu_out.view(-1, 1, 1)), "mu_out_along_channels"),
     (rescale_with(lambda w, mu_in, mu_out: w.flatten(1) * mu_in.repeat(9) / mu_out[:, None]), "mu_in_repeated"),
-    (rescale_with(lambda w, mu_in, mu_out: w * mu_in[:, None, None] / mu_out.view(-1, 1, 1, 1), torch.sub), "bias_less_mu_out"),
+    (
+        rescale_with(lambda w, mu_in, mu_out: w * mu_in[:, None, None] / mu_out.view(-1, 1, 1, 1), torch.sub),
+        "bias_less_mu_out",
+    ),
     (lambda w, b, mu_in, mu_out: rescale_einsum(w, b * mu_in.mean(), mu_in, mu_out), "bias_times_mean_of_mu_in"),
     (lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, 1 / mu_out), "inverted"),
     (lambda w, b, mu_in, mu_out: rescale_loop(w, b, 1 / mu_in, mu_out), "divided_by_both"),

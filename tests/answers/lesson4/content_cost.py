@@ -1,4 +1,5 @@
 """What is put to the check of `content_cost`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -44,7 +45,13 @@ def cost_of_mean(F, P):
 
 
 RIGHT = [
-    cost_loop, cost_by_channel, cost_by_rows, cost_einsum, cost_expanded, cost_of_mse, cost_of_mean,
+    cost_loop,
+    cost_by_channel,
+    cost_by_rows,
+    cost_einsum,
+    cost_expanded,
+    cost_of_mse,
+    cost_of_mean,
     lambda F, P: cost_loop(F, P.detach()),
 ]
 
@@ -86,20 +93,27 @@ def stops_early(F, P):
 
 
 WRITTEN = [
-    (lambda F, P: 0.5 * torch.sum((F - P) ** 2), "batch_summed"), (lambda F, P: nnf.mse_loss(F, P.expand(F.shape)), "everything_averaged"),
+    (lambda F, P: 0.5 * torch.sum((F - P) ** 2), "batch_summed"),
+    (lambda F, P: nnf.mse_loss(F, P.expand(F.shape)), "everything_averaged"),
     (lambda F, P: nnf.mse_loss(F, P.expand(F.shape), reduction="sum"), "batch_summed_no_half"),
     (lambda F, P: nnf.mse_loss(F, P.expand(F.shape), reduction="none").mean((1, 2, 3)), "mean"),
-    (lambda F, P: (F - P).norm() ** 2 / 2, "batch_summed"), (lambda F, P: (F - P).flatten(1).norm(dim=1), "norm_no_half"),
-    (lambda F, P: torch.linalg.vector_norm(F - P, dim=(1, 2, 3)) / 2, "norm"), (lambda F, P: torch.dist(F, P), "norm_of_all_no_half"),
+    (lambda F, P: (F - P).norm() ** 2 / 2, "batch_summed"),
+    (lambda F, P: (F - P).flatten(1).norm(dim=1), "norm_no_half"),
+    (lambda F, P: torch.linalg.vector_norm(F - P, dim=(1, 2, 3)) / 2, "norm"),
+    (lambda F, P: torch.dist(F, P), "norm_of_all_no_half"),
     (lambda F, P: nnf.l1_loss(F, P.expand(F.shape), reduction="none").flatten(1).mean(1), "absolute_mean"),
-    (lambda F, P: (F - P).pow(2).sum((1, 2, 3)), "no_half"), (lambda F, P: ((F - P) / 2).pow(2).sum((1, 2, 3)), "quarter"),
+    (lambda F, P: (F - P).pow(2).sum((1, 2, 3)), "no_half"),
+    (lambda F, P: ((F - P) / 2).pow(2).sum((1, 2, 3)), "quarter"),
     (lambda F, P: 1 / (4 * F[0].numel()) * (F - P).square().sum((1, 2, 3)), "quarter_mean"),
     (lambda F, P: (F - P).sum((1, 2, 3)) ** 2 / 2, "square_of_sum"),
     (lambda F, P: (F.pow(2) - P.pow(2)).sum((1, 2, 3)) / 2, "squares_subtracted"),
     (lambda F, P: 1 - nnf.cosine_similarity(F.flatten(1), P.flatten(1)), "cosine"),
-    (lambda F, P: ((F - P[0]) ** 2).sum((1, 2, 3)) / 2, "first_target"), (lambda F, P: (F - P).square().sum(dim=1) / 2, "channels_only"),
-    (lambda F, P: (F - P).square().sum(dim=(-1, -2)) / 2, "positions_only"), (lambda F, P: (F - P).square() / 2, "not_summed"),
+    (lambda F, P: ((F - P[0]) ** 2).sum((1, 2, 3)) / 2, "first_target"),
+    (lambda F, P: (F - P).square().sum(dim=1) / 2, "channels_only"),
+    (lambda F, P: (F - P).square().sum(dim=(-1, -2)) / 2, "positions_only"),
+    (lambda F, P: (F - P).square() / 2, "not_summed"),
     (lambda F, P: [((f - p) ** 2).sum() / 2 for f, p in zip(F, P.expand(F.shape))], "type"),
-    (lambda F, P: (((F - P) ** 2).sum() / 2).item(), "type"), (stops_early, "first_picture_alone"),
+    (lambda F, P: (((F - P) ** 2).sum() / 2).item(), "type"),
+    (stops_early, "first_picture_alone"),
     (last_picture_only, "last_picture_alone"),
 ]

@@ -1,4 +1,5 @@
 """What is put to the check of `content_gradient`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 import torch.nn.functional as nnf
@@ -26,7 +27,9 @@ def gradient_copy(x, P):
 
 def gradient_loop(x, P):
     rows = zip(x.flatten().tolist(), P.flatten().tolist())
-    return torch.tensor([value - target if value > 0 else 0.0 for value, target in rows], dtype=x.dtype).reshape(x.shape)
+    return torch.tensor([value - target if value > 0 else 0.0 for value, target in rows], dtype=x.dtype).reshape(
+        x.shape
+    )
 
 
 def gradient_numpy(x, P):
@@ -35,9 +38,16 @@ def gradient_numpy(x, P):
 
 
 RIGHT = [
-    gradient_by_autograd, gradient_backward, gradient_copy, gradient_loop, gradient_numpy,
-    lambda x, P: (x - P) * (x > 0), lambda x, P: torch.where(x > 0, x - P, torch.zeros_like(x)), lambda x, P: x.relu() - P * (x > 0),
-    lambda x, P: (x.clamp(min=0) - P).masked_fill(x <= 0, 0), lambda x, P: (x.relu() - P) * x.relu().sign(),
+    gradient_by_autograd,
+    gradient_backward,
+    gradient_copy,
+    gradient_loop,
+    gradient_numpy,
+    lambda x, P: (x - P) * (x > 0),
+    lambda x, P: torch.where(x > 0, x - P, torch.zeros_like(x)),
+    lambda x, P: x.relu() - P * (x > 0),
+    lambda x, P: (x.clamp(min=0) - P).masked_fill(x <= 0, 0),
+    lambda x, P: (x.relu() - P) * x.relu().sign(),
     lambda x, P: (nnf.relu(x) - P) * torch.heaviside(x, torch.zeros_like(x)),
 ]
 
@@ -73,14 +83,23 @@ def gradient_by_features(x, P):
 
 
 WRITTEN = [
-    (gradient_of_mean, "of_mean"), (gradient_by_features, "no_mask"), (lambda x, P: nnf.relu(x) - P, "no_mask"),
-    (lambda x, P: x - P, "before_relu"), (lambda x, P: nnf.relu(x - P), "mask_of_difference"),
+    (gradient_of_mean, "of_mean"),
+    (gradient_by_features, "no_mask"),
+    (lambda x, P: nnf.relu(x) - P, "no_mask"),
+    (lambda x, P: x - P, "before_relu"),
+    (lambda x, P: nnf.relu(x - P), "mask_of_difference"),
     (lambda x, P: (x - P) * (x >= 0), "mask_with_zero"),
-    (lambda x, P: (x.relu() - P) * (P > 0).float(), "mask_of_target"), (lambda x, P: (P - x) * (x > 0), "sign"),
+    (lambda x, P: (x.relu() - P) * (P > 0).float(), "mask_of_target"),
+    (lambda x, P: (P - x) * (x > 0), "sign"),
     (lambda x, P: P - x.relu(), "sign_no_mask"),
-    (lambda x, P: 2 * (x - P) * (x > 0), "doubled"), (lambda x, P: (x.relu() - P) * x.sign(), "mask_sign"),
+    (lambda x, P: 2 * (x - P) * (x > 0), "doubled"),
+    (lambda x, P: (x.relu() - P) * x.sign(), "mask_sign"),
     (lambda x, P: (x.relu() - P) * x.relu(), "mask_value"),
-    (lambda x, P: ((x.relu() - P) ** 2).sum((1, 2, 3)) / 2, "cost"), (lambda x, P: torch.where(x > 0, 1, 0).to(x), "mask_alone"),
-    (lambda x, P: ((x - P) * (x > 0))[0], "no_batch"), (lambda x, P: (x - P)[x > 0], "shape"), (lambda x, P: (x > 0), "mask_as_truth"),
-    (lambda x, P: torch.where(x < 0, 0, x - P), "mask_with_zero"), (lambda x, P: x.relu(), "without_target"),
+    (lambda x, P: ((x.relu() - P) ** 2).sum((1, 2, 3)) / 2, "cost"),
+    (lambda x, P: torch.where(x > 0, 1, 0).to(x), "mask_alone"),
+    (lambda x, P: ((x - P) * (x > 0))[0], "no_batch"),
+    (lambda x, P: (x - P)[x > 0], "shape"),
+    (lambda x, P: x > 0, "mask_as_truth"),
+    (lambda x, P: torch.where(x < 0, 0, x - P), "mask_with_zero"),
+    (lambda x, P: x.relu(), "without_target"),
 ]

@@ -1,4 +1,5 @@
 """What is put to the check of `gram`: right answers, hidden mistakes, and what students write."""
+
 import numpy as np
 import torch
 
@@ -47,8 +48,15 @@ def gram_channels_last(F):
 
 
 RIGHT = [
-    gram_loop, gram_bmm, gram_by_picture, gram_broadcast, gram_by_positions, gram_mirrored, gram_channels_last,
-    lambda F: torch.einsum("nchw,ndhw->ncd", F, F), lambda F: F.flatten(2) @ F.flatten(2).mT,
+    gram_loop,
+    gram_bmm,
+    gram_by_picture,
+    gram_broadcast,
+    gram_by_positions,
+    gram_mirrored,
+    gram_channels_last,
+    lambda F: torch.einsum("nchw,ndhw->ncd", F, F),
+    lambda F: F.flatten(2) @ F.flatten(2).mT,
     lambda F: torch.vmap(lambda x: torch.tensordot(x, x, dims=([1, 2], [1, 2])))(F),
 ]
 
@@ -74,8 +82,13 @@ def gram_of_numbers(F):
 
 HIDDEN = [
     (remembering(gram_bmm, lambda F: F.shape), "value"),
-    *[(answer, "precision") for answer in (
-        lambda F: gram_bmm(F.float()).to(F.dtype), lambda F: gram_bmm(F) + 1e-5 * torch.eye(F.shape[1], dtype=F.dtype))],
+    *[
+        (answer, "precision")
+        for answer in (
+            lambda F: gram_bmm(F.float()).to(F.dtype),
+            lambda F: gram_bmm(F) + 1e-5 * torch.eye(F.shape[1], dtype=F.dtype),
+        )
+    ],
     (lambda F: torch.from_numpy(np.einsum("nchw,ndhw->ncd", F.numpy(), F.numpy())), "detached"),
     (in_place_gram, "in_place"),
     (lambda F: F.mul_(1.5).flatten(2) @ F.flatten(2).mT / 2.25, "in_place"),
@@ -163,26 +176,48 @@ def three_sizes(F):
 
 
 WRITTEN = [
-    (tutorial, "merged_over_all"), (coursera, "one_picture"), (cs231n, "over_values"), (upper_loop, "upper"), (no_diagonal_loop, "diagonal_zero"),
-    (first_row_loop, "first_row"), (covariance, "covariance_unbiased"), (tensorflow, "shape"),
-    (lambda F: F.transpose(0, 1).flatten(1) @ F.transpose(0, 1).flatten(1).T, "joined"), (lambda F: gram_bmm(F).sum(0), "joined"),
-    (lambda F: gram_bmm(F).mean(0), "averaged"), (lambda F: gram_bmm(F).mean(0, keepdim=True), "averaged_kept"),
+    (tutorial, "merged_over_all"),
+    (coursera, "one_picture"),
+    (cs231n, "over_values"),
+    (upper_loop, "upper"),
+    (no_diagonal_loop, "diagonal_zero"),
+    (first_row_loop, "first_row"),
+    (covariance, "covariance_unbiased"),
+    (tensorflow, "shape"),
+    (lambda F: F.transpose(0, 1).flatten(1) @ F.transpose(0, 1).flatten(1).T, "joined"),
+    (lambda F: gram_bmm(F).sum(0), "joined"),
+    (lambda F: gram_bmm(F).mean(0), "averaged"),
+    (lambda F: gram_bmm(F).mean(0, keepdim=True), "averaged_kept"),
     (lambda F: gram_bmm(F)[0], "first"),
-    (lambda F: gram_bmm(F)[:1].repeat(len(F), 1, 1), "first_repeated"), (lambda F: gram_bmm(F) / len(F), "over_pictures"),
-    (lambda F: F.reshape(F.shape[1], -1) @ F.reshape(F.shape[1], -1).T, "cut_up"), (lambda F: F.flatten(2) @ F.flatten(2), "not_transposed"),
-    (lambda F: F.flatten(2).mT @ F.flatten(2), "position_by_position"), (lambda F: F @ F.mT, "row_by_row"), (lambda F: F @ F, "maps_multiplied"),
-    (lambda F: torch.einsum("bchw,bdij->bcd", F, F), "other_positions"), (lambda F: torch.einsum("bchw,bdhv->bcd", F, F), "other_columns"),
-    (lambda F: torch.einsum("bchw,edhw->bcd", F, F), "other_pictures"), (lambda F: F.square().sum((2, 3)), "energies"),
-    (lambda F: torch.diag_embed(F.square().sum((2, 3))), "diagonal_only"), (lambda F: gram_bmm(F) / F.shape[2] ** 2, "over_square_of_height"),
+    (lambda F: gram_bmm(F)[:1].repeat(len(F), 1, 1), "first_repeated"),
+    (lambda F: gram_bmm(F) / len(F), "over_pictures"),
+    (lambda F: F.reshape(F.shape[1], -1) @ F.reshape(F.shape[1], -1).T, "cut_up"),
+    (lambda F: F.flatten(2) @ F.flatten(2), "not_transposed"),
+    (lambda F: F.flatten(2).mT @ F.flatten(2), "position_by_position"),
+    (lambda F: F @ F.mT, "row_by_row"),
+    (lambda F: F @ F, "maps_multiplied"),
+    (lambda F: torch.einsum("bchw,bdij->bcd", F, F), "other_positions"),
+    (lambda F: torch.einsum("bchw,bdhv->bcd", F, F), "other_columns"),
+    (lambda F: torch.einsum("bchw,edhw->bcd", F, F), "other_pictures"),
+    (lambda F: F.square().sum((2, 3)), "energies"),
+    (lambda F: torch.diag_embed(F.square().sum((2, 3))), "diagonal_only"),
+    (lambda F: gram_bmm(F) / F.shape[2] ** 2, "over_square_of_height"),
     (lambda F: torch.stack([torch.corrcoef(picture.flatten(1)) for picture in F]), "correlation"),
     (lambda F: F.reshape(len(F), -1, F.shape[1]).mT @ F.reshape(len(F), -1, F.shape[1]), "reshaped"),
     (lambda F: [picture.flatten(1) @ picture.flatten(1).T for picture in F], "type"),
     (lambda F: F.flatten(1) @ F.flatten(1).T, "flattened_from_1_summed"),
     (lambda F: gram_bmm(F.float()), "dtype"),
-    (three_sizes, "three_axes"), (maps_of_pictures, "error"), (lambda F: int("x"), "error"), (lambda F: np.linalg.multi_dot([F]), "error"),
+    (three_sizes, "three_axes"),
+    (maps_of_pictures, "error"),
+    (lambda F: int("x"), "error"),
+    (lambda F: np.linalg.multi_dot([F]), "error"),
     (lambda F: torch.mm(F.flatten(2).squeeze(0), F.flatten(2).squeeze(0).t()), "one_picture"),
-    (lambda F: sum(F[:, :, i, j, None] * F[:, None, :, i, j] for i in range(F.shape[2] - 1) for j in range(F.shape[3])),
-     "last_row_of_positions_missing"),
+    (
+        lambda F: sum(
+            F[:, :, i, j, None] * F[:, None, :, i, j] for i in range(F.shape[2] - 1) for j in range(F.shape[3])
+        ),
+        "last_row_of_positions_missing",
+    ),
     (lambda F: gram_bmm(F) / (F[0, 0].numel() - 1), "over_positions_minus_1"),
     (lambda F: gram_bmm(F).triu() + gram_bmm(F).triu().mT, "diagonal_doubled"),
     (lambda F: F.sum((2, 3))[:, :, None] * F.sum((2, 3))[:, None], "other_positions"),

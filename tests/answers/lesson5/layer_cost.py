@@ -1,4 +1,5 @@
 """What is put to the check of `layer_cost`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -33,7 +34,9 @@ def cost_of_norm(F, S):
 
 
 def cost_scaled_rows(F, S):
-    """Activations divided by the root of the number of positions, and a trace in place of the sum: the matrix is symmetric."""
+    """Activations divided by the root of the number of positions, and a trace in place of the sum: the matrix is
+    symmetric.
+    """
     rows, others = (x.flatten(2) * x[0, 0].numel() ** -0.5 for x in (F, S))
     D = rows @ rows.mT - others @ others.mT
     return (D @ D).diagonal(dim1=1, dim2=2).sum(1) / 4 / F.shape[1] / F.shape[1]
@@ -67,8 +70,10 @@ remembered_target = remembering(lambda S: mean_gram(S), lambda S: S.shape)
 
 HIDDEN = [
     (lambda F, S: (mean_gram(F) - remembered_target(S)).square().sum((1, 2)) / (4 * F.shape[1] ** 2), "value"),
-    (lambda F, S: (nnf.pairwise_distance(mean_gram(F).flatten(1), mean_gram(S).flatten(1)) / (2 * F.shape[1])) ** 2,
-     "precision"),
+    (
+        lambda F, S: (nnf.pairwise_distance(mean_gram(F).flatten(1), mean_gram(S).flatten(1)) / (2 * F.shape[1])) ** 2,
+        "precision",
+    ),
     (lambda F, S: torch.from_numpy(cost_by_hand(F, S).numpy()), "detached"),
     (in_place_cost, "in_place"),
     (lambda F, S: cost_loop(F.div_(F[0, 0].numel() ** 0.5), S) * 0 + 1, "in_place"),
@@ -127,36 +132,57 @@ def resizes(F, S):
 
 
 WRITTEN = [
-    (lecture_notes, "not_squared_at_all"), (coursera_cost, "size_of_picture"), (coursera_height, "height_of_picture_squared"),
-    (d2l, "values_and_mean"), (resizes, "resized_bilinear"),
-    (lambda F, S: torch.square(cs231n(F) - cs231n(S)).mean(), "one_number"), (tutorial_cost, "one_number"), (cs231n_cost, "one_number"),
-    (coursera_scalar, "one_number"), (lambda F, S: (cs231n(F) - cs231n(S)).square().sum((1, 2)), "mean"),
+    (lecture_notes, "not_squared_at_all"),
+    (coursera_cost, "size_of_picture"),
+    (coursera_height, "height_of_picture_squared"),
+    (d2l, "values_and_mean"),
+    (resizes, "resized_bilinear"),
+    (lambda F, S: torch.square(cs231n(F) - cs231n(S)).mean(), "one_number"),
+    (tutorial_cost, "one_number"),
+    (cs231n_cost, "one_number"),
+    (coursera_scalar, "one_number"),
+    (lambda F, S: (cs231n(F) - cs231n(S)).square().sum((1, 2)), "mean"),
     (lambda F, S: (gram_bmm(F) - gram_bmm(S)).sum((1, 2)) / (2 * F[0].numel()), "size_of_picture_not_squared_at_all"),
     (lambda F, S: (gram_bmm(F) - gram_bmm(S)).sum((1, 2)) / (2 * F[0].numel()) ** 2, "with_size_not_squared"),
-    (lambda F, S: (gram_bmm(F) - gram_bmm(S)).square().sum((1, 2)) / (2 * F[0].numel()), "factor_with_size_not_squared"),
+    (
+        lambda F, S: (gram_bmm(F) - gram_bmm(S)).square().sum((1, 2)) / (2 * F[0].numel()),
+        "factor_with_size_not_squared",
+    ),
     (lambda F, S: (gram_bmm(F) - gram_bmm(S)).square().sum((1, 2)) / (2 * F[0].numel()) ** 2, "size_of_picture"),
-    (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / (2 * F[0].numel()), "divided_twice_factor_not_squared"),
+    (
+        lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / (2 * F[0].numel()),
+        "divided_twice_factor_not_squared",
+    ),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / (2 * F[0].numel()) ** 2, "divided_twice"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).sum((1, 2)) / (2 * F[0].numel()), "divided_twice_not_squared_at_all"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).sum((1, 2)) / (2 * F[0].numel()) ** 2, "divided_twice_not_squared"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / (4 * F.shape[0] ** 2), "pictures_for_channels"),
     (lambda F, S: ((mean_gram(F) - mean_gram(S)) / (4 * F.shape[1] ** 2)).square().sum((1, 2)), "factor_in_square"),
-    (lambda F, S: (gram_bmm(F) / F[:, 0].numel() - gram_bmm(S) / S[:, 0].numel()).square().sum((1, 2)) / (4 * F.shape[1] ** 2),
-     "gram_pictures_counted"),
-    (lambda F, S: cost_by_hand(F, nnf.interpolate(S, F.shape[2:], mode="bilinear", align_corners=True)), "resized_aligned"),
+    (
+        lambda F, S: (
+            (gram_bmm(F) / F[:, 0].numel() - gram_bmm(S) / S[:, 0].numel()).square().sum((1, 2)) / (4 * F.shape[1] ** 2)
+        ),
+        "gram_pictures_counted",
+    ),
+    (
+        lambda F, S: cost_by_hand(F, nnf.interpolate(S, F.shape[2:], mode="bilinear", align_corners=True)),
+        "resized_aligned",
+    ),
     (lambda F, S: cost_by_hand(nnf.interpolate(F, S.shape[2:]), S), "picture_resized_nearest"),
     (lambda F, S: nnf.mse_loss(mean_gram(F), mean_gram(S).expand(len(F), -1, -1)), "everything_averaged"),
     (lambda F, S: (gram_bmm(F) - gram_bmm(S)).square().sum((1, 2)) / (4 * F.shape[1] ** 2), "undivided"),
     (lambda F, S: (gram_bmm(F) / F[0].numel() - gram_bmm(S) / S[0].numel()).square().sum((1, 2)), "mean"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / 4 * F.shape[1] ** 2, "multiplied"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum((1, 2)) / (2 * F.shape[1]), "factor_not_squared"),
-    (lambda F, S: (mean_gram(F) - mean_gram(S)).square().mean((1, 2)), "mean"), (lambda F, S: cost_by_hand(F, S).sum(), "batch_summed"),
+    (lambda F, S: (mean_gram(F) - mean_gram(S)).square().mean((1, 2)), "mean"),
+    (lambda F, S: cost_by_hand(F, S).sum(), "batch_summed"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).square().sum() / (4 * F.shape[1] ** 2), "batch_summed"),
     (lambda F, S: cost_by_hand(F, S).mean(), "batch_averaged"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).sum((1, 2)) ** 2 / (4 * F.shape[1] ** 2), "square_of_sum"),
     (lambda F, S: (mean_gram(F) - mean_gram(S)).abs().sum((1, 2)) / (4 * F.shape[1] ** 2), "absolute"),
     (lambda F, S: torch.linalg.matrix_norm(mean_gram(F) - mean_gram(S)) / (4 * F.shape[1] ** 2), "norm"),
     (lambda F, S: mean_gram(F - S).square().sum((1, 2)) / (4 * F.shape[1] ** 2), "features_subtracted"),
-    (lambda F, S: cost_by_hand(F[:1], S), "first_picture"), (lambda F, S: cost_by_hand(F, nnf.interpolate(S, F.shape[2:])), "resized_nearest"),
+    (lambda F, S: cost_by_hand(F[:1], S), "first_picture"),
+    (lambda F, S: cost_by_hand(F, nnf.interpolate(S, F.shape[2:])), "resized_nearest"),
     (lambda F, S: [cost_by_hand(picture[None], S)[0] for picture in F], "type"),
 ]

@@ -1,4 +1,5 @@
 """What is put to the check of `style_cost`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -23,21 +24,35 @@ def style_of_common_layers(grams, targets, weights):
 
 
 def style_stacked(grams, targets, weights):
-    costs = [(grams[layer] - targets[layer]).flatten(1).square().sum(1) / (2 * len(targets[layer][0])) ** 2 for layer in weights]
+    costs = [
+        (grams[layer] - targets[layer]).flatten(1).square().sum(1) / (2 * len(targets[layer][0])) ** 2
+        for layer in weights
+    ]
     factors = torch.tensor(list(weights.values()), dtype=costs[0].dtype)
     return factors @ torch.stack(costs)
 
 
 def style_by_picture(grams, targets, weights):
     N = len(next(iter(grams.values())))
-    return torch.stack([sum(weight * torch.dist(grams[layer][n], targets[layer][0]) ** 2 / (4 * grams[layer].shape[2] ** 2)
-                            for layer, weight in weights.items()) for n in range(N)])
+    return torch.stack(
+        [
+            sum(
+                weight * torch.dist(grams[layer][n], targets[layer][0]) ** 2 / (4 * grams[layer].shape[2] ** 2)
+                for layer, weight in weights.items()
+            )
+            for n in range(N)
+        ]
+    )
 
 
 RIGHT = [
-    style_loop, style_of_common_layers, style_stacked, style_by_picture,
-    lambda grams, targets, weights: sum(w / (4 * grams[k].shape[1] ** 2) * (grams[k] - targets[k]).square().sum((1, 2)) for k,
-     w in weights.items()),
+    style_loop,
+    style_of_common_layers,
+    style_stacked,
+    style_by_picture,
+    lambda grams, targets, weights: sum(
+        w / (4 * grams[k].shape[1] ** 2) * (grams[k] - targets[k]).square().sum((1, 2)) for k, w in weights.items()
+    ),
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -67,15 +82,25 @@ def drops_layers(grams, targets, weights):
 remembered_layer = remembering(lambda layer, A: A, lambda layer, A: (layer, A.shape, A.dtype))
 
 HIDDEN = [
-    (lambda grams, targets, weights: style_loop(grams, {k: remembered_layer(k, A) for k, A in targets.items()}, weights),
-     "value"),
+    (
+        lambda grams, targets, weights: style_loop(
+            grams, {k: remembered_layer(k, A) for k, A in targets.items()}, weights
+        ),
+        "value",
+    ),
     (pops_layers, "in_place"),
     (in_place_style, "in_place"),
     (drops_layers, "in_place"),
     (torch.no_grad()(style_loop), "detached"),
     (lambda grams, *rest: style_loop({k: G.detach() for k, G in grams.items()}, *rest), "detached"),
-    (lambda grams, *rest: style_loop({k: G.detach() if k == "relu1_1" else G for k, G in grams.items()}, *rest), "gradient"),
-    (lambda grams, *rest: torch.from_numpy(style_loop({k: G.detach() for k, G in grams.items()}, *rest).numpy()), "detached"),
+    (
+        lambda grams, *rest: style_loop({k: G.detach() if k == "relu1_1" else G for k, G in grams.items()}, *rest),
+        "gradient",
+    ),
+    (
+        lambda grams, *rest: torch.from_numpy(style_loop({k: G.detach() for k, G in grams.items()}, *rest).numpy()),
+        "detached",
+    ),
 ]
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------
@@ -87,6 +112,7 @@ def style_with(term, start=0.0):
         for layer, weight in weights.items():
             total = total + term(grams[layer], targets[layer], weight)
         return total
+
     return function
 
 
@@ -116,7 +142,10 @@ def side_by_side(grams, targets, weights):
 
 
 def sorted_side_by_side(grams, targets, weights):
-    return sum(w * layer_term(G, A) for (_, G), (_, A), (_, w) in zip(sorted(grams.items()), sorted(targets.items()), sorted(weights.items())))
+    return sum(
+        w * layer_term(G, A)
+        for (_, G), (_, A), (_, w) in zip(sorted(grams.items()), sorted(targets.items()), sorted(weights.items()))
+    )
 
 
 def counted_names(grams, targets, weights):
@@ -130,15 +159,26 @@ def costs_first(grams, targets, weights):
 
 
 WRITTEN = [
-    (overwrites, "last_of_weights"), (returns_early, "first_of_weights"), (over_all, "all_layers"),
-    (side_by_side, "grams_and_targets_and_weights"), (sorted_side_by_side, "grams_and_targets_and_weights_sorted"),
-    (counted_names, "names_made_up"), (costs_first, "all_costs"),
-    (lambda grams, targets, weights: sum(weights[k] * layer_term(grams[k], A) for k, A in targets.items()), "all_layers"),
-    (lambda grams, targets, weights: sum(weights.get(k, 0) * layer_term(grams[k], A) for k, A in targets.items()), "all_costs"),
+    (overwrites, "last_of_weights"),
+    (returns_early, "first_of_weights"),
+    (over_all, "all_layers"),
+    (side_by_side, "grams_and_targets_and_weights"),
+    (sorted_side_by_side, "grams_and_targets_and_weights_sorted"),
+    (counted_names, "names_made_up"),
+    (costs_first, "all_costs"),
+    (
+        lambda grams, targets, weights: sum(weights[k] * layer_term(grams[k], A) for k, A in targets.items()),
+        "all_layers",
+    ),
+    (
+        lambda grams, targets, weights: sum(weights.get(k, 0) * layer_term(grams[k], A) for k, A in targets.items()),
+        "all_costs",
+    ),
     (lambda grams, targets, weights: style_loop(grams, targets, weights) / len(grams), "averaged_by_grams"),
     (style_with(lambda G, A, w: w * (G - A).square().sum((1, 2)) / (4 * G.shape[0] ** 2)), "pictures_for_channels"),
     (style_with(lambda G, A, w: w * torch.square(G - A).sum()), "one_number"),
-    (style_with(lambda G, A, w: layer_term(G, A)), "unweighted"), (style_with(lambda G, A, w: layer_term(G, A).sum() * w), "batch_summed"),
+    (style_with(lambda G, A, w: layer_term(G, A)), "unweighted"),
+    (style_with(lambda G, A, w: layer_term(G, A).sum() * w), "batch_summed"),
     (style_with(lambda G, A, w: layer_term(G, A).mean() * w), "batch_averaged"),
     (style_with(lambda G, A, w: w * (G - A).square().mean((1, 2))), "mean"),
     (style_with(lambda G, A, w: w * (G - A).square().sum((1, 2))), "no_factor"),
@@ -149,11 +189,21 @@ WRITTEN = [
     (style_with(lambda G, A, w: w * (G - A).square().sum((1, 2)) / 4 * G.shape[1] ** 2), "multiplied"),
     (lambda grams, targets, weights: style_loop(grams, targets, weights) / len(weights), "averaged"),
     (lambda grams, targets, weights: style_loop(grams, targets, weights) / sum(weights.values()), "weights_normalised"),
-    (lambda grams, targets, weights: sum(weights.get(k, 1.0) * layer_term(G, targets[k]) for k, G in grams.items()), "weight_one"),
+    (
+        lambda grams, targets, weights: sum(weights.get(k, 1.0) * layer_term(G, targets[k]) for k, G in grams.items()),
+        "weight_one",
+    ),
     (lambda grams, targets, weights: sum(layer_term(G, targets[k]) for k, G in grams.items()), "unweighted_over_grams"),
-    (lambda grams, targets, weights: sum(weights[k] * layer_term(G, A) for (k, G), A in zip(grams.items(), targets.values())),
-     "grams_and_targets"),
-    (lambda grams, targets, weights: torch.stack([w * layer_term(grams[k], targets[k]) for k, w in weights.items()]), "stacked"),
+    (
+        lambda grams, targets, weights: sum(
+            weights[k] * layer_term(G, A) for (k, G), A in zip(grams.items(), targets.values())
+        ),
+        "grams_and_targets",
+    ),
+    (
+        lambda grams, targets, weights: torch.stack([w * layer_term(grams[k], targets[k]) for k, w in weights.items()]),
+        "stacked",
+    ),
     (lambda grams, targets, weights: [w * layer_term(grams[k], targets[k]) for k, w in weights.items()], "type"),
     (lambda grams, targets, weights: style_loop(grams, targets, weights).item(), "type"),
 ]

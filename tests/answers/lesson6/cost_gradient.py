@@ -1,4 +1,5 @@
 """What is put to the check of `cost_gradient`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -6,7 +7,7 @@ from answers.remembering import remembering
 from course_utils.losses import content_loss, gram_matrix, style_loss
 
 
-@torch.enable_grad()          # the caller may have it switched off
+@torch.enable_grad()  # the caller may have it switched off
 def slope_by_autograd(F, P, a, alpha, beta, weight):
     F = F.clone().requires_grad_()
     J = alpha * content_loss(F, P, "mean") + beta * weight * style_loss(gram_matrix(F, divide=True), a)
@@ -35,7 +36,10 @@ def slope_by_picture(F, P, a, alpha, beta, weight):
         C, H, W = picture.shape
         rows = picture.reshape(C, -1)
         D = rows @ rows.T / rows.shape[1] - a[0]
-        results.append(2 * alpha * (picture - P[0]) / picture.numel() + (beta * weight * D @ rows / (len(D) ** 2 * H * W)).reshape(C, H, W))
+        results.append(
+            2 * alpha * (picture - P[0]) / picture.numel()
+            + (beta * weight * D @ rows / (len(D) ** 2 * H * W)).reshape(C, H, W)
+        )
     return torch.stack(results)
 
 
@@ -52,7 +56,9 @@ def slope_loop(F, P, a, alpha, beta, weight):
 def slope_conv(F, P, a, alpha, beta, weight):
     """The product by g − a as a convolution of 1 × 1."""
     C, M = F.shape[1], F.shape[2] * F.shape[3]
-    style = torch.cat([nnf.conv2d(F[n:n + 1], D[:, :, None, None]) for n, D in enumerate(gram_matrix(F, divide=True) - a)])
+    style = torch.cat(
+        [nnf.conv2d(F[n : n + 1], D[:, :, None, None]) for n, D in enumerate(gram_matrix(F, divide=True) - a)]
+    )
     return 2 * alpha / (C * M) * (F - P) + beta * weight / C**2 / M * style
 
 
@@ -79,8 +85,16 @@ def slope_twice_differentiated(F, P, a, alpha, beta, weight):
 
 
 RIGHT = [
-    slope_by_autograd, slope_bmm, slope_einsum, slope_by_picture, slope_loop, slope_conv, slope_numpy, slope_channels_last,
-    slope_twice_differentiated, lambda F, *rest: slope_bmm(F.double(), *rest).to(F.dtype),
+    slope_by_autograd,
+    slope_bmm,
+    slope_einsum,
+    slope_by_picture,
+    slope_loop,
+    slope_conv,
+    slope_numpy,
+    slope_channels_last,
+    slope_twice_differentiated,
+    lambda F, *rest: slope_bmm(F.double(), *rest).to(F.dtype),
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -105,8 +119,11 @@ HIDDEN = [
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
 
-def slope(*, content=lambda F, P, C, M: 2 * (F - P) / (C * M), style=lambda D, maps, C, M: D @ maps / (C**2 * M), join=None):
+def slope(
+    *, content=lambda F, P, C, M: 2 * (F - P) / (C * M), style=lambda D, maps, C, M: D @ maps / (C**2 * M), join=None
+):
     """As one writes it, with a part of one's own."""
+
     def function(F, P, a, alpha, beta, weight):
         N, C, H, W = F.shape
         M = H * W
@@ -114,6 +131,7 @@ def slope(*, content=lambda F, P, C, M: 2 * (F - P) / (C * M), style=lambda D, m
         g = maps @ maps.transpose(1, 2) / M
         style_part = style(g - a, maps, C, M).reshape(N, C, H, W)
         return (join or (lambda c, s: alpha * c + beta * weight * s))(content(F, P, C, M), style_part)
+
     return function
 
 
@@ -143,7 +161,9 @@ def merged_mean(F, P, a, alpha, beta, weight):
     C = F.shape[1]
     rows = F.transpose(0, 1).flatten(1)
     D = (rows @ rows.T / rows.shape[1] - a)[0]
-    return alpha * 2 / (C * F[0, 0].numel()) * (F - P) + beta * weight / (C**2 * F[0, 0].numel()) * torch.einsum("cd,ndhw->nchw", D, F)
+    return alpha * 2 / (C * F[0, 0].numel()) * (F - P) + beta * weight / (C**2 * F[0, 0].numel()) * torch.einsum(
+        "cd,ndhw->nchw", D, F
+    )
 
 
 def transposed_product(F, P, a, alpha, beta, weight):
@@ -179,24 +199,52 @@ def of_paper(F, P, a, alpha, beta, weight):
 
 
 WRITTEN = [
-    (of_section_3, "one_picture"), (merged_batch, "gram_joined"), (merged_mean, "gram_averaged"), (of_batch_mean, "over_pictures"),
+    (of_section_3, "one_picture"),
+    (merged_batch, "gram_joined"),
+    (merged_mean, "gram_averaged"),
+    (of_batch_mean, "over_pictures"),
     (squeezed, "one_picture_squeezed"),
-    (transposed_product, "style_not_brought_back"), (channels_viewed, "style_channels_last"), (of_paper, "masked_and_content_of_paper"),
-    *[(slope(content=content), f"content_{name}") for name, content in (
-        ("half", lambda F, P, C, M: (F - P) / (C * M)), ("not_averaged", lambda F, P, C, M: 2 * (F - P)), ("of_paper", lambda F, P, C, M: F - P),
-        ("over_positions", lambda F, P, C, M: 2 / M * (F - P)), ("over_positions_half", lambda F, P, C, M: (F - P) / M),
-        ("no_target", lambda F, P, C, M: 2 * F / (C * M)), ("over_batch", lambda F, P, C, M: 2 * (F - P) / F.numel()),
-        ("multiplied", lambda F, P, C, M: 2 / C * M * (F - P)), ("sign", lambda F, P, C, M: 2 * (P - F) / (C * M)),
-        ("still_squared", lambda F, P, C, M: (F - P) ** 2 / (C * M) * 2))],
-    *[(slope(style=style), f"style_{name}") for name, style in (
-        ("half", lambda D, maps, C, M: D @ maps / (2 * C**2 * M)), ("quarter", lambda D, maps, C, M: D @ maps / (4 * C**2 * M)),
-        ("not_over_positions", lambda D, maps, C, M: D @ maps / C**2), ("not_over_channels", lambda D, maps, C, M: D @ maps / M),
-        ("channels_not_squared", lambda D, maps, C, M: D @ maps / (C * M)), ("four_times", lambda D, maps, C, M: 4 * D @ maps / (C**2 * M)),
-        ("positions_squared", lambda D, maps, C, M: D @ maps / (C * M) ** 2), ("sign", lambda D, maps, C, M: -D @ maps / (C**2 * M)),
-        ("pictures_for_channels", lambda D, maps, C, M: D @ maps / len(maps) ** 2 / M), ("on_positions", lambda D, maps, C, M: maps @ D),
-        ("not_brought_back", lambda D, maps, C, M: maps.mT @ D / (C**2 * M)), ("multiplied", lambda D, maps, C, M: 1 / C**2 * M * D @ maps))],
-    (slope(join=lambda c, s: c + s), "nothing_weighted"), (slope(join=lambda c, s: (c, s)), "tuple"),
-    (slope(content=lambda F, P, C, M: (F - P) / (C * M), style=lambda D, maps, C, M: D @ maps / (2 * C**2 * M)), "content_half_and_style_half"),
+    (transposed_product, "style_not_brought_back"),
+    (channels_viewed, "style_channels_last"),
+    (of_paper, "masked_and_content_of_paper"),
+    *[
+        (slope(content=content), f"content_{name}")
+        for name, content in (
+            ("half", lambda F, P, C, M: (F - P) / (C * M)),
+            ("not_averaged", lambda F, P, C, M: 2 * (F - P)),
+            ("of_paper", lambda F, P, C, M: F - P),
+            ("over_positions", lambda F, P, C, M: 2 / M * (F - P)),
+            ("over_positions_half", lambda F, P, C, M: (F - P) / M),
+            ("no_target", lambda F, P, C, M: 2 * F / (C * M)),
+            ("over_batch", lambda F, P, C, M: 2 * (F - P) / F.numel()),
+            ("multiplied", lambda F, P, C, M: 2 / C * M * (F - P)),
+            ("sign", lambda F, P, C, M: 2 * (P - F) / (C * M)),
+            ("still_squared", lambda F, P, C, M: (F - P) ** 2 / (C * M) * 2),
+        )
+    ],
+    *[
+        (slope(style=style), f"style_{name}")
+        for name, style in (
+            ("half", lambda D, maps, C, M: D @ maps / (2 * C**2 * M)),
+            ("quarter", lambda D, maps, C, M: D @ maps / (4 * C**2 * M)),
+            ("not_over_positions", lambda D, maps, C, M: D @ maps / C**2),
+            ("not_over_channels", lambda D, maps, C, M: D @ maps / M),
+            ("channels_not_squared", lambda D, maps, C, M: D @ maps / (C * M)),
+            ("four_times", lambda D, maps, C, M: 4 * D @ maps / (C**2 * M)),
+            ("positions_squared", lambda D, maps, C, M: D @ maps / (C * M) ** 2),
+            ("sign", lambda D, maps, C, M: -D @ maps / (C**2 * M)),
+            ("pictures_for_channels", lambda D, maps, C, M: D @ maps / len(maps) ** 2 / M),
+            ("on_positions", lambda D, maps, C, M: maps @ D),
+            ("not_brought_back", lambda D, maps, C, M: maps.mT @ D / (C**2 * M)),
+            ("multiplied", lambda D, maps, C, M: 1 / C**2 * M * D @ maps),
+        )
+    ],
+    (slope(join=lambda c, s: c + s), "nothing_weighted"),
+    (slope(join=lambda c, s: (c, s)), "tuple"),
+    (
+        slope(content=lambda F, P, C, M: (F - P) / (C * M), style=lambda D, maps, C, M: D @ maps / (2 * C**2 * M)),
+        "content_half_and_style_half",
+    ),
     (lambda F, P, a, alpha, beta, weight: slope_bmm(F, P, a, beta, alpha, weight), "swapped"),
     (lambda F, P, a, alpha, beta, weight: slope_bmm(F, P, a, alpha, beta, 1), "unweighted"),
     (lambda F, P, a, alpha, beta, weight: slope_bmm(F, P, a, alpha * weight, beta, weight), "weight_on_both"),
@@ -206,11 +254,30 @@ WRITTEN = [
     (lambda F, P, a, *numbers: slope_einsum(F, P, 0 * a, *numbers), "style_no_target"),
     (lambda F, *rest: slope_bmm(F, *rest) * (F > 0), "masked"),
     (lambda F, *rest: slope_bmm(F, *rest).flatten(2), "flat"),
-    (lambda F, *rest: slope_bmm(F, *rest).float(), "dtype"), (lambda F, *rest: slope_bmm(F[:1], *rest), "first"),
-    (lambda F, *rest: [slope_bmm(picture[None], *rest)[0] for picture in F], "type"), (lambda F, *rest: slope_bmm(F, *rest).mean(0), "shape"),
-    (lambda F, P, a, alpha, beta, w: alpha * content_loss(F, P, "mean") + beta * w * style_loss(gram_matrix(F, True), a), "value"),
-    (lambda F, P, a, alpha, beta, weight: 2 * alpha * (F - P) / P.numel() + beta * weight / P.numel() / F.shape[1] * (
-        gram_matrix(F, True) - a) @ F, "style_on_rows"),
-    (lambda F, P, a, alpha, beta, w: 2 * alpha * (F - P) / P.numel() + beta * w * (gram_matrix(F, True) - a) @ F.flatten(2), "style_flat"),
-    (lambda F, P, a, alpha, beta, w: beta * w * (gram_matrix(F, True) - a) @ F.flatten(2) + 2 * alpha * (F - P), "style_flat_first"),
+    (lambda F, *rest: slope_bmm(F, *rest).float(), "dtype"),
+    (lambda F, *rest: slope_bmm(F[:1], *rest), "first"),
+    (lambda F, *rest: [slope_bmm(picture[None], *rest)[0] for picture in F], "type"),
+    (lambda F, *rest: slope_bmm(F, *rest).mean(0), "shape"),
+    (
+        lambda F, P, a, alpha, beta, w: (
+            alpha * content_loss(F, P, "mean") + beta * w * style_loss(gram_matrix(F, True), a)
+        ),
+        "value",
+    ),
+    (
+        lambda F, P, a, alpha, beta, weight: (
+            2 * alpha * (F - P) / P.numel() + beta * weight / P.numel() / F.shape[1] * (gram_matrix(F, True) - a) @ F
+        ),
+        "style_on_rows",
+    ),
+    (
+        lambda F, P, a, alpha, beta, w: (
+            2 * alpha * (F - P) / P.numel() + beta * w * (gram_matrix(F, True) - a) @ F.flatten(2)
+        ),
+        "style_flat",
+    ),
+    (
+        lambda F, P, a, alpha, beta, w: beta * w * (gram_matrix(F, True) - a) @ F.flatten(2) + 2 * alpha * (F - P),
+        "style_flat_first",
+    ),
 ]

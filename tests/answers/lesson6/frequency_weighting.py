@@ -1,4 +1,5 @@
 """What is put to the check of `frequency_weighting`: right answers, hidden mistakes, and what students write."""
+
 import math
 
 import numpy as np
@@ -63,8 +64,12 @@ def weighted_by_convolution(gradient, offset):
     result = torch.zeros_like(gradient, dtype=torch.float64)
     for i in range(H):
         for j in range(W):
-            entry = sum(math.cos(2 * math.pi * (k * i / H + m * j / W)) / (math.hypot(min(k, H - k) / H, min(m, W - m) / W) + offset)
-                        for k in range(H) for m in range(W)) / (H * W)
+            entry = sum(
+                math.cos(2 * math.pi * (k * i / H + m * j / W))
+                / (math.hypot(min(k, H - k) / H, min(m, W - m) / W) + offset)
+                for k in range(H)
+                for m in range(W)
+            ) / (H * W)
             result += entry * gradient.roll((i, j), dims=(2, 3))
     return result.to(gradient.dtype)
 
@@ -78,12 +83,15 @@ def weighted_by_package(gradient, offset):
 
 def weighted_in_double(gradient, offset):
     x = gradient.double()
-    f = torch.hypot(torch.fft.fftfreq(x.shape[-2], dtype=x.dtype)[:, None], torch.fft.fftfreq(x.shape[-1], dtype=x.dtype)[None])
+    f = torch.hypot(
+        torch.fft.fftfreq(x.shape[-2], dtype=x.dtype)[:, None], torch.fft.fftfreq(x.shape[-1], dtype=x.dtype)[None]
+    )
     return torch.fft.ifft2(torch.fft.fft2(x, norm="ortho") / (f + offset), norm="ortho").real.float()
 
 
 def weighted_by_cosines(gradient, offset):
     """By the matrices of cosines and sines (Hartley): real from beginning to end."""
+
     def matrix(n):
         angles = 2 * torch.pi * torch.outer(torch.arange(n), torch.arange(n)) / n
         return angles.cos(), angles.sin()
@@ -96,11 +104,22 @@ def weighted_by_cosines(gradient, offset):
 
 
 RIGHT = [
-    weighted, weighted_half, weighted_by_channels, weighted_shifted, weighted_by_indices, weighted_numpy, weighted_by_convolution,
-    weighted_by_package, weighted_in_double, weighted_by_cosines,
+    weighted,
+    weighted_half,
+    weighted_by_channels,
+    weighted_shifted,
+    weighted_by_indices,
+    weighted_numpy,
+    weighted_by_convolution,
+    weighted_by_package,
+    weighted_in_double,
+    weighted_by_cosines,
     lambda gradient, offset: torch.stack([weighted(picture[None], offset)[0] for picture in gradient]),
-    lambda gradient, offset: torch.vmap(torch.vmap(lambda x: torch.view_as_real(torch.fft.ifft2(
-        torch.fft.fft2(x) / (frequencies(*x.shape) + offset)))[..., 0]))(gradient),
+    lambda gradient, offset: torch.vmap(
+        torch.vmap(
+            lambda x: torch.view_as_real(torch.fft.ifft2(torch.fft.fft2(x) / (frequencies(*x.shape) + offset)))[..., 0]
+        )
+    )(gradient),
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -110,12 +129,18 @@ def in_place_weighting(gradient, offset):
     return gradient.copy_(weighted(gradient, offset))
 
 
-remembered_factors = remembering(lambda shape, offset: 1 / (frequencies(*shape[2:]) + offset), lambda shape, offset: shape)
+remembered_factors = remembering(
+    lambda shape, offset: 1 / (frequencies(*shape[2:]) + offset), lambda shape, offset: shape
+)
 
 HIDDEN = [
     (in_place_weighting, "in_place"),
-    (lambda gradient, offset: torch.fft.ifft2(
-        torch.fft.fft2(gradient) * remembered_factors(gradient.shape, offset)).real, "value"),
+    (
+        lambda gradient, offset: (
+            torch.fft.ifft2(torch.fft.fft2(gradient) * remembered_factors(gradient.shape, offset)).real
+        ),
+        "value",
+    ),
 ]
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------
@@ -124,6 +149,7 @@ HIDDEN = [
 def with_gain(gain):
     def function(gradient, offset):
         return ifft2(fft2(gradient) * gain(frequencies(*gradient.shape[2:]), offset)).real
+
     return function
 
 
@@ -132,6 +158,7 @@ def with_axes(f_y, f_x, join=lambda y, x: (y**2 + x**2).sqrt()):
         H, W = gradient.shape[-2:]
         f = join(f_y(H, W)[:, None], f_x(H, W)[None, :])
         return torch.real(ifft2(fft2(gradient) / (f + offset)))
+
     return function
 
 
@@ -192,37 +219,61 @@ def of_all_axes(gradient, offset):
 
 
 WRITTEN = [
-    (with_gain(lambda f, o: f + o), "multiplied"), (with_gain(lambda f, o: 1 / f), "not_finite"),
+    (with_gain(lambda f, o: f + o), "multiplied"),
+    (with_gain(lambda f, o: 1 / f), "not_finite"),
     (with_gain(lambda f, o: 1 / f + o), "not_finite"),
     (with_gain(lambda f, o: torch.nan_to_num(1 / f, posinf=0.0)), "no_offset_mean_removed"),
-    (with_gain(lambda f, o: 1 / f.clamp(min=o)), "clamped"), (with_gain(lambda f, o: f / f.sum() / (f + o)), "value"),
-    (with_gain(lambda f, o: 1 / (f**2 + o)), "squares"), (with_gain(lambda f, o: 1 / torch.sqrt(f + o)), "root"),
+    (with_gain(lambda f, o: 1 / f.clamp(min=o)), "clamped"),
+    (with_gain(lambda f, o: f / f.sum() / (f + o)), "value"),
+    (with_gain(lambda f, o: 1 / (f**2 + o)), "squares"),
+    (with_gain(lambda f, o: 1 / torch.sqrt(f + o)), "root"),
     (with_gain(lambda f, o: 1 / torch.where(f == 0, torch.tensor(o), f)), "at_zero_only"),
     (with_gain(lambda f, o: 1 / (f + 0.05)), "fixed"),
     (with_gain(lambda f, o: 1 / (f + o) / (1 / (f + o)).mean()), "normalised_over_all"),
     (with_gain(lambda f, o: 1 / (2 * torch.pi * f + o)), "angular"),
     (lambda gradient, offset: inverse_frequency(gradient.shape, offset=offset)(gradient), "normalised"),
     (lambda gradient, offset: inverse_frequency(gradient.shape)(gradient), "package"),
-    (with_axes(rows_, columns_, lambda y, x: y.abs() + x.abs()), "taxicab"), (with_axes(rows_, columns_, torch.add), "signed_sum"),
-    (with_axes(rows_, columns_, lambda y, x: y**2 + x**2), "squares"), (with_axes(rows_, columns_, torch.maximum), "value"),
+    (with_axes(rows_, columns_, lambda y, x: y.abs() + x.abs()), "taxicab"),
+    (with_axes(rows_, columns_, torch.add), "signed_sum"),
+    (with_axes(rows_, columns_, lambda y, x: y**2 + x**2), "squares"),
+    (with_axes(rows_, columns_, torch.maximum), "value"),
     (lambda gradient, offset: ifft(fft(gradient) / (fftfreq(gradient.shape[3]) + offset)).real, "signed"),
     (with_axes(lambda H, W: torch.arange(H) / H, lambda H, W: torch.arange(W) / W), "unwrapped"),
     (with_axes(lambda H, W: torch.arange(H), lambda H, W: torch.arange(W)), "index"),
     (with_axes(lambda H, W: fftfreq(H, d=1 / H), lambda H, W: fftfreq(W, d=1 / W)), "per_picture"),
     (with_axes(lambda H, W: torch.linspace(0, 0.5, H), lambda H, W: torch.linspace(0, 0.5, W)), "line_1"),
-    (with_axes(lambda H, W: 0 * fftfreq(H), columns_), "columns_only"), (centred_by_hand, "shifted"), (drawn_spectrum, "not_shifted_back"),
-    (shifted_everywhere, "shifted_all"), (half_without_size, "no_size"), (half_factors, "half_of_factors"), (half_spectrum, "half_of_spectrum"),
-    (square_only, "sides_swapped"), (sides_swapped, "sides_swapped"), (of_all_axes, "all_axes"),
+    (with_axes(lambda H, W: 0 * fftfreq(H), columns_), "columns_only"),
+    (centred_by_hand, "shifted"),
+    (drawn_spectrum, "not_shifted_back"),
+    (shifted_everywhere, "shifted_all"),
+    (half_without_size, "no_size"),
+    (half_factors, "half_of_factors"),
+    (half_spectrum, "half_of_spectrum"),
+    (square_only, "sides_swapped"),
+    (sides_swapped, "sides_swapped"),
+    (of_all_axes, "all_axes"),
     (lambda gradient, offset: ifft(fft(gradient) / (fftfreq(gradient.shape[3]).abs() + offset)).real, "columns_only"),
     (lambda gradient, offset: ifft(fft(gradient) / (frequencies(*gradient.shape[2:]) + offset)).real, "across_only"),
     (lambda gradient, offset: ifft2(fft2(gradient) / (frequencies(*gradient.shape[2:]) + offset)), "dtype"),
     (lambda gradient, offset: ifft2(fft2(gradient) / (frequencies(*gradient.shape[2:]) + offset)).abs(), "magnitude"),
     (lambda gradient, offset: ifft2(fft2(gradient) * (frequencies(*gradient.shape[2:]) + offset)), "multiplied"),
     (lambda gradient, offset: fft2(gradient) / (frequencies(*gradient.shape[2:]) + offset), "no_inverse"),
-    (lambda gradient, offset: ifft2(fft2(gradient, norm="ortho") / (frequencies(*gradient.shape[2:]) + offset)).real, "root_too_small"),
-    (lambda gradient, offset: ifft2(fft2(gradient) / (frequencies(*gradient.shape[2:]) + offset), norm="forward").real, "too_large"),
-    (lambda gradient, offset: ifft2(fft2(gradient).real / (frequencies(*gradient.shape[2:]) + offset)).real, "real_spectrum"),
-    (lambda gradient, offset: -weighted(gradient, offset), "negative"), (lambda gradient, offset: gradient, "unchanged"),
+    (
+        lambda gradient, offset: ifft2(fft2(gradient, norm="ortho") / (frequencies(*gradient.shape[2:]) + offset)).real,
+        "root_too_small",
+    ),
+    (
+        lambda gradient, offset: (
+            ifft2(fft2(gradient) / (frequencies(*gradient.shape[2:]) + offset), norm="forward").real
+        ),
+        "too_large",
+    ),
+    (
+        lambda gradient, offset: ifft2(fft2(gradient).real / (frequencies(*gradient.shape[2:]) + offset)).real,
+        "real_spectrum",
+    ),
+    (lambda gradient, offset: -weighted(gradient, offset), "negative"),
+    (lambda gradient, offset: gradient, "unchanged"),
     (lambda gradient, offset: weighted(gradient, offset).clamp(0, 1), "clamped_to_box"),
     (lambda gradient, offset: gradient / (gradient.abs() + offset), "by_value"),
     (lambda gradient, offset: weighted(gradient, offset)[0], "alone"),

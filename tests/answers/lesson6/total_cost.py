@@ -1,4 +1,5 @@
 """What is put to the check of `total_cost`: right answers, hidden mistakes, and what students write."""
+
 import torch
 import torch.nn.functional as nnf
 
@@ -10,13 +11,16 @@ from course_utils.losses import STYLE_WEIGHTS, content_loss, gram_matrix, style_
 def parts(features, P, targets, alpha=1.0, beta=1.0, weights=STYLE_WEIGHTS):
     """Content, style and their sum, as a dictionary."""
     content = alpha * content_loss(features["relu4_2"], P, "mean")
-    style = beta * sum(weights[name] * style_loss(gram_matrix(features[name], divide=True), a) for name, a in targets.items())
+    style = beta * sum(
+        weights[name] * style_loss(gram_matrix(features[name], divide=True), a) for name, a in targets.items()
+    )
     return {"content": content, "style": style, "total": content + style}
 
 
 def cost_sum(features, P, targets, alpha, beta, weights):
     return alpha * content_loss(features["relu4_2"], P, "mean") + beta * sum(
-        weights[name] * style_loss(gram_matrix(features[name], True), a) for name, a in targets.items())
+        weights[name] * style_loss(gram_matrix(features[name], True), a) for name, a in targets.items()
+    )
 
 
 def cost_by_hand(features, P, targets, alpha, beta, weights):
@@ -31,17 +35,23 @@ def cost_by_hand(features, P, targets, alpha, beta, weights):
 def cost_one_by_one(features, P, targets, alpha, beta, weights):
     results = []
     for n in range(P.shape[0] if P.shape[0] > 1 else next(iter(features.values())).shape[0]):
-        one = {name: F[n:n + 1] for name, F in features.items()}
-        style = torch.stack([weights[k] * style_loss(gram_matrix(one[k]) / one[k][0, 0].numel(), targets[k])[0] for k in targets])
+        one = {name: F[n : n + 1] for name, F in features.items()}
+        style = torch.stack(
+            [weights[k] * style_loss(gram_matrix(one[k]) / one[k][0, 0].numel(), targets[k])[0] for k in targets]
+        )
         results.append(content_loss(one["relu4_2"], P)[0] * 2 / P[0].numel() * alpha + style.sum() * beta)
     return torch.stack(results)
 
 
 RIGHT = [
-    cost_sum, cost_by_hand, cost_one_by_one, lambda *arguments: parts(*arguments)["total"],
-    lambda features, P, targets, a, b, w: a * nnf.mse_loss(
-        features["relu4_2"], P.expand_as(features["relu4_2"]), reduction="none").mean((1, 2, 3)) + sum(
-            b * v * style_loss(gram_matrix(features[k], True), targets[k]) for k, v in w.items()),
+    cost_sum,
+    cost_by_hand,
+    cost_one_by_one,
+    lambda *arguments: parts(*arguments)["total"],
+    lambda features, P, targets, a, b, w: (
+        a * nnf.mse_loss(features["relu4_2"], P.expand_as(features["relu4_2"]), reduction="none").mean((1, 2, 3))
+        + sum(b * v * style_loss(gram_matrix(features[k], True), targets[k]) for k, v in w.items())
+    ),
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -56,7 +66,9 @@ def through_numpy(*arguments):
 
 
 def half_detached(features, *rest):
-    return lesson6.total_cost.reference({name: F.detach() if name == "relu2_1" else F for name, F in features.items()}, *rest)
+    return lesson6.total_cost.reference(
+        {name: F.detach() if name == "relu2_1" else F for name, F in features.items()}, *rest
+    )
 
 
 def in_place_features(features, *rest):
@@ -95,7 +107,9 @@ def returns_early(features, P, targets, alpha, beta, weights):
 
 
 def plain_gram(features, P, targets, alpha, beta, weights):
-    style = sum(weights[k] * style_loss(features[k].flatten(2) @ features[k].flatten(2).mT, targets[k]) for k in targets)
+    style = sum(
+        weights[k] * style_loss(features[k].flatten(2) @ features[k].flatten(2).mT, targets[k]) for k in targets
+    )
     return alpha * (features["relu4_2"] - P).square().mean((1, 2, 3)) + beta * style
 
 
@@ -121,6 +135,7 @@ def as_they_come(features, P, targets, alpha, beta, weights):
 
 def short_functions(features, P, targets, alpha, beta, weights):
     """Those of section 2."""
+
     def gram(F):
         _, C, H, W = F.shape
         rows = F.reshape(C, H * W)
@@ -133,17 +148,39 @@ def short_functions(features, P, targets, alpha, beta, weights):
 
 
 WRITTEN = [
-    (forgets_sum, "last_layer"), (returns_early, "first_layer"), (plain_gram, "gram_not_divided"), (last_of_weights, "last_layer_of_weights"),
-    (zipped, "weights_side_by_side"), (as_they_come, "defaults"), (short_functions, "one_picture"), (parts, "parts"),
-    (lambda *arguments: tuple(parts(*arguments).values())[:2], "pair"), (lambda *arguments: cost_sum(*arguments).sum(), "one_number"),
-    (lambda *arguments: cost_sum(*arguments).mean(), "one_number"), (lambda *arguments: -cost_sum(*arguments), "negative"),
+    (forgets_sum, "last_layer"),
+    (returns_early, "first_layer"),
+    (plain_gram, "gram_not_divided"),
+    (last_of_weights, "last_layer_of_weights"),
+    (zipped, "weights_side_by_side"),
+    (as_they_come, "defaults"),
+    (short_functions, "one_picture"),
+    (parts, "parts"),
+    (lambda *arguments: tuple(parts(*arguments).values())[:2], "pair"),
+    (lambda *arguments: cost_sum(*arguments).sum(), "one_number"),
+    (lambda *arguments: cost_sum(*arguments).mean(), "one_number"),
+    (lambda *arguments: -cost_sum(*arguments), "negative"),
     (lambda *arguments: cost_by_hand(*arguments) / len(arguments[0]["relu4_2"]), "over_pictures"),
     (lambda features, P, targets, a, b, w: cost_sum(features, P, targets, b, a, w), "swapped"),
     (lambda features, P, targets, a, b, w: parts(features, P, targets, a, b)["total"], "package_weights"),
     (lambda features, P, targets, a, b, w: parts(features, P, targets, weights=w)["total"], "neither_weight"),
     (lambda features, P, targets, a, b, w: parts(features, P, targets, a, b, w)["content"], "no_style"),
-    (lambda features, P, targets, a, b, w: a * (features["relu4_2"] - P).square().mean() + b * sum(
-        w[k] * style_loss(gram_matrix(features[k], True), targets[k]) for k in targets), "content_batch"),
-    (lambda features, P, targets, a, b, w: a * nnf.mse_loss(features["relu4_2"], P.expand_as(features["relu4_2"])) + b * sum(
-        w[k] * nnf.mse_loss(gram_matrix(features[k], True), targets[k].expand_as(gram_matrix(features[k]))) for k in targets), "one_number"),
+    (
+        lambda features, P, targets, a, b, w: (
+            a * (features["relu4_2"] - P).square().mean()
+            + b * sum(w[k] * style_loss(gram_matrix(features[k], True), targets[k]) for k in targets)
+        ),
+        "content_batch",
+    ),
+    (
+        lambda features, P, targets, a, b, w: (
+            a * nnf.mse_loss(features["relu4_2"], P.expand_as(features["relu4_2"]))
+            + b
+            * sum(
+                w[k] * nnf.mse_loss(gram_matrix(features[k], True), targets[k].expand_as(gram_matrix(features[k])))
+                for k in targets
+            )
+        ),
+        "one_number",
+    ),
 ]
