@@ -9,18 +9,21 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
+from course_utils.cost import Term
 from course_utils.descent import Point
 from course_utils.files import replacing
 from course_utils.inputs import check_number, first_line, read_tensors, short
+from course_utils.settings import Settings
+from course_utils.vgg import VGG19
 
-FORMAT = (  # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
-    "style transfer state 5"
-)
+# another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
+FORMAT = "style transfer state 5"
 SHARE = 0.02  # of the time, at most, goes into writing
 
 
@@ -47,7 +50,13 @@ class Checkpoint:
         say: called with a sentence, where there is something to tell; prints to standard error unless told otherwise.
     """
 
-    def __init__(self, path, every=30.0, resume=False, say=None):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        every: float = 30.0,
+        resume: bool = False,
+        say: Callable[[str], object] | None = None,
+    ):
         if not isinstance(path, (str, os.PathLike)):
             raise StateError(f"The path of the state's file must be a text or a Path, not {short(path)}.")
         check_number("every", every, 0, error=StateError)
@@ -62,7 +71,7 @@ class Checkpoint:
             self.path.name + ".new"
         )  # one name: what a kill leaves is written over, not gathered
 
-    def begin(self, run, device):
+    def begin(self, run: dict, device: torch.device) -> Progress:
         """The `Progress` from which the run goes on, its tensors on `device`.
 
         Args:
@@ -97,12 +106,12 @@ class Checkpoint:
         self.say(f"Going on from '{self.path}', after {point.evaluations} evaluations and {stored['seconds']:.0f} s.")
         return Progress(point, stored["led"], stored["seconds"], stored["history"])
 
-    def offer(self, progress):
+    def offer(self, progress: Progress) -> None:
         """Write the state if one is due."""
         if time.perf_counter() >= self._due:
             self.write(progress)
 
-    def write(self, progress):
+    def write(self, progress: Progress) -> None:
         """Write the state, all or nothing: an interrupted or failed attempt leaves the one before.
 
         A failure is told and the run goes on.
@@ -122,7 +131,7 @@ class Checkpoint:
         now = time.perf_counter()
         self._due = now + max(self.every, (now - began) / SHARE)
 
-    def remove(self):
+    def remove(self) -> None:
         """Remove the state of this run, after its picture has been saved; one of an earlier run stays."""
         self._unlink(self._new)
         if self.ours:
@@ -158,7 +167,14 @@ class Checkpoint:
         return stored
 
 
-def run_of(content, style, first, net, settings, more):
+def run_of(
+    content: torch.Tensor,
+    style: torch.Tensor,
+    first: torch.Tensor,
+    net: VGG19,
+    settings: Settings,
+    more: Sequence[Term],
+) -> dict:
     """{what: value}: everything that decides about a run of `transfer`, but for the arithmetic of the device."""
     run = {"photo": _picture(content), "painting": _picture(style)}
     for name, value in vars(settings).items():

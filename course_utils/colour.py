@@ -5,7 +5,7 @@ import torch
 from course_utils.inputs import check_tensor
 
 
-def match_colours(image, reference):
+def match_colours(image: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Give `image` the mean colour and the colour covariance of `reference`, and change nothing else.
 
     Of all linear maps that do so, this one moves the colours least (optimal transport between two Gaussians;
@@ -40,7 +40,7 @@ def _moments(image, smallest=1e-6):
     return mean, centred @ centred.T / colours.shape[1] + smallest * torch.eye(3, dtype=torch.float64)
 
 
-def square_root(matrix):
+def square_root(matrix: torch.Tensor) -> torch.Tensor:
     """Symmetric square root of a positive semi-definite matrix."""
     check_tensor("The matrix", matrix, "n, n", values="finite")
     if torch.finfo(matrix.dtype).bits < 32:

@@ -11,15 +11,15 @@ that can be called: (image, features) -> (N,), its value for each picture, with 
 features {layer: (N, C, H', W')}. A class of ten lines in a notebook will do.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import torch
 
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
-from course_utils.settings import HEAVIEST, changed, check_layer_weights
-from course_utils.vgg import check_layers, check_network
+from course_utils.settings import HEAVIEST, Settings, changed, check_layer_weights
+from course_utils.vgg import VGG19, check_layers, check_network
 
 SMALLEST = 16  # pixels: relu5_1 lies behind four poolings
 GREY_LEVELS = 255
@@ -49,7 +49,9 @@ class Content:
 
     name = "content"
 
-    def __init__(self, net, photo, weight=1.0, layers=CONTENT_WEIGHTS):
+    def __init__(
+        self, net: VGG19, photo: torch.Tensor, weight: float = 1.0, layers: Mapping[str, float] = CONTENT_WEIGHTS
+    ):
         check_network(net)
         check_picture("content", photo)
         check_layer_weights("layers", layers)
@@ -57,7 +59,7 @@ class Content:
         with torch.no_grad():
             self.targets = net.features(_in_memory(photo), self.layers)  # {layer: P, (1, C, H', W')}
 
-    def __call__(self, image, features):
+    def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
         return sum(
             weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items()
         )
@@ -81,7 +83,14 @@ class Style:
 
     name = "style"
 
-    def __init__(self, net, paintings, weight=1.0, layers=STYLE_WEIGHTS, shares=None):
+    def __init__(
+        self,
+        net: VGG19,
+        paintings: torch.Tensor | Sequence[torch.Tensor],
+        weight: float = 1.0,
+        layers: Mapping[str, float] = STYLE_WEIGHTS,
+        shares: Sequence[float] | None = None,
+    ):
         check_network(net)
         check_layer_weights("layers", layers)
         paintings = [paintings] if isinstance(paintings, torch.Tensor) else paintings
@@ -96,7 +105,7 @@ class Style:
                 for layer, maps in net.features(_in_memory(painting), self.layers).items():
                     self.targets[layer] = self.targets[layer] + share * gram_matrix(maps, divide=True)
 
-    def __call__(self, image, features):
+    def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
         return sum(
             weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
             for layer, weight in self.layers.items()
@@ -124,10 +133,10 @@ class TotalVariation:
 
     name, layers = "variation", ()
 
-    def __init__(self, weight):
+    def __init__(self, weight: float):
         self.weight = weight
 
-    def __call__(self, image, features):
+    def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
         return total_variation(image * GREY_LEVELS) / image[0].numel()
 
 
@@ -141,21 +150,21 @@ class Cost:
         ValueError: no such network, or something that is no term.
     """
 
-    def __init__(self, net, terms):
+    def __init__(self, net: VGG19, terms: Sequence[Term]):
         check_network(net)
         check_terms("terms", terms, least=1)
         self.net, self.terms = net, tuple(terms)
         self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers))
 
-    def names(self):
+    def names(self) -> set[str]:
         """Under which names losses are recorded: those of the terms, and 'total'."""
         return {*(term.name for term in self.terms), "total"}
 
-    def features(self, image):
+    def features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
         """{layer: activations} of all that the terms look at."""
         return self.net.features(image, self.layers)
 
-    def parts(self, image, features):
+    def parts(self, image: torch.Tensor, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """{name of a term: weight · term, 'total': their sum}, each (N,), as tensors that can be differentiated."""
         parts = {}
         for term in self.terms:
@@ -170,14 +179,16 @@ class Cost:
         return {**parts, "total": sum(parts.values())}
 
     @torch.no_grad()
-    def losses(self, image):
+    def losses(self, image: torch.Tensor) -> dict[str, float]:
         """{name of a term: weight · term, 'total': their sum} of a picture (1, 3, H, W), as floats."""
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image)
         return {name: part.item() for name, part in self.parts(image, self.features(image)).items()}
 
     @torch.enable_grad()  # gradient mode belongs to a thread; the caller's may have it switched off
-    def __call__(self, image, objective=None):
+    def __call__(
+        self, image: torch.Tensor, objective: Callable | None = None
+    ) -> tuple[float, torch.Tensor, dict[str, float]]:
         """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the parts of J as floats.
 
         With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are
@@ -227,7 +238,14 @@ def check_terms(what, terms, least=0):
             )
 
 
-def painting_cost(net, content, style, settings=None, more=(), **changes):
+def painting_cost(
+    net: VGG19,
+    content: torch.Tensor,
+    style: torch.Tensor | Sequence[torch.Tensor],
+    settings: Settings | None = None,
+    more: Sequence[Term] = (),
+    **changes,
+) -> Cost:
     """The `Cost` of painting a photo in the style of a painting: content, style, perhaps total variation, and others.
 
     Args:

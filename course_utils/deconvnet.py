@@ -98,9 +98,8 @@ def _window(begins, ends, jump, side):
     """(begin, end) of the pixels along one axis that all units see, a little widened.
 
     It begins at a multiple of the jump, so that the poolings of the part meet the same pixels as those of the whole,
-    and
-    has the same length wherever the units lie: oneDNN prepares each new shape anew, which takes longer than a
-        projection.
+    and has the same length wherever the units lie: oneDNN prepares each new shape anew, which takes longer than a
+    projection.
     """
     length = min((max(ends) - min(begins) + 2 * jump - 1) // jump * jump, side)
     begin = max(min(min(begins), side - length), 0) // jump * jump

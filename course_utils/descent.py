@@ -33,7 +33,7 @@ class NotFinite(ArithmeticError):
     """The function returned NaN or infinity."""
 
 
-def inverse_frequency(shape, device=None, offset=0.05):
+def inverse_frequency(shape, device=None, offset: float = 0.05) -> Callable[[torch.Tensor], torch.Tensor]:
     """Initial inverse Hessian that is diagonal in frequency, 1 / (f + offset).
 
     A picture on its way to a painting has to change most in its broad areas, as natural pictures differ most at low
@@ -72,8 +72,7 @@ def projected_lbfgs(
     Args:
         function: image -> (value as a float, gradient, record); the record comes back with the point.
         start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes
-            on
-            as if it had never stopped: the points that follow are the same.
+            on as if it had never stopped: the points that follow are the same.
         evaluations: how many times the function may be called, at least 1, those before a `Point` included.
         memory: number of curvature pairs (s, y) that are kept.
         precondition: initial inverse Hessian (see `inverse_frequency`); None is the identity.
@@ -120,7 +119,7 @@ def projected_lbfgs(
         yield Point(image, record, used, value, gradient, tuple(pairs), step)
 
 
-def evaluate(function, image):
+def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, object]:
     """(value as a float, gradient, record) of a function, neither of the first two with a graph.
 
     Raises:

@@ -100,23 +100,23 @@ class ImageError(ValueError):
 
 
 @functools.cache
-def catalogue():
+def catalogue() -> dict:
     """The manifest of the bundled pictures, {name: row}; a row has file, kind, title, author, licence, source …"""
     with open(DATA / "manifest.csv", encoding="utf-8", newline="") as file:
         return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
 
 
-def photos():
+def photos() -> list[str]:
     """Names of the bundled photos, sorted; `load_image` takes each of them."""
     return sorted(name for name, row in catalogue().items() if row["kind"] == "photo")
 
 
-def paintings():
+def paintings() -> list[str]:
     """Names of the bundled paintings, sorted; `load_image` takes each of them."""
     return sorted(name for name, row in catalogue().items() if row["kind"] == "painting")
 
 
-def title(name):
+def title(name: str) -> str:
     """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'.
 
     Raises ImageError for another name.
@@ -143,7 +143,7 @@ def _unreadable(what, error):
 # --- load --------------------------------------------------------------------------------------------------
 
 
-def load_image(source, size=None, *, smallest=1):
+def load_image(source, size=None, *, smallest=1) -> torch.Tensor:
     """Load a picture as a tensor.
 
     Args:
@@ -189,7 +189,7 @@ def load_image(source, size=None, *, smallest=1):
             raise _unreadable(what, error) from error
 
 
-def resize(image, size):
+def resize(image: torch.Tensor, size) -> torch.Tensor:
     """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1].
 
     Raises ImageError.
@@ -205,7 +205,7 @@ def _resized(image, target):
     return F.interpolate(exact, target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
 
 
-def load_square(source, size):
+def load_square(source, size: int) -> torch.Tensor:
     """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
     check_number("The side of the square in pixels", size, 1, math.isqrt(MAX_PIXELS), whole=True, error=ImageError)
     size = int(size)  # NumPy's small types overflow
@@ -480,7 +480,7 @@ def _from_sixteen_bits(grey, alpha, most, negative):
 # --- save --------------------------------------------------------------------------------------------------
 
 
-def to_8bit(image):
+def to_8bit(image: torch.Tensor) -> torch.Tensor:
     """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255.
 
     NaN stays NaN.
@@ -489,7 +489,7 @@ def to_8bit(image):
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
-def to_pil(image):
+def to_pil(image: torch.Tensor) -> Image.Image:
     """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits. Raises ImageError."""
     alone = isinstance(image, torch.Tensor) and image.ndim == 3
     check_tensor("The picture", image, "3, H, W" if alone else "1, 3, H, W", values="finite", error=ImageError)
@@ -497,7 +497,7 @@ def to_pil(image):
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def save_image(image, path):
+def save_image(image: torch.Tensor, path) -> None:
     """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half
     file is left behind.
 

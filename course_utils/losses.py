@@ -21,7 +21,7 @@ STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 STYLE_WEIGHTS = {layer: 4000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}
 
 
-def content_loss(features, target, reduction="sum"):
+def content_loss(features: torch.Tensor, target: torch.Tensor, reduction: str = "sum") -> torch.Tensor:
     """J_C = ½ Σ (F − P)² (arXiv:1508.06576, equation 1), or the mean of (F − P)², which does not grow with the picture.
 
     Args:
@@ -37,7 +37,7 @@ def content_loss(features, target, reduction="sum"):
     return squares.sum(1) / 2 if reduction == "sum" else squares.mean(1)
 
 
-def gram_matrix(features, divide=False):
+def gram_matrix(features: torch.Tensor, divide: bool = False) -> torch.Tensor:
     """G_kk' = Σ_ij a_ijk a_ijk': how strongly the channels k and k' fire together (arXiv:1508.06576, equation 3).
 
     Args:
@@ -72,7 +72,7 @@ class _Gram(torch.autograd.Function):
         return rows @ (B + B.transpose(1, 2))
 
 
-def style_loss(gram, target):
+def style_loss(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """E_l = 1/(4 C²) Σ (G_kk'/M − A_kk'/M')² (arXiv:1508.06576, equation 4).
 
     With equal sizes M = M' this is the paper's 1/(4 C² M²) Σ (G − A)².
@@ -87,7 +87,7 @@ def style_loss(gram, target):
     return (gram - target).square().sum((1, 2)) / (4 * gram.shape[1] ** 2)
 
 
-def total_variation(image, power=2.0):
+def total_variation(image: torch.Tensor, power: float = 2.0) -> torch.Tensor:
     """Σ |differences of neighbouring pixels|^power, down and to the right: what makes a picture rough.
 
     Args:
@@ -118,7 +118,7 @@ class Convention:
     divisor: Callable
     factor: Callable
 
-    def loss(self, features, style):
+    def loss(self, features: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """The cost (N,) between activations (N, C, H, W) and those of the painting, (N, C, H', W') or (1, C, H', W').
 
         Raises:
@@ -135,7 +135,7 @@ class Convention:
         gram, target = gram_matrix(features) / self.divisor(C, M), gram_matrix(style) / self.divisor(C, other)
         return style_loss(gram, target) * 4 * C**2 * self.factor(C, M)
 
-    def scale(self, C, M):
+    def scale(self, C: int, M: int) -> float:
         """This cost divided by Σ (G/M − A/M)²: a number, the same for all pictures with C channels and M positions."""
         for what, number in (("C", C), ("M", M)):
             check_number(what, number, 1, whole=True)
@@ -159,14 +159,14 @@ CONVENTIONS = {
 }
 
 
-def convention(name):
+def convention(name: str) -> Convention:
     """The `Convention` called 'paper', 'gatys', 'cs231n', 'coursera', 'd2l', 'pytorch' or 'tensorflow'."""
     if not isinstance(name, str) or name not in CONVENTIONS:
         raise ValueError(f"There is no convention {short(name)}: choose from {', '.join(CONVENTIONS)}.")
     return CONVENTIONS[name]
 
 
-def convert_weights(weights, source, target, shapes):
+def convert_weights(weights: dict, source: str, target: str, shapes: dict) -> dict:
     """Weights with which another convention gives the same weighted sum of style costs, exactly.
 
     Args:

@@ -211,7 +211,7 @@ def around_grey(projections, share=0.99):
     """Pictures of projections (N, 3, H, W), whose values have both signs: zero becomes mid-grey.
 
     Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not
-        zero.
+    zero.
     """
     check_tensor("The projections", projections, "N, C, H, W", values="finite")
     check_number("share", share, 0, 1)

@@ -52,7 +52,7 @@ class Box(NamedTuple):
         return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
 
 
-def receptive_field(layer, net=None):
+def receptive_field(layer: str, net=None) -> Field:
     """Receptive field of the units of a layer.
 
     It begins with size 1, jump 1, start 0: a pixel. A layer with kernel κ, stride s and padding p then gives
@@ -71,7 +71,7 @@ def receptive_field(layer, net=None):
     return Field(size, jump, start)
 
 
-def map_size(layer, height, width, net=None):
+def map_size(layer: str, height: int, width: int, net=None) -> tuple[int, int]:
     """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too
     small for it.
     """
@@ -84,7 +84,7 @@ def map_size(layer, height, width, net=None):
     return height, width
 
 
-def patch_box(layer, y, x, net=None):
+def patch_box(layer: str, y: int, x: int, net=None) -> Box:
     """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip`
     and `cut`).
     """
@@ -94,7 +94,7 @@ def patch_box(layer, y, x, net=None):
     return Box(top, left, top + size, left + size)
 
 
-def cut(image, box, padding=1.0):
+def cut(image: torch.Tensor, box: Box, padding=1.0) -> torch.Tensor:
     """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
     check_tensor("The picture", image, "N, C, H, W", error=UnitError)
     check_number("padding", padding, error=UnitError)

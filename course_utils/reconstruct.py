@@ -5,21 +5,22 @@ Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 
 from course_utils.cost import Content, Cost
-from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_choice, check_tensor
 from course_utils.settings import HEAVIEST
 from course_utils.transfer import starting_image
-from course_utils.vgg import check_layers, check_network
+from course_utils.vgg import VGG19, check_layers, check_network
 from course_utils.winograd import prepared
 
 STARTS = ("noise", "grey", "content")
 
 
-def reconstruction_cost(net, photo, layer):
+def reconstruction_cost(net: VGG19, photo: torch.Tensor, layer: str) -> Cost:
     """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² /
     mean P².
 
@@ -43,14 +44,16 @@ def reconstruction_cost(net, photo, layer):
     return Cost(net, [term])
 
 
-def first_picture(start, photo, seed=0):
+def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tensor:
     """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
     check_choice("start", start, STARTS)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, None, seed)
 
 
-def reconstruct(net, photo, layer, start="noise", evaluations=60, seed=0):
+def reconstruct(
+    net: VGG19, photo: torch.Tensor, layer: str, start: str = "noise", evaluations: int = 60, seed: int = 0
+) -> Iterator[Point]:
     """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the
     share of `reconstruction_cost`.
 

@@ -52,7 +52,7 @@ class Settings:
         check_choice("colours", self.colours, COLOURS)
 
 
-def changed(settings, changes):
+def changed(settings: Settings | None, changes: dict) -> Settings:
     """Settings, None: those by default, with some fields changed.
 
     Raises:

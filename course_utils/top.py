@@ -144,8 +144,7 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
         net: from `vgg19()`.
         images: iterable of pictures (1, 3, H, W) or (3, H, W), numbered as they come, or of pairs (number, picture), as
             from `pictures`. They may differ in size; neighbours of the same size share a batch. Parts of a data set
-            that
-            are to be merged have to number their pictures throughout: give pairs.
+            that are to be merged have to number their pictures throughout: give pairs.
         k: how many units to keep for each channel.
         per_image: how many of them may lie in one picture; None: any number.
         layers: names of layers.

@@ -6,21 +6,21 @@ The pixels stay in [0, 1] throughout, so the loss that is reported is the loss o
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 
-from course_utils.checkpoint import Progress, StateError, run_of
+from course_utils.checkpoint import Checkpoint, Progress, StateError, run_of
 from course_utils.colour import match_colours
-from course_utils.cost import SMALLEST, Cost, check_picture, check_terms, painting_cost
+from course_utils.cost import SMALLEST, Cost, Term, check_picture, check_terms, painting_cost
 from course_utils.descent import NotFinite
 from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
-from course_utils.settings import STARTS, changed
+from course_utils.settings import STARTS, Settings, changed
 from course_utils.transport import guided_descent
-from course_utils.vgg import check_network, vgg19
+from course_utils.vgg import VGG19, check_network, vgg19
 from course_utils.winograd import prepared
 
 
@@ -53,7 +53,7 @@ class TransferError(RuntimeError):
         self.state = state
 
 
-def pick_device(name=None):
+def pick_device(name: str | torch.device | None = None) -> torch.device:
     """The torch.device called `name`, or the fastest that this machine has: cuda, mps or cpu.
 
     Raises:
@@ -79,7 +79,9 @@ def pick_device(name=None):
         ) from error
 
 
-def starting_image(start, content, style, seed=0):
+def starting_image(
+    start: str | torch.Tensor, content: torch.Tensor, style: torch.Tensor, seed: int = 0
+) -> torch.Tensor:
     """The picture to begin with: (1, 3, H, W) in [0, 1], like `content`.
 
     'content' is the photo itself, 'colour' the photo in the colours of the painting, 'noise' independent uniform
@@ -107,7 +109,15 @@ def starting_image(start, content, style, seed=0):
 
 
 def descend(
-    content, style, settings=None, *, more=(), evaluations=100, net=None, device=None, **changes
+    content: torch.Tensor,
+    style: torch.Tensor,
+    settings: Settings | None = None,
+    *,
+    more: Sequence[Term] = (),
+    evaluations: int = 100,
+    net: VGG19 | None = None,
+    device: str | torch.device | None = None,
+    **changes,
 ) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
@@ -151,7 +161,7 @@ def _prepare(content, style, settings, more, net, device):
     return painting_cost(net, content, style, settings, more), first
 
 
-def minimise(cost, first, evaluations=100, began=None) -> Iterator[State]:
+def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: float | None = None) -> Iterator[State]:
     """Paint whatever makes a cost small, yielding a `State` after every evaluation; the total loss never rises.
 
     The first evaluations follow the transport distance where that helps (`guided_descent`).
@@ -199,15 +209,15 @@ def _state(point, began):
 def transfer(
     content,
     style,
-    settings=None,
+    settings: Settings | None = None,
     *,
-    more=(),
-    size=512,
-    evaluations=100,
-    net=None,
-    device=None,
-    on_state=None,
-    checkpoint=None,
+    more: Sequence[Term] = (),
+    size: int | tuple[int, int] | None = 512,
+    evaluations: int = 100,
+    net: VGG19 | None = None,
+    device: str | torch.device | None = None,
+    on_state: Callable[[State], bool | None] | None = None,
+    checkpoint: Checkpoint | None = None,
     **changes,
 ) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.

@@ -4,16 +4,16 @@ One channel by itself, f times as strong as a unit one, has the Gram matrix f²,
 is flat near f = 0 and steep as f³ far above the target, so no one step suits both. (f − a)² has the same minimum and
 the same curvature everywhere. Its form for many channels is the squared Bures–Wasserstein distance between the Gram
 matrices, which is also the optimal transport cost between two Gaussians of mean zero with these covariances (Dowson &
-Landau
-1982; `match_colours` uses the same map).
+Landau 1982; `match_colours` uses the same map).
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from course_utils.cost import Content, Style
+from course_utils.cost import Content, Cost, Style
 from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_number, check_tensor
 from course_utils.losses import gram_matrix, style_loss
@@ -27,7 +27,9 @@ NEGLIGIBLE = 0.01  # layers with a smaller share of the style cost have nothing 
 SOFTNESS = 1e-3  # of the largest eigenvalue of A: ε below
 
 
-def guided_descent(cost, start, evaluations, led=True):
+def guided_descent(
+    cost: Cost, start: torch.Tensor | Point, evaluations: int, led: bool = True
+) -> Iterator[tuple[Point, bool]]:
     """Descend on a cost, first led by `Transport`: an iterator of pairs (`Point`, whether the transport leads).
 
     After `GUIDED` evaluations, one more sees the same picture again and hands over to J. The points of both are best by
@@ -85,8 +87,7 @@ class Transport:
     minimise, a tensor.
 
     It takes the place of the term `Style`, and asks for some content; other terms stay as they are. How much a term
-    costs is taken at a
-    blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
+    costs is taken at a blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
 
     Args:
         cost: a `Cost`.
@@ -94,7 +95,7 @@ class Transport:
         worthwhile: whether to follow it; a cost without a `Style` has no distance to follow.
     """
 
-    def __init__(self, cost):
+    def __init__(self, cost: Cost):
         self.cost, self.worthwhile = cost, False
         self.style = next((term for term in cost.terms if isinstance(term, Style)), None)
         self.content = next((term for term in cost.terms if isinstance(term, Content)), None)
@@ -126,7 +127,7 @@ class Transport:
         wanted = CONTENT * blank_distance / blank_content if blank_content else 0
         self.content_weight = max(content_weight, wanted) if content_weight else content_weight
 
-    def __call__(self, image, features):
+    def __call__(self, image: torch.Tensor, features: dict[str, torch.Tensor]) -> torch.Tensor:
         def gram(layer):
             return gram_matrix(features[layer], divide=True)
 
@@ -157,7 +158,7 @@ class Distance:
         softness: ε as a share of the largest eigenvalue of A.
     """
 
-    def __init__(self, target, softness=SOFTNESS):
+    def __init__(self, target: torch.Tensor, softness: float = SOFTNESS):
         check_tensor("The target", target, "C, C", values="finite")
         check_number("softness", softness, 0)
         target = target.detach()
@@ -170,11 +171,11 @@ class Distance:
         )
         self.constant = (2 * _soft(values, self.epsilon).sum() - (share * values).sum()).item()
 
-    def __call__(self, gram):
+    def __call__(self, gram: torch.Tensor) -> torch.Tensor:
         check_tensor("A Gram matrix", gram, f"{len(self.root)}, {len(self.root)}", like=self.root, same_type=True)
         return _Distance.apply(gram, self)
 
-    def value_and_gradient(self, gram):
+    def value_and_gradient(self, gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The number and its derivative (C, C); where `gram` is not finite, neither are they."""
         product = self.root @ gram @ self.root
         if not bool(product.isfinite().all()):  # eigh would raise an error of its own

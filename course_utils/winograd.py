@@ -7,10 +7,9 @@ A filter of three weights g over m + 2 inputs d in a row gives m outputs y. One 
 takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR
 filters; the matrices and their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1,
 for m = 4 also ±2, and ∞). Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4
-outputs take 36 in place of
-144, 2 × 2 take
-16 in place of 36. Larger tiles round more. G g is computed once. With C channels there are C² products for C sums; at
-each place of a tile the products are one matrix product over the channels.
+outputs take 36 in place of 144, 2 × 2 take 16 in place of 36. Larger tiles round more. G g is computed once. With C
+channels there are C² products for C sums; at each place of a tile the products are one matrix product over the
+channels.
 """
 
 import copy

@@ -20,7 +20,7 @@ def rounding(net, last=None):
     it is taken (Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1); two of them, by 2 n u. In
     truth errors grow like √n (Higham & Mary 2019, doi:10.1137/18M1226312), and the √n that is left over pays for the
     cancelling of the products: their sum is about √n times smaller than the sum of their sizes. ReLU and pooling
-        enlarge
+    enlarge
     no difference, so those of the layers add up.
     """
     terms = 0
