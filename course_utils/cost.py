@@ -255,6 +255,14 @@ def painting_cost(
         settings: `Settings`, whose weights and layers are taken; None: those by default.
         more: a list of further terms, such as your own.
         changes: fields of the settings by their names, such as style_weight=0.1.
+
+    >>> from course_utils.images import load_image
+    >>> from course_utils.vgg import vgg19
+    >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
+    >>> cost = painting_cost(vgg19(), photo, painting, variation_weight=100.0)
+    >>> losses = cost.losses(photo)
+    >>> list(losses), losses["content"]
+    (['content', 'style', 'variation', 'total'], 0.0)
     """
     settings = changed(settings, changes)
     check_terms("more", more)

@@ -46,6 +46,12 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
         filters.
     Raises:
         UnitError: no such layer, channel, position or rule, or a layer that has no exact way back.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 1, 1, bias=False), nn.ReLU())
+    >>> _ = nn.init.constant_(net[0].weight, 2.0)
+    >>> image = torch.ones(1, 3, 4, 4)
+    >>> project(net, image, "1", channel=0, position=(1, 2))[0, 0].sum().item()  # activation 6, times the filter's 2
+    12.0
     """
     if not isinstance(backward_rule, str) or backward_rule not in BACKWARD_RULES:
         raise UnitError(f"There is no backward rule {short(backward_rule)}: choose from {', '.join(BACKWARD_RULES)}.")

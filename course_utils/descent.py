@@ -82,6 +82,13 @@ def projected_lbfgs(
     Raises:
         ValueError: no picture to start from, or a number that makes no sense.
         NotFinite: the function returned NaN or infinity; the point yielded last is the last good one.
+
+    >>> target = torch.tensor([0.2, 2.0]).view(1, 1, 1, 2)  # one value lies outside the box
+    >>> def parabola(image):
+    ...     return (image - target).square().sum().item(), 2 * (image - target), None
+    >>> *_, last = projected_lbfgs(parabola, torch.full_like(target, 0.5), 20)
+    >>> last.image.flatten()
+    tensor([0.2000, 1.0000])
     """
     check_number("evaluations", evaluations, 1, whole=True)
     check_number("memory", memory, 1, whole=True)

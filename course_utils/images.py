@@ -156,6 +156,10 @@ def load_image(source, size=None, *, smallest=1) -> torch.Tensor:
         Tensor (1, 3, H, W), float32, RGB in [0, 1].
     Raises:
         ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
+
+    >>> photo = load_image("animal_cat", size=96)
+    >>> photo.shape, photo.dtype
+    (torch.Size([1, 3, 72, 96]), torch.float32)
     """
     check_number("The smallest side", smallest, 1, MAX_PIXELS, whole=True, error=ImageError)
     with _opened(source) as (picture, what):

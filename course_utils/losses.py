@@ -30,6 +30,10 @@ def content_loss(features: torch.Tensor, target: torch.Tensor, reduction: str = 
         reduction: 'sum' as in the paper, or 'mean' as in the authors' published code (2 / (C·H·W) of the sum).
     Returns:
         (N,), one loss for each picture.
+
+    >>> F, P = torch.tensor([3.0, 5.0]).view(1, 1, 1, 2), torch.tensor([1.0, 2.0]).view(1, 1, 1, 2)
+    >>> content_loss(F, P), content_loss(F, P, "mean")  # (4 + 9) / 2
+    (tensor([6.5000]), tensor([6.5000]))
     """
     check_choice("reduction", reduction, ("sum", "mean"))
     _check_pair(features, target, "N, C, H, W")
@@ -46,6 +50,11 @@ def gram_matrix(features: torch.Tensor, divide: bool = False) -> torch.Tensor:
             sizes can be compared.
     Returns:
         (N, C, C), symmetric and positive semi-definite.
+
+    >>> features = torch.tensor([[1.0, 2.0], [0.0, 3.0]]).view(1, 2, 1, 2)  # two channels, two positions
+    >>> gram_matrix(features)
+    tensor([[[5., 6.],
+             [6., 9.]]])
     """
     check_tensor("features", features, "N, C, H, W")
     rows = features.flatten(2).transpose(1, 2)  # (N, M, C): in the layout channels_last a view that is contiguous
@@ -82,6 +91,9 @@ def style_loss(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         target: the same of the painting, (N, C, C) or (1, C, C).
     Returns:
         (N,), one loss for each picture.
+
+    >>> style_loss(torch.tensor([[[5.0, 6.0], [6.0, 9.0]]]), torch.tensor([[[5.0, 2.0], [2.0, 9.0]]]))  # (4² + 4²) / 16
+    tensor([2.])
     """
     _check_pair(gram, target, "N, C, C")
     return (gram - target).square().sum((1, 2)) / (4 * gram.shape[1] ** 2)

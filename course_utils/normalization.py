@@ -240,11 +240,16 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
         picture: what the network takes, to try whether a rescaled copy gives the same output. None: random squares.
     Returns:
         The copy, with the attribute `rescaling`: what was done to the network that was given. Its `state_dict` holds
-        the weights
-        alone: keep `rescaling` beside it. Channels without a positive mean keep their scale.
+        the weights alone: keep `rescaling` beside it. Channels without a positive mean keep their scale.
     Raises:
         NormalizationError: an operation forbids it, the output does not stay, the means are of another network, or the
             new weights leave the range of their type.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Conv2d(2, 1, 1)).requires_grad_(False)
+    >>> new = normalize_weights(net, {"0": torch.tensor([4.0, 0.5])}, power_of_two=True)
+    >>> image = torch.rand(1, 3, 5, 5)
+    >>> torch.equal(net[0](image)[:, 0], 4 * new[0](image)[:, 0]), torch.equal(net(image), new(image))
+    (True, True)
     """
     try:
         flow = follow(net)

@@ -63,6 +63,9 @@ def receptive_field(layer: str, net=None) -> Field:
         net: None for VGG-19, or an `nn.Sequential`, whose layers are named '0', '1', …
     Returns:
         Field(size, jump, start), in pixels.
+
+    >>> receptive_field("relu4_2")
+    Field(size=84, jump=8, start=-38)
     """
     size, jump, start = 1, 1, 0
     for _, module in chain(_vgg19() if net is None else net, layer):

@@ -133,6 +133,11 @@ def descend(
         ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, layer or
             setting; a number out of its range; a network of 16 bits.
         TransferError: the loss became infinite or NaN; its `state` is the last good one.
+
+    >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
+    >>> states = list(descend(photo, painting, evaluations=3, style_weight=0.1))
+    >>> [state.evaluations for state in states], states[-1].losses["total"] <= states[0].losses["total"]
+    ([1, 2, 3], True)
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
     cost, first = _prepare(content, style, changed(settings, changes), more, net, device)

@@ -134,6 +134,11 @@ def vgg19(weights="caffe", pooling="max"):
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
     Raises:
         WeightsError: missing, damaged or foreign weights; the message says what to do.
+
+    >>> net = vgg19()
+    >>> photo = torch.zeros(1, 3, 64, 96)
+    >>> {name: tuple(maps.shape) for name, maps in net.features(photo, ["relu1_1", "relu4_2"]).items()}
+    {'relu1_1': (1, 64, 64, 96), 'relu4_2': (1, 512, 8, 12)}
     """
     with torch.device("meta"):  # no random weights first, only to be written over
         net = VGG19(pooling)

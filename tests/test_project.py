@@ -47,6 +47,14 @@ def test_conda_environment_agrees_with_pyproject():
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff_finds_nothing(arguments):
+    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.process
 def test_only_what_belongs_at_the_top():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
         "\n"
