@@ -177,12 +177,12 @@ def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: flo
         evaluations: how often loss and gradient are computed.
         began: when the clock of the states began, by `time.perf_counter`; None: now.
     Raises (at the first `next`):
-        ValueError: no cost, no picture to begin with, or evaluations that are no whole number from 1 on.
+        ValueError: no cost, no picture of its network's type to begin with, or evaluations that are no whole number from 1 on.
         TransferError: the loss became infinite or NaN.
     """
     if not isinstance(cost, Cost):
         raise ValueError(f"cost must be a Cost, not {short(cost)}.")
-    check_picture("first", first)
+    check_tensor("The first picture", first, "1, 3, H, W", like=cost.net.mean, same_type=True, values="picture")
     began = time.perf_counter() if began is None else began
     for state, _, _ in _states(cost, first, evaluations, began):
         yield state

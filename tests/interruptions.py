@@ -139,6 +139,8 @@ class Run(Command):
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell("print(6 * 7)"), nbformat.v4.new_code_cell("6 * 7")]
         )
+        for number, cell in enumerate(notebook.cells):
+            cell.id = f"cell-{number}"  # the run keeps them
         nbformat.write(notebook, folder / "small.ipynb")
 
     def run(self, folder):

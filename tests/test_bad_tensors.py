@@ -595,7 +595,7 @@ MEASURED = (
     torch.full((4,), 1e-300, dtype=torch.float64),
 )
 SHAPE = network(NET, computes=False) + [META]
-SOME_PHOTO, EXACT_PHOTO = (Tensor("13HW", least, "picture", torch.float32) for least in (1, 16))
+SOME_PHOTO = Tensor("13HW", 1, "picture", torch.float32)
 TRIED_ON = Kind(3, "photo", rand(3, 3), rand(1, 4, 9, 9), P.to("meta"), object())
 TILES = Kind(None, 3, "ab", [], {}, [None], [3], [P, None], [P, S], [rand(3, 3)], [P * NAN], object())
 TABLE = {
@@ -633,8 +633,8 @@ TABLE = {
     "cost.painting_cost": takes(
         lambda changes, **given: cost.painting_cost(**given),
         net=(NET, SHAPE),
-        content=(P, EXACT_PHOTO),
-        style=(S, EXACT_PHOTO),
+        content=(P, Tensor("13HW", 8, "picture", torch.float32)),
+        style=(S, Tensor("13HW", 16, "picture", torch.float32)),
         settings=(None, RECORD),
         more=([Flat()], MORE),
         changes=(1, NOT_TRIED),
@@ -644,7 +644,7 @@ TABLE = {
     "transfer.minimise": takes(
         transfer.minimise,
         cost=(COST, Kind(None, 3, Flat(), object())),
-        first=(P, EXACT_PHOTO),
+        first=(P, ExactFloat("13HW", values="picture", sized=True)),
         evaluations=(2, WHOLE),
         began=(None, NOT_TRIED),
     ),

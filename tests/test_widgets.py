@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.images import load_image, photos
+from course_utils.settings import Settings
 from course_utils.widgets import lesson0, lesson6
 from course_utils.widgets.core import Job, Messages, View
 from events import PATIENCE, held
@@ -196,11 +197,9 @@ def test_painting_at_the_corners_of_its_settings(net):
             lesson6.painting(
                 "animal_cat",
                 "van_gogh_langlois_bridge",
+                Settings(style_weight=weight, start=start, colours=colours),
                 size=size,
                 evaluations=evaluations,
-                style_weight=weight,
-                start=start,
-                colours=colours,
                 net=net,
             )
         )
