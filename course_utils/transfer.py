@@ -177,7 +177,7 @@ def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: flo
         evaluations: how often loss and gradient are computed.
         began: when the clock of the states began, by `time.perf_counter`; None: now.
     Raises (at the first `next`):
-        ValueError: no cost, no picture of its network's type to begin with, or evaluations that are no whole number from 1 on.
+        ValueError: no cost; no picture of its network's type; evaluations that are no whole number from 1 on.
         TransferError: the loss became infinite or NaN.
     """
     if not isinstance(cost, Cost):
