@@ -20,7 +20,7 @@ from course_utils.descent import Point
 from course_utils.files import replacing
 from course_utils.inputs import check_number, first_line, read_tensors, short
 from course_utils.settings import Settings
-from course_utils.vgg import VGG19
+from course_utils.vgg import VGG
 
 # another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 FORMAT = "style transfer state 5"
@@ -171,7 +171,7 @@ def run_of(
     content: torch.Tensor,
     style: torch.Tensor,
     first: torch.Tensor,
-    net: VGG19,
+    net: VGG,
     settings: Settings,
     more: Sequence[Term],
 ) -> dict:

@@ -19,7 +19,7 @@ import torch
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
 from course_utils.settings import HEAVIEST, Settings, changed, check_layer_weights
-from course_utils.vgg import VGG19, check_layers, check_network
+from course_utils.vgg import VGG, check_layers, check_network
 
 SMALLEST = 16  # pixels: relu5_1 lies behind four poolings
 GREY_LEVELS = 255
@@ -50,7 +50,7 @@ class Content:
     name = "content"
 
     def __init__(
-        self, net: VGG19, photo: torch.Tensor, weight: float = 1.0, layers: Mapping[str, float] = CONTENT_WEIGHTS
+        self, net: VGG, photo: torch.Tensor, weight: float = 1.0, layers: Mapping[str, float] = CONTENT_WEIGHTS
     ):
         check_network(net)
         check_picture("content", photo)
@@ -85,7 +85,7 @@ class Style:
 
     def __init__(
         self,
-        net: VGG19,
+        net: VGG,
         paintings: torch.Tensor | Sequence[torch.Tensor],
         weight: float = 1.0,
         layers: Mapping[str, float] = STYLE_WEIGHTS,
@@ -150,11 +150,11 @@ class Cost:
         ValueError: no such network, or something that is no term.
     """
 
-    def __init__(self, net: VGG19, terms: Sequence[Term]):
+    def __init__(self, net: VGG, terms: Sequence[Term]):
         check_network(net)
         check_terms("terms", terms, least=1)
         self.net, self.terms = net, tuple(terms)
-        self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers))
+        self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers), net=net)
 
     def names(self) -> set[str]:
         """Under which names losses are recorded: those of the terms, and 'total'."""
@@ -239,7 +239,7 @@ def check_terms(what, terms, least=0):
 
 
 def painting_cost(
-    net: VGG19,
+    net: VGG,
     content: torch.Tensor,
     style: torch.Tensor | Sequence[torch.Tensor],
     settings: Settings | None = None,

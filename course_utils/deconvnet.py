@@ -12,7 +12,7 @@ from torch import nn
 
 from course_utils.inputs import check_number, check_tensor, is_plain, short
 from course_utils.receptive import POINTWISE, WINDOWED, UnitError, chain, geometry, map_size, patch_box, receptive_field
-from course_utils.vgg import VGG19
+from course_utils.vgg import Centre
 
 BACKWARD_RULES = {  # what a rectification makes of the signal g on its way back; x was its input on the way there
     "deconvnet": lambda g, x: g.clamp(min=0),  # Zeiler & Fergus 2014, section 2.1
@@ -88,7 +88,7 @@ def _project(net, modules, image, layer, channels, positions, rule, seed):
     boxes = [patch_box(layer, y, x, net) for y, x in positions]
     top, bottom = _window([box.top for box in boxes], [box.bottom for box in boxes], jump, height)
     left, right = _window([box.left for box in boxes], [box.right for box in boxes], jump, width)
-    trace, maps = _forward(modules, _centred(net, image[:, :, top:bottom, left:right]))
+    trace, maps = _forward(modules, image[:, :, top:bottom, left:right])
     signal = maps.new_zeros(len(channels), *maps.shape[1:])
     for n, (k, (y, x)) in enumerate(zip(channels, positions)):
         y, x = y - top // jump, x - left // jump
@@ -118,7 +118,9 @@ def _forward(modules, x):
     for _, module in modules:
         before, switches = x, None
         if isinstance(module, nn.MaxPool2d):
-            x, switches = F.max_pool2d(x, module.kernel_size, module.stride, return_indices=True)
+            x, switches = F.max_pool2d(
+                x, module.kernel_size, module.stride, ceil_mode=module.ceil_mode, return_indices=True
+            )
         else:
             x = _through(module, x)
         trace.append((module, before, switches))
@@ -238,19 +240,14 @@ def _whole_numbers(values, what):
 @torch.no_grad()
 def _maps(net, image, layer):
     """The feature maps of a layer, keeping nothing on the way."""
-    x = _centred(net, image)
     for _, module in chain(net, layer):
-        x = _through(module, x)
-    return x
+        image = _through(module, image)
+    return image
 
 
 def _through(module, x):
     """A layer, never in place."""
     return x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)
-
-
-def _centred(net, image):
-    return image - net.mean if isinstance(net, VGG19) else image
 
 
 # --- occlusion ---------------------------------------------------------------------------------------------
@@ -303,7 +300,7 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
 
     tops, lefts = (sorted({*range(0, side - size + 1, stride), side - size}) for side in (height, width))
     squares = [(top, left) for top in tops for left in lefts]
-    grey = net.mean[0] if isinstance(net, VGG19) else 0.5
+    grey = next((module.mean[0] for _, module in chain(net, layer) if isinstance(module, Centre)), 0.5)
     scores = []
     for first in range(0, len(squares), batch_size):
         group = squares[first : first + batch_size]

@@ -14,7 +14,7 @@ import torch
 from torch import fx, nn
 
 from course_utils.inputs import first_line, short
-from course_utils.vgg import LAYERS, VGG19
+from course_utils.vgg import VGG
 
 RECTIFIERS = {"relu", "leakyrelu", "prelu"}
 PER_MAP = RECTIFIERS | {  # positively homogeneous, and no map depends on another
@@ -114,29 +114,15 @@ class Flow:
     problem: str = ""
 
 
-class _Centre(nn.Module):
-    """Subtracts the mean colour, as `VGG19` does before its first layer."""
-
-    def __init__(self, mean):
-        super().__init__()
-        self.register_buffer("mean", mean)
-
-    def forward(self, image):
-        return image - self.mean
-
-
 def follow(net):
-    """`Flow` of a network: VGG19, nn.Sequential, torchvision's VGG family, or any module that torch.fx can trace.
+    """`Flow` of a network: `VGG`, nn.Sequential, torchvision's VGG family, or any module that torch.fx can trace.
 
     Raises:
         FlowError: the way through the network cannot be followed.
     """
     _refuse_wrapped(net)
-    children = list(net.named_children())
-    if type(net).forward is VGG19.forward and [name for name, _ in children] == list(LAYERS):
-        net = nn.Sequential(
-            OrderedDict([("centre", _Centre(net.mean)), *children])
-        )  # its own forward asks for sizes, which fx cannot trace
+    if type(net).forward is VGG.forward and type(net).features is VGG.features and type(net).walk is VGG.walk:
+        net = nn.Sequential(OrderedDict(net.named_children()))  # its own forward asks for sizes, which fx cannot trace
     try:
         graph = fx.symbolic_trace(net)
     except Exception as error:  # fx documents no exception of its own for what it cannot trace

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 
 from course_utils.inputs import check_choice, check_number, check_tensor, short
-from course_utils.vgg import BLOCKS
+from course_utils.vgg import CHANNELS
 
 CONTENT_LAYER = "relu4_2"
 CONTENT_WEIGHTS = {CONTENT_LAYER: 1.0}
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 # λ^l of the weighted sum. Gatys's published code has 1000 / C² on the mean squared error of the Gram matrices, and
 # the mean squared error is four times the paper's E_l, the `style_loss` below.
-STYLE_WEIGHTS = {layer: 4000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}
+STYLE_WEIGHTS = {layer: 4000 / CHANNELS[layer] ** 2 for layer in STYLE_LAYERS}
 
 
 def content_loss(features: torch.Tensor, target: torch.Tensor, reduction: str = "sum") -> torch.Tensor:

@@ -232,7 +232,7 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
     it (Gatys et al. 2016, section 2).
 
     Args:
-        net: what `follow` can follow: VGG19, nn.Sequential, torchvision's VGG family. It is not changed.
+        net: what `follow` can follow: `VGG`, nn.Sequential, torchvision's VGG family. It is not changed.
         means: MeanActivations of this network, or {convolution: (C,)}.
         power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the
             last bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small

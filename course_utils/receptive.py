@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from course_utils.inputs import check_number, check_tensor, short
-from course_utils.vgg import LAYERS, VGG19
+from course_utils.vgg import VGG, VGG19, Centre
 
 WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers whose units look at a square of units before them
-POINTWISE = (nn.ReLU, nn.Identity, nn.Dropout)  # … and at a single one
+POINTWISE = (Centre, nn.ReLU, nn.Identity, nn.Dropout)  # … and at a single one
 
 
 class UnitError(ValueError):
@@ -60,7 +60,7 @@ def receptive_field(layer: str, net=None) -> Field:
 
     Args:
         layer: name of a layer.
-        net: None for VGG-19, or an `nn.Sequential`, whose layers are named '0', '1', …
+        net: None for VGG-19, another `VGG`, or an `nn.Sequential`, whose layers are named '0', '1', …
     Returns:
         Field(size, jump, start), in pixels.
 
@@ -81,10 +81,23 @@ def map_size(layer: str, height: int, width: int, net=None) -> tuple[int, int]:
     _check_whole(0, height=height, width=width)
     for _, module in chain(_vgg19() if net is None else net, layer):
         kernel, stride, padding = geometry(module)
-        height, width = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        height, width = (
+            _positions(side, kernel, stride, padding, getattr(module, "ceil_mode", False)) for side in (height, width)
+        )
         if min(height, width) < 1:
             return 0, 0
     return height, width
+
+
+def _positions(side, kernel, stride, padding, up):
+    """How many windows lie along a side; `up` counts a last one that begins on the maps or their padding
+    before, and ends beyond.
+    """
+    rest = side + 2 * padding - kernel
+    if not up:
+        return rest // stride + 1
+    count = -(-rest // stride) + 1
+    return count - ((count - 1) * stride >= side + padding)
 
 
 def patch_box(layer: str, y: int, x: int, net=None) -> Box:
@@ -130,10 +143,10 @@ def _vgg19():
 
 
 def chain(net, layer):
-    """[(name, module)] of the first layers up to `layer`, for a network that is a plain chain of layers."""
-    if isinstance(net, VGG19):
-        modules = [(name, getattr(net, name)) for name in LAYERS]
-    elif isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward:
+    """[(name, module)] of the first layers up to `layer`, for a network that is a plain chain; a `VGG`
+    begins with `centre`.
+    """
+    if isinstance(net, VGG) or isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward:
         modules = list(net._modules.items())  # named_children() would leave out a module's second occurrence
     else:
         raise UnitError(
@@ -142,6 +155,7 @@ def chain(net, layer):
         )
     names = [name for name, _ in modules]
     if not isinstance(layer, str) or layer not in names:
+        names = names[isinstance(net, VGG) :]
         raise UnitError(
             f"The network has no layer {short(layer)}: choose from"
             f" {', '.join([*map(repr, names[:2]), '…', *map(repr, names[-1:])])}."
@@ -159,6 +173,6 @@ def geometry(module):
     square = all(
         isinstance(value, int) or isinstance(value, tuple) and len({*value}) == 1 for value in values
     )  # no text such as 'same'
-    if not square or getattr(module, "dilation", 1) not in (1, (1, 1)) or getattr(module, "ceil_mode", False):
-        raise UnitError(f"{module} is not supported: square kernels, whole-number padding, no dilation, no ceil_mode.")
+    if not square or getattr(module, "dilation", 1) not in (1, (1, 1)):
+        raise UnitError(f"{module} is not supported: square kernels, whole-number padding, no dilation.")
     return tuple(value[0] if isinstance(value, tuple) else value for value in values)

@@ -14,13 +14,13 @@ from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_choice, check_tensor
 from course_utils.settings import HEAVIEST
 from course_utils.transfer import starting_image
-from course_utils.vgg import VGG19, check_layers, check_network
+from course_utils.vgg import VGG, check_layers, check_network
 from course_utils.winograd import prepared
 
 STARTS = ("noise", "grey", "content")
 
 
-def reconstruction_cost(net: VGG19, photo: torch.Tensor, layer: str) -> Cost:
+def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str) -> Cost:
     """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² /
     mean P².
 
@@ -32,7 +32,8 @@ def reconstruction_cost(net: VGG19, photo: torch.Tensor, layer: str) -> Cost:
         ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the
             photo does not excite.
     """
-    check_layers([layer])
+    check_network(net)
+    check_layers([layer], net=net)
     term = Content(net, photo, layers={layer: 1.0})
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
@@ -52,7 +53,7 @@ def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tenso
 
 
 def reconstruct(
-    net: VGG19, photo: torch.Tensor, layer: str, start: str = "noise", evaluations: int = 60, seed: int = 0
+    net: VGG, photo: torch.Tensor, layer: str, start: str = "noise", evaluations: int = 60, seed: int = 0
 ) -> Iterator[Point]:
     """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the
     share of `reconstruction_cost`.

@@ -14,9 +14,8 @@ from course_utils.dataset import SIZE, StatisticsError, batches, last_step
 from course_utils.files import replace_file
 from course_utils.inputs import check_archive, first_line, lacks_memory, short
 from course_utils.paths import DATA
-from course_utils.vgg import BLOCKS, LAYERS, check_layers, check_network
+from course_utils.vgg import CHANNELS, check_layers, check_network
 
-RECTIFIED = tuple(name for name in LAYERS if name.startswith("relu"))  # the 16 layers of feature maps: 5,504 channels
 TOP_FILE = DATA / "top_activations.npz"
 NOWHERE = -1  # in place of picture, row and column where a data set has fewer than k pictures
 
@@ -122,7 +121,7 @@ class TopActivations:
         if not self.values or not 1 <= self.per_image <= self.k or (self.size or 1) < 1:
             raise ValueError("it has no layers, or numbers that make no sense")
         for layer, values in self.values.items():
-            places, shape = self.places[layer], (BLOCKS[int(layer[4])][1], self.k)
+            places, shape = self.places[layer], (CHANNELS[layer], self.k)
             good = values.is_floating_point() and values.shape == shape and places.shape == (*shape, 3)
             if not good or not (values < math.inf).all() or (values.diff(dim=1) > 0).any():
                 raise ValueError(f"the values of {layer} are not those of {shape[0]} channels")
@@ -133,7 +132,7 @@ class TopActivations:
                 raise ValueError(f"{layer} names a picture that is not among its {len(self.sources)}")
 
 
-def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=(), progress=True):
+def top_activations(net, images, k=9, per_image=1, *, layers=None, batch_size=8, sources=(), progress=True):
     """The k strongest units of all channels of all `layers`, in one pass over a data set of any size.
 
     The result depends neither on the batch size nor on the order of the numbered pictures (but for the rounding of the
@@ -147,7 +146,7 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
             that are to be merged have to number their pictures throughout: give pairs.
         k: how many units to keep for each channel.
         per_image: how many of them may lie in one picture; None: any number.
-        layers: names of layers.
+        layers: names of layers; None: all rectified ones.
         batch_size: pictures that are computed together.
         sources: where the pictures came from, by number; the result hands them on.
         progress: show a progress bar.
@@ -161,10 +160,10 @@ def top_activations(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_si
     return result
 
 
-def search(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sources=()):
+def search(net, images, k=9, per_image=1, *, layers=None, batch_size=8, sources=()):
     """Iterator of (number of pictures so far, TopActivations so far), one after each batch; see `top_activations`."""
     check_network(net, StatisticsError)
-    layers = check_layers(layers, StatisticsError)
+    layers = check_layers(net.rectified if layers is None else layers, StatisticsError, net)
     if isinstance(sources, str) or not isinstance(sources, Iterable):
         raise StatisticsError(f"sources must be a list of names, not {short(sources)}.")
     numbers = (k, batch_size, k if per_image is None else per_image)
@@ -174,7 +173,7 @@ def search(net, images, k=9, per_image=1, *, layers=RECTIFIED, batch_size=8, sou
             " needed."
         )
     layers, sources, per_image, done, result, shapes = (
-        sorted(layers, key=LAYERS.index),
+        sorted(layers, key=net.layers.index),
         tuple(map(str, sources)),
         min(numbers[2], k),
         0,

@@ -20,7 +20,7 @@ from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.settings import STARTS, Settings, changed
 from course_utils.transport import guided_descent
-from course_utils.vgg import VGG19, check_network, vgg19
+from course_utils.vgg import VGG, check_network, vgg19
 from course_utils.winograd import prepared
 
 
@@ -115,7 +115,7 @@ def descend(
     *,
     more: Sequence[Term] = (),
     evaluations: int = 100,
-    net: VGG19 | None = None,
+    net: VGG | None = None,
     device: str | torch.device | None = None,
     **changes,
 ) -> Iterator[State]:
@@ -219,7 +219,7 @@ def transfer(
     more: Sequence[Term] = (),
     size: int | tuple[int, int] | None = 512,
     evaluations: int = 100,
-    net: VGG19 | None = None,
+    net: VGG | None = None,
     device: str | torch.device | None = None,
     on_state: Callable[[State], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,

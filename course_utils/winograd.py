@@ -20,7 +20,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from course_utils.inputs import check_tensor, is_plain, short
-from course_utils.vgg import LAYERS, check_layers
+from course_utils.vgg import check_layers, in_channels_last
 
 TRANSFORMS = {  # m: (Bᵀ, G, Aᵀ)
     2: (
@@ -75,15 +75,8 @@ def prepared(net, picture, layers):
     Its filters lie in memory with the channels last, and it has fewer multiplications where that pays. What is not
     changed is shared.
     """
-    last = max(check_layers(layers), key=LAYERS.index, default=LAYERS[0])
+    last, net = max(check_layers(layers, net=net), key=net.layers.index, default=net.layers[0]), in_channels_last(net)
     fast = fewer_multiplications(net, last) if pays(picture, next(net.parameters())) else _until(net, last)
-    for name, layer in fast._modules.items():
-        if isinstance(layer, nn.Conv2d):
-            fast._modules[name] = copy.copy(layer)
-            fast._modules[name]._parameters = dict(layer._parameters)
-            fast._modules[name].weight = nn.Parameter(
-                layer.weight.detach().contiguous(memory_format=torch.channels_last), layer.weight.requires_grad
-            )
     return fast
 
 

@@ -18,9 +18,9 @@ from torch import nn
 
 from course_utils.images import save_image
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS
-from course_utils.vgg import BLOCKS, CONVOLUTIONS, LAYERS
+from course_utils.vgg import CHANNELS, CONVOLUTIONS, LAYERS
 
-GATYS_WEIGHTS = {layer: 1000 / BLOCKS[int(layer[4])][1] ** 2 for layer in STYLE_LAYERS}  # on mean squared errors
+GATYS_WEIGHTS = {layer: 1000 / CHANNELS[layer] ** 2 for layer in STYLE_LAYERS}  # on mean squared errors
 
 
 class _Enough(Exception):

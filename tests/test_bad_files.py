@@ -34,7 +34,10 @@ SETTINGS = dict(net=NET, evaluations=4, device="cpu", start="noise")
 
 def narrow():
     """Within it, VGG-19 has 4 channels everywhere, so that its files are small."""
-    return mock.patch.dict(vgg.BLOCKS, {block: (convolutions, 4) for block, (convolutions, _) in vgg.BLOCKS.items()})
+    patches = contextlib.ExitStack()
+    patches.enter_context(mock.patch.object(vgg, "VGG19_BLOCKS", tuple((count, 4) for count, _ in vgg.VGG19_BLOCKS)))
+    patches.enter_context(mock.patch.dict(vgg.CHANNELS, dict.fromkeys(LAYERS, 4)))
+    return patches
 
 
 def stored(contents, **options):
@@ -260,7 +263,7 @@ def test_foreign_weights(good, tmp_path, tally):
     first, bias = state["conv1_1.weight"], state["conv3_2.bias"]
     bad = {
         "conv1_1.weight": (first.flatten(), first[:, :2], first * NAN),
-        "mean": (None, torch.zeros(3), state["mean"] * NAN),
+        "centre.mean": (None, torch.zeros(3), state["centre.mean"] * NAN),
         "conv3_2.bias": (
             None,
             3,
@@ -278,13 +281,13 @@ def test_foreign_weights(good, tmp_path, tally):
         3: (bias,),
     }
     files = [{**state, name: value} for name, values in bad.items() for value in values]
-    files += [{name: state[name] for name in state if name != missing} for missing in ("mean", "conv5_4.bias")]
+    files += [{name: state[name] for name in state if name != missing} for missing in ("centre.mean", "conv5_4.bias")]
     files += [
         list(state),
         {"state_dict": state},
         {f"module.{name}": value for name, value in state.items()},
         dict.fromkeys(state, bias),
-        {name.replace("conv1_1", "features.0"): value for name, value in state.items() if name != "mean"},
+        {name.replace("conv1_1", "features.0"): value for name, value in state.items() if name != "centre.mean"},
     ]
     for contents in files:
         assert trial.refused(stored(contents))
@@ -439,7 +442,7 @@ def as_elsewhere(net, layout):
     """Our original weights as others keep them, for BGR in 0 … 255: with torchvision's names, or the authors'."""
     state = net.state_dict()
     state["conv1_1.weight"] = state["conv1_1.weight"].flip(1) / 255
-    del state["mean"]
+    del state["centre.mean"]
     names = {name: f"features.{LAYERS.index(name)}" for name in LAYERS}
     return {
         f"{names[name] if layout == 'torchvision' else name}.{kind}": value

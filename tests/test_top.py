@@ -18,8 +18,8 @@ from course_utils.__main__ import main
 from course_utils.dataset import StatisticsError, batches, last_step, pictures, pictures_in
 from course_utils.images import load_image, load_square, photos, save_image
 from course_utils.paths import ROOT
-from course_utils.top import RECTIFIED, TopActivations, search, top_activations
-from course_utils.vgg import VGG19
+from course_utils.top import TopActivations, search, top_activations
+from course_utils.vgg import RECTIFIED, VGG
 from networks import gap
 
 LAYERS = ["relu1_2", "relu2_1", "relu3_1"]
@@ -155,7 +155,7 @@ def test_pictures_of_different_sizes(exact_net):
 
 def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
     """However many pictures stream through: of their batches and activations only the newest few are in memory."""
-    walk, made, most = VGG19.walk, [], []
+    walk, made, most = VGG.walk, [], []
 
     def tracked(self, image, last):
         made.append(weakref.ref(image))
@@ -163,7 +163,7 @@ def test_nothing_is_kept_but_the_lists(net, images, monkeypatch):
             made.append(weakref.ref(maps))
             yield name, maps
 
-    monkeypatch.setattr(VGG19, "walk", tracked)
+    monkeypatch.setattr(VGG, "walk", tracked)
     for _ in search(net, images * 3, 4, layers=LAYERS, batch_size=5):
         most.append(sum(tensor() is not None for tensor in made))
     assert len(made) > 50 and max(most) <= 4

@@ -57,7 +57,7 @@ def test_layers():
         and LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
         and LAYERS[-1] == "pool5"
     )
-    assert list(dict(vgg19().named_children())) == list(LAYERS)
+    assert list(dict(vgg19().named_children())) == ["centre", *LAYERS]
 
 
 def test_frozen(net):
@@ -75,7 +75,7 @@ def test_computes_no_further_than_it_must(net):
     finally:
         for hook in hooks:
             hook.remove()
-    assert list(found) == ["relu3_1", "relu1_1"] and reached == list(LAYERS[: LAYERS.index("relu3_1") + 1])
+    assert list(found) == ["relu3_1", "relu1_1"] and reached == ["centre", *LAYERS[: LAYERS.index("relu3_1") + 1]]
     assert net.features(torch.rand(1, 3, 8, 8), []) == {}
 
 

@@ -61,7 +61,7 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
         getattr(changed, following).weight[:, 7] /= 3
     found = scaled.scaled("fish_3", layer, 7, 3, undo)
     expected = changed.features(load_square("fish_3", lesson3.SIDE), list(found))
-    assert list(found) == list(LAYERS[LAYERS.index(layer) : LAYERS.index(lesson3.LAST) + 1])
+    assert list(found) == list(LAYERS[LAYERS.index(layer) : LAYERS.index(scaled.last) + 1])
     for name in found:
         assert gap(found[name], expected[name]) < rounding(net, name), name
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Polygon
 from course_utils.images import img_tag, load_square, photos
 from course_utils.normalization import AXES, NormalizationError, normalize, split_groups
 from course_utils.plots import COLOURS
-from course_utils.vgg import CONVOLUTIONS, vgg19
+from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View, menu
 
 LAYOUTS, GROUPS, OWN = ("NCHW", "NHWC"), (1, 2, 4), "own choice"
@@ -330,7 +330,7 @@ class Axes(View):
             w.Dropdown(options=options, description=label)
             for label, options in (("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS))
         )
-        self.layer = menu("layer", CONVOLUTIONS, layer)
+        self.layer = menu("layer", net.convolutions, layer)
         self.pictures = w.BoundedIntText(PICTURES, min=1, max=PICTURES, description="pictures")
         self.drawn, self.about, self.live, self.text, self.messages = w.HTML(), w.HTML(), w.HTML(), w.HTML(), Messages()
         self.job = Job(self._draw, self._show, self._finish)

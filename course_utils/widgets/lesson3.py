@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 
 from course_utils.images import img_tag, load_square, photos, title
 from course_utils.plots import COLOURS
-from course_utils.vgg import CONVOLUTIONS, LAYERS, vgg19
+from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View, number
 
 SIDE = 112  # of the photo, in pixels
-LAST = "relu5_4"  # the output that is watched
-SCALABLE = CONVOLUTIONS[:-1]  # behind the last one there is no layer to undo it
 FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
 
 
@@ -30,21 +28,23 @@ class Scaled:
 
     def __init__(self, net):
         self.net = net
+        self.last = net.rectified[-1]  # the output that is watched
+        self.scalable = net.convolutions[:-1]  # behind the last one there is no layer to undo it
         self.usual = functools.lru_cache(maxsize=8)(self._usual)
 
     def _usual(self, source):
         """{layer: activation} of the network as it is."""
         with torch.no_grad():
             image = load_square(source, SIDE).to(self.net.mean)
-            return {"image": image - self.net.mean, **dict(self.net.walk(image, LAST))}
+            return {"image": self.net.centre(image), **dict(self.net.walk(image, self.last))}
 
     def scaled(self, source, layer, channel, factor, undo):
         """{layer: activation} from `layer` on, with one filter and its bias multiplied by `factor`."""
-        place = LAYERS.index(layer)
-        following = CONVOLUTIONS[CONVOLUTIONS.index(layer) + 1]
-        x, found = self.usual(source)[LAYERS[place - 1] if place else "image"], {}
+        layers, convolutions = self.net.layers, self.net.convolutions
+        place, following = layers.index(layer), convolutions[convolutions.index(layer) + 1]
+        x, found = self.usual(source)[layers[place - 1] if place else "image"], {}
         with torch.no_grad():
-            for name in LAYERS[place : LAYERS.index(LAST) + 1]:
+            for name in layers[place : layers.index(self.last) + 1]:
                 module = getattr(self.net, name)
                 if name == layer:
                     scale = torch.ones_like(module.bias)
@@ -75,10 +75,10 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
     Raises:
         FilterError: no such filter, or another factor.
     """
-    if layer not in SCALABLE or not 0 <= channel < getattr(scaled.net, layer).out_channels:
+    if layer not in scaled.scalable or not 0 <= channel < scaled.net.channels[layer]:
         raise FilterError(
-            f"Filter {channel} of {layer} cannot be scaled here: take a layer from conv1_1 to {SCALABLE[-1]}, "
-            "and a filter that it has."
+            f"Filter {channel} of {layer} cannot be scaled here: take a layer from {scaled.scalable[0]} to "
+            f"{scaled.scalable[-1]}, and a filter that it has."
         )
     if not 1e-3 <= abs(factor) <= 1e3 or not math.isfinite(factor):
         raise FilterError(
@@ -86,13 +86,13 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
             " below 0."
         )
     before, after = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo)
-    relu = layer.replace("conv", "relu")
-    later = [name for name in after if name.startswith("relu")][1:]
+    relu, *later = [name for name in after if name in scaled.net.rectified]
     changes = {name: ((after[name] - before[name]).norm() / before[name].norm()).item() for name in later}
-    most = {name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], LAST)}
-    return _draw(before, after, {relu: channel} | most, changes), _says(
-        before, after, relu, later[0], channel, factor, undo, changes[LAST]
-    )
+    most = {
+        name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)
+    }
+    says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes[scaled.last])
+    return _draw(before, after, {relu: channel} | most, changes), says
 
 
 def _draw(before, after, maps, changes):
@@ -114,13 +114,14 @@ def _draw(before, after, maps, changes):
     return figure
 
 
-def _says(before, after, relu, following, channel, factor, undo, change):
+def _says(before, after, layer, watched, channel, factor, undo, change):
+    relu, following, last = watched
     old, new = (maps[relu][0, channel].mean().item() for maps in (before, after))
     means = [maps[following][0].mean((1, 2)) for maps in (before, after)]
     moved = ((means[1] - means[0]).abs().sum() / means[0].sum()).item()
     output = (
         "is the same to the last bit"
-        if torch.equal(after[LAST], before[LAST])
+        if torch.equal(after[last], before[last])
         else (
             f"changes by {change:.1%}"
             if change > 5e-4
@@ -130,29 +131,31 @@ def _says(before, after, relu, following, channel, factor, undo, change):
         )
     )
     return (
-        f"Filter {channel} of {relu.replace('relu', 'conv')}, times {factor:g}: its mean on this photo goes from"
-        f" {old:,.1f} to {new:,.1f}. {'Undone' if undo else 'Not undone'} in the next layer: the means of {following}"
-        f" change by {moved:.1%} on the whole, and the output, {LAST}, {output}."
+        f"Filter {channel} of {layer}, times {factor:g}: its mean on this photo goes from {old:,.1f} to {new:,.1f}."
+        f" {'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by {moved:.1%} on"
+        f" the whole, and the output, {last}, {output}."
         + (" A negative factor does not pass through the ReLU." if factor < 0 else "")
     )
 
 
 def scale_one(layer="conv3_1", channel=0, net=None):
     """The widget: choose a filter and a factor, undo it downstream or not, and see maps, means and output."""
-    if layer not in SCALABLE:
+    scaled = Scaled(net or vgg19())
+    if layer not in scaled.scalable:
         raise FilterError(
-            f"{layer!r} is no layer whose filters can be scaled here: take one from {SCALABLE[0]} to {SCALABLE[-1]}."
+            f"{layer!r} is no layer whose filters can be scaled here: take one from {scaled.scalable[0]} to "
+            f"{scaled.scalable[-1]}."
         )
-    return ScaleOne(layer, channel, net or vgg19())
+    return ScaleOne(layer, channel, scaled)
 
 
 class ScaleOne(View):
     """Controls and one figure; `job` draws it."""
 
-    def __init__(self, layer, channel, net):
-        self.scaled, self.messages = Scaled(net), Messages()
-        self.layer = w.Dropdown(options=SCALABLE, value=layer, description="layer")
-        self.channel = number("filter", channel, 0, getattr(net, layer).out_channels - 1)
+    def __init__(self, layer, channel, scaled):
+        self.scaled, self.messages = scaled, Messages()
+        self.layer = w.Dropdown(options=scaled.scalable, value=layer, description="layer")
+        self.channel = number("filter", channel, 0, scaled.net.channels[layer] - 1)
         self.factor = w.SelectionSlider(
             options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
             value=4,
@@ -178,11 +181,12 @@ class ScaleOne(View):
                 self.picture,
                 self.messages,
             ],
-            "one filter of VGG-19 scaled by hand, undone in the next layer or not, with maps, means and output.",
+            f"one filter of {scaled.net.title} scaled by hand, undone in the next layer or not, with maps, means and"
+            " output.",
         )
 
     def _layer_changed(self, _):
-        last = getattr(self.scaled.net, self.layer.value).out_channels - 1
+        last = self.scaled.net.channels[self.layer.value] - 1
         if self.channel.value > last:
             self.channel.value, self.channel.max = last, last  # draws by itself
         else:

@@ -5,10 +5,9 @@ import ipywidgets as w
 from course_utils.images import img_tag, load_square, photos, title
 from course_utils.plots import gallery
 from course_utils.reconstruct import STARTS, reconstruct
-from course_utils.vgg import LAYERS, vgg19
+from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View, menu, number
 
-RELUS = [name for name in LAYERS if name.startswith("relu")]
 SIZES = (64, 96, 112, 160, 224)
 
 
@@ -37,11 +36,13 @@ def states(net, source, layer, size=112, start="noise", evaluations=60):
 
 def reconstruction(source="animal_cat", layer="relu4_2", size=112, evaluations=60, net=None):
     """The widget: choose a photo, a layer, a size and a start, press Reconstruct, and stop whenever you like."""
-    if layer not in RELUS or size not in SIZES:
+    net = net or vgg19()
+    if layer not in net.rectified or size not in SIZES:
         raise ValueError(
-            f"Layers are {RELUS[0]} to {RELUS[-1]}, sizes {', '.join(map(str, SIZES))}; not {layer!r} and {size!r}."
+            f"Layers are {net.rectified[0]} to {net.rectified[-1]}, sizes {', '.join(map(str, SIZES))}; "
+            f"not {layer!r} and {size!r}."
         )
-    return Reconstruction(source, layer, size, evaluations, net or vgg19())
+    return Reconstruction(source, layer, size, evaluations, net)
 
 
 class Reconstruction(View):
@@ -50,7 +51,7 @@ class Reconstruction(View):
     def __init__(self, source, layer, size, evaluations, net):
         self.net, self.messages = net, Messages()
         self.photo = menu("photo", [(title(name), name) for name in photos()], source)
-        self.layer = w.Dropdown(options=RELUS, value=layer, description="layer")
+        self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
         self.begin = w.Dropdown(options=STARTS, description="start")
         self.evaluations = number("evaluations", evaluations, 1, 1000, step=10)

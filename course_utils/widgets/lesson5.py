@@ -20,10 +20,10 @@ from matplotlib.patches import Rectangle
 from course_utils.images import catalogue, img_tag, load_image, paintings, photos, title
 from course_utils.losses import gram_matrix
 from course_utils.plots import COLOURS
-from course_utils.vgg import LAYERS, vgg19
+from course_utils.receptive import receptive_field
+from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View
 
-RELUS = [name for name in LAYERS if name.startswith("relu")]
 SIDE = 224  # the longer side of the picture, in pixels
 COUNT, STRONG = 12, 64  # channels in the grid; among how many of the strongest those most alike are looked for
 CHOICES = ("most alike", "strongest", "evenly spaced")
@@ -64,7 +64,9 @@ class Grams:
 
 
 def grams(net, source, layer, size=SIDE):
-    """`Grams` of a picture whose longer side has `size` pixels; `source` as in `load_image`, `layer` one of RELUS."""
+    """`Grams` of a picture whose longer side has `size` pixels; `source` as in `load_image`, `layer` one of
+    `net.rectified`.
+    """
     image = load_image(source, size)
     with torch.no_grad():
         maps = net.features(image.to(net.mean), [layer])[layer].cpu().double()
@@ -76,7 +78,7 @@ def grams(net, source, layer, size=SIDE):
         "correlation": _normalised(about_mean, 1e-12 * gram.diagonal()),
         "G / M": gram,
     }
-    (height, width), side = maps.shape[2:], 2 ** (int(layer[4]) - 1)  # each pooling before the layer halves
+    (height, width), side = maps.shape[2:], receptive_field(layer, net).jump
     name = title(source) if isinstance(source, str) and source in catalogue() else "the picture"
     return Grams(name, layer, image[:, :, : height * side, : width * side], maps[0].float(), matrices)
 
@@ -264,9 +266,10 @@ def gram_map(source="van_gogh_cafe_terrace_at_night", layer="relu3_1", net=None)
     """
     if source not in paintings() + photos():
         raise ValueError(f"There is no bundled picture {source!r}: choose one from paintings() or photos().")
-    if layer not in RELUS:
-        raise ValueError(f"Layers are {RELUS[0]} to {RELUS[-1]}, not {layer!r}.")
-    return GramMap(source, layer, net or vgg19())
+    net = net or vgg19()
+    if layer not in net.rectified:
+        raise ValueError(f"Layers are {net.rectified[0]} to {net.rectified[-1]}, not {layer!r}.")
+    return GramMap(source, layer, net)
 
 
 class GramMap(View):
@@ -288,7 +291,7 @@ class GramMap(View):
         self.source = w.Dropdown(
             options=[(title(name), name) for name in paintings() + photos()], value=source, description="picture"
         )
-        self.layer = w.Dropdown(options=RELUS, value=layer, description="layer")
+        self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.channels = w.Dropdown(options=CHOICES, description="channels")
         self.values = w.Dropdown(options=VALUES.keys(), description="values")
         self.fields = [w.BoundedIntText(description=label) for label in ("channel k", "channel k'")]

@@ -11,7 +11,7 @@ from course_utils.images import ImageError, img_tag, load_image, paintings, phot
 from course_utils.plots import loss_curves
 from course_utils.settings import COLOURS, STARTS, Settings
 from course_utils.transfer import descend
-from course_utils.vgg import VGG19, vgg19
+from course_utils.vgg import VGG, vgg19
 from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
@@ -166,7 +166,7 @@ class LiveView(View):
         if self.net is None:
             self.net = vgg19()
         if self.net.pooling != self.pooling.value:
-            state, self.net = self.net.state_dict(), VGG19(self.pooling.value)
+            state, self.net = self.net.state_dict(), VGG(self.net.blocks, self.pooling.value, self.net.rounding)
             self.net.load_state_dict(state, assign=True)
             self.net.requires_grad_(False).eval()
         return self.net
