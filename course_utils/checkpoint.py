@@ -34,7 +34,7 @@ class StateError(ValueError):
 class Progress(NamedTuple):
     """How far a run has come."""
 
-    point: Point  # None at the beginning
+    point: Point | None  # None at the beginning
     led: bool  # whether the transport leads (`guided_descent`)
     seconds: float  # of computing, over all its parts
     history: list  # [(evaluations, losses)]
@@ -63,7 +63,8 @@ class Checkpoint:
         self.path, self.every, self.resume = Path(path), every, resume
         self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
         self.ours = False  # the file holds this run, not an earlier one
-        self._run, self._due = None, 0.0
+        self._run: dict = {}
+        self._due = 0.0
 
     @property
     def _new(self):
@@ -119,7 +120,9 @@ class Checkpoint:
         began = time.perf_counter()
         try:
             with replacing(self.path, self._new) as file:
-                torch.save({"format": FORMAT, **self._run, **progress._asdict(), "point": tuple(progress.point)}, file)
+                torch.save(
+                    {"format": FORMAT, **self._run, **progress._asdict(), "point": tuple(progress.point or ())}, file
+                )
             self.ours = True
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             self._unlink(self._new)

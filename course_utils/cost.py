@@ -11,6 +11,8 @@ that can be called: (image, features) -> (N,), its value for each picture, with 
 features {layer: (N, C, H', W')}. A class of ten lines in a notebook will do.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -30,7 +32,9 @@ class Term(Protocol):
 
     name: str
     weight: float
-    layers: Iterable[str]
+
+    @property
+    def layers(self) -> Iterable[str]: ...
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor: ...
 
@@ -60,7 +64,7 @@ class Content:
             self.targets = net.features(_in_memory(photo), self.layers)  # {layer: P, (1, C, H', W')}
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
-        return sum(
+        return _added(
             weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items()
         )
 
@@ -99,17 +103,23 @@ class Style:
         for painting in paintings:
             check_picture("style", painting)
         self.weight, self.layers = weight, dict(layers)
-        self.targets = dict.fromkeys(self.layers, 0)  # {layer: A, (1, C, C)}
-        for share, painting in zip(_normalised(shares, len(paintings)), paintings):
-            with torch.no_grad():
-                for layer, maps in net.features(_in_memory(painting), self.layers).items():
-                    self.targets[layer] = self.targets[layer] + share * gram_matrix(maps, divide=True)
+        with torch.no_grad():
+            maps = [net.features(_in_memory(painting), self.layers) for painting in paintings]
+            shares = _normalised(shares, len(paintings))
+            self.targets = {  # {layer: A, (1, C, C)}
+                layer: _added(share * gram_matrix(found[layer], divide=True) for share, found in zip(shares, maps))
+                for layer in self.layers
+            }
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
-        return sum(
+        return _added(
             weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
             for layer, weight in self.layers.items()
         )
+
+
+def _added(values: Iterable[torch.Tensor]) -> torch.Tensor:
+    return functools.reduce(operator.add, values)
 
 
 def _normalised(shares, count):
@@ -176,7 +186,7 @@ class Cost:
                     f"{tuple(image.shape[:1])}, not {found}."
                 )
             parts[term.name] = term.weight * value
-        return {**parts, "total": sum(parts.values())}
+        return {**parts, "total": _added(parts.values())}
 
     @torch.no_grad()
     def losses(self, image: torch.Tensor) -> dict[str, float]:
@@ -266,7 +276,7 @@ def painting_cost(
     """
     settings = changed(settings, changes)
     check_terms("more", more)
-    terms = [
+    terms: list[Term] = [
         Content(net, content, settings.content_weight, settings.content_layers),
         Style(net, style, settings.style_weight, settings.style_layers),
     ]

@@ -7,7 +7,7 @@ section 16.7. Every point at which the function is evaluated lies in the box, so
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -21,7 +21,7 @@ class Point(NamedTuple):
     """Where the descent stands after an evaluation: all it knows, so that it can go on from here, to the same bits."""
 
     image: torch.Tensor  # the best picture so far, in [0, 1]
-    record: object  # the caller's, of the losses of that picture
+    record: Any  # the caller's, of the losses of that picture
     evaluations: int  # so far
     value: float  # of the function, at that picture
     gradient: torch.Tensor  # like the picture
@@ -64,7 +64,7 @@ def projected_lbfgs(
     evaluations: int,
     *,
     memory: int = 10,
-    precondition: Callable = None,
+    precondition: Callable | None = None,
     first_step: float = 4 * GREY_LEVEL,
 ) -> Iterator[Point]:
     """Minimise a function of a picture over the box [0, 1], yielding after every evaluation.
@@ -93,16 +93,16 @@ def projected_lbfgs(
     check_number("evaluations", evaluations, 1, whole=True)
     check_number("memory", memory, 1, whole=True)
     check_number("first_step", first_step, 1e-30)
-    precondition = precondition or (lambda x: x)
+    precondition = (lambda x: x) if precondition is None else precondition
     if not isinstance(start, Point):
         check_tensor("The start", start, values="finite")
         image = start.detach().clamp(0, 1)
         value, gradient, record = evaluate(function, image)
         start = Point(image, record, 1, value, gradient, (), 1.0)
         yield start
-    image, record, used, value, gradient, pairs, step = start
-    pairs = deque(pairs, maxlen=memory)
-    del start  # its pairs would be held as long as the descent goes on
+    image, record, used, value, gradient, known, step = start
+    pairs = deque(known, maxlen=memory)
+    del start, known  # its pairs would be held as long as the descent goes on
     for used in range(used + 1, evaluations + 1):
         while True:
             direction, curvature_known = _direction(image, gradient, pairs, precondition)
@@ -126,7 +126,7 @@ def projected_lbfgs(
         yield Point(image, record, used, value, gradient, tuple(pairs), step)
 
 
-def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, object]:
+def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, Any]:
     """(value as a float, gradient, record) of a function, neither of the first two with a graph.
 
     Raises:

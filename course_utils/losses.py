@@ -110,7 +110,8 @@ def total_variation(image: torch.Tensor, power: float = 2.0) -> torch.Tensor:
     """
     check_tensor("image", image, "N, C, H, W")
     check_number("power", power, 1)
-    return sum((image.diff(dim=axis).abs() ** power).flatten(1).sum(1) for axis in (2, 3))
+    down, right = ((image.diff(dim=axis).abs() ** power).flatten(1).sum(1) for axis in (2, 3))
+    return down + right
 
 
 # --- how others write the style cost of a layer ----------------------------------------------------------------
@@ -188,7 +189,7 @@ def convert_weights(weights: dict, source: str, target: str, shapes: dict) -> di
     Returns:
         {layer: weight} for the convention `target`.
     """
-    source, target = convention(source), convention(target)
+    given, wanted = convention(source), convention(target)
     _check_layers("weights", weights)
     _check_layers("shapes", shapes, weights)
     for layer, weight in weights.items():
@@ -198,7 +199,7 @@ def convert_weights(weights: dict, source: str, target: str, shapes: dict) -> di
                 f"The shape of {layer} must be (C, M), channels and positions, not {short(shapes[layer])}."
             )
     return {
-        layer: weight * source.scale(*shapes[layer]) / target.scale(*shapes[layer]) for layer, weight in weights.items()
+        layer: weight * given.scale(*shapes[layer]) / wanted.scale(*shapes[layer]) for layer, weight in weights.items()
     }
 
 

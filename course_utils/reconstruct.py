@@ -49,7 +49,7 @@ def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tenso
     """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
     check_choice("start", start, STARTS)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
-    return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, None, seed)
+    return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, photo, seed)
 
 
 def reconstruct(

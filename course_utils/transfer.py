@@ -244,7 +244,8 @@ def transfer(
         for source in (content, style)
     )
     cost, first = _prepare(content, style, settings, more, net, device)
-    point, led, seconds, history = None, True, 0.0, []
+    point, led, seconds = None, True, 0.0
+    history: list = []
     if checkpoint is not None:
         point, led, seconds, history = checkpoint.begin(
             run_of(content, style, first, net, settings, more), first.device
@@ -268,6 +269,7 @@ def transfer(
         if state is None:
             raise
         stopped = True
+    assert state is not None and point is not None  # there is one evaluation at least
     image = to_8bit(state.image)
     try:
         if stopped and checkpoint is not None:

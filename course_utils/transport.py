@@ -44,28 +44,33 @@ def guided_descent(
         NotFinite: the cost or its gradient is not finite; the pair before is the last good one.
     """
     image = start.image if isinstance(start, Point) else start
-    precondition, transport = inverse_frequency(image.shape, image.device), Transport(cost) if led else None
-    if led and transport.worthwhile:
+    precondition = inverse_frequency(image.shape, image.device)
+    # the last to hold a point lets go of it: its pairs are twenty pictures
+    waiting: list[torch.Tensor | Point] = [start]
+    if led and (transport := Transport(cost)).worthwhile:
         best = start if isinstance(start, Point) else None
+        del start
 
         def guide(image):
             value, gradient, losses = cost(image, transport)
             if not math.isfinite(losses["total"]):
                 raise NotFinite("The loss is not a finite number: lower the weights, or check the network.")
-            if (
-                best and losses["total"] > best.record["total"]
-            ):  # a rise of J counts as one of the guide: the step is taken back
+            # a rise of J counts as one of the guide: the step is taken back
+            if best and losses["total"] > best.record["total"]:
                 value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
             return value, gradient, losses
 
-        for best in projected_lbfgs(guide, start, min(evaluations, GUIDED), precondition=precondition):
+        for best in projected_lbfgs(guide, waiting.pop(), min(evaluations, GUIDED), precondition=precondition):
             yield best, True
-        if best.evaluations >= evaluations:
+        if best is None or best.evaluations >= evaluations:
             return
-        start, best = _handed_over(cost, best), None
-        yield start, False
-    start = [start]  # the last to hold the point lets go of it: its pairs are twenty pictures
-    for point in projected_lbfgs(cost, start.pop(), evaluations, precondition=precondition):
+        handed, best = _handed_over(cost, best), None
+        waiting.append(handed)
+        yield handed, False
+        del handed
+    else:
+        del start
+    for point in projected_lbfgs(cost, waiting.pop(), evaluations, precondition=precondition):
         yield point, False
 
 
@@ -97,18 +102,18 @@ class Transport:
 
     def __init__(self, cost: Cost):
         self.cost, self.worthwhile = cost, False
-        self.style = next((term for term in cost.terms if isinstance(term, Style)), None)
-        self.content = next((term for term in cost.terms if isinstance(term, Content)), None)
-        if self.style is None:
+        style: Style | None = next((term for term in cost.terms if isinstance(term, Style)), None)
+        self.content: Content | None = next((term for term in cost.terms if isinstance(term, Content)), None)
+        if style is None:
             return
-        layers, targets = self.style.layers, self.style.targets
+        self.style, layers, targets = style, style.layers, style.targets
         blank = {
             layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item()
             for layer, weight in layers.items()
         }
         if not all(map(math.isfinite, blank.values())):
             return  # the network is broken: J itself says so
-        self.leading = max(blank, key=blank.get)
+        self.leading = max(blank, key=lambda layer: blank[layer])
         self.beside = [
             layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())
         ]
@@ -116,7 +121,7 @@ class Transport:
         self.distance = Distance(target)
         self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
         blank_distance = self.style.weight * self.strength * target.trace().item()
-        content_weight, blank_content = 0, 0
+        content_weight, blank_content = 0.0, 0.0
         if self.content is not None:
             content_weight = self.content.weight
             blank_content = sum(

@@ -187,7 +187,8 @@ def check_layers(names, error=ValueError, net=None):
     """The names as a list; raises `error` unless every one is a layer of the network; None: of VGG-19."""
     if isinstance(names, (str, torch.Tensor)) or not isinstance(names, Iterable):
         raise error(f"The layers are given as a list of names, not as {short(names)}.")
-    names, layers, title = list(names), *((LAYERS, "VGG-19") if net is None else (net.layers, net.title))
+    names = list(names)
+    layers, title = (LAYERS, "VGG-19") if net is None else (net.layers, net.title)
     for name in names:
         if not isinstance(name, str) or name not in layers:
             raise error(f"{title} has no layer {short(name)}: choose from {layers[0]}, {layers[1]}, …, {layers[-1]}.")

@@ -47,10 +47,17 @@ def test_conda_environment_agrees_with_pyproject():
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=" ".join)
-def test_ruff_finds_nothing(arguments):
-    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ("ruff", "check", "--no-cache", "."),
+        ("ruff", "format", "--check", "--no-cache", "."),
+        ("mypy", "--cache-dir", os.devnull),
+    ],
+    ids=" ".join,
+)
+def test_formatted_linted_and_typed(tool):
+    done = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
