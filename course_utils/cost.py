@@ -206,7 +206,7 @@ class Cost:
         """
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
-        features = self.features(image)
+        features = self.features(image.view_as(image))  # torch's counter of operations takes no leaf
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()

@@ -93,8 +93,11 @@ class TopActivations:
         replace_file(path, buffer.getvalue())
 
     @classmethod
-    def load(cls, path=TOP_FILE):
-        """Read what `save` wrote; without a path, the table of the bundled photos. Raises StatisticsError."""
+    def load(cls, path=TOP_FILE, net=None):
+        """Read what `save` wrote of the units of `net`, None: of VGG-19. Without a path: those of the bundled photos.
+
+        Raises StatisticsError.
+        """
         try:
             with open(path, "rb") as archive:
                 check_archive(archive)  # before NumPy believes a header and makes room for what it says
@@ -107,7 +110,7 @@ class TopActivations:
                     tuple(file["sources"].tolist()),
                     int(file["size"]) or None,
                 )
-            table._check()
+            table._check(net)
         except Exception as error:  # neither numpy nor zipfile says what foreign data make them raise
             raise StatisticsError(
                 f"'{path}' is not a table of strongest units ({first_line(error)}): make it with "
@@ -115,13 +118,14 @@ class TopActivations:
             ) from error
         return table
 
-    def _check(self):
-        """Raise ValueError unless this can be a table of VGG-19."""
-        check_layers(self.values)
+    def _check(self, net):
+        """Raise ValueError unless this can be a table of the network, None: of VGG-19."""
+        check_layers(self.values, net=net)
+        channels = CHANNELS if net is None else net.channels
         if not self.values or not 1 <= self.per_image <= self.k or (self.size or 1) < 1:
             raise ValueError("it has no layers, or numbers that make no sense")
         for layer, values in self.values.items():
-            places, shape = self.places[layer], (CHANNELS[layer], self.k)
+            places, shape = self.places[layer], (channels[layer], self.k)
             good = values.is_floating_point() and values.shape == shape and places.shape == (*shape, 3)
             if not good or not (values < math.inf).all() or (values.diff(dim=1) > 0).any():
                 raise ValueError(f"the values of {layer} are not those of {shape[0]} channels")

@@ -82,6 +82,7 @@ class VGG(nn.Module):
         super().__init__()
         self.blocks, self.pooling, self.rounding, self.channels, before = blocks, pooling, rounding, layout(blocks), 3
         self.centre = Centre(torch.zeros(1, 3, 1, 1))
+        self.register_load_state_dict_pre_hook(_take_old_name)
         for name, channels in self.channels.items():
             if name.startswith("conv"):
                 layer, before = nn.Conv2d(before, channels, 3, padding=1), channels
@@ -108,10 +109,6 @@ class VGG(nn.Module):
     def title(self):
         """'VGG-19' and the like: the field counts convolutions and the three linear layers of the classifier."""
         return f"VGG-{len(self.convolutions) + 3}"
-
-    def load_state_dict(self, state_dict, *arguments, **options):
-        """As in torch; takes what was saved when the mean colour was called `mean`, too."""
-        return super().load_state_dict(_renamed(state_dict), *arguments, **options)
 
     def forward(self, image):
         """(N, 3, H, W) in [0, 1] -> the last pooling, for VGG-19 (N, 512, H // 32, W // 32)."""
@@ -176,6 +173,12 @@ def _check_blocks(blocks):
         raise ValueError(
             f"The blocks are given as ((convolutions, channels), …), such as VGG19_BLOCKS, not as {short(blocks)}."
         )
+
+
+def _take_old_name(module, state_dict, prefix, *_):
+    """What was saved when the mean colour was called `mean` is loaded, too, also within another module."""
+    if f"{prefix}mean" in state_dict:
+        state_dict[f"{prefix}centre.mean"] = state_dict.pop(f"{prefix}mean")
 
 
 def _renamed(stored):

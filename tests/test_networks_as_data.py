@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 
 from bounds import DOUBLE, rounding
+from course_utils.dataset import StatisticsError
 from course_utils.deconvnet import project
 from course_utils.means import mean_activations
 from course_utils.receptive import chain, map_size, receptive_field
@@ -93,6 +94,16 @@ def test_strongest_units():
     assert tuple(table.values) == net.rectified
     maps = net.features(torch.cat(images), ["relu3_3"])["relu3_3"]
     assert gap(table.values["relu3_3"], maps.amax((2, 3)).T.sort(1, descending=True).values[:, :2]) < DOUBLE
+
+
+def test_a_table_of_another_network(tmp_path):
+    net = VGG([(1, 5), (2, 7), (1, 6)]).requires_grad_(False).eval()
+    table = top_activations(net, [picture(17, 20, seed).float() for seed in range(3)], k=2, progress=False)
+    table.save(tmp_path / "units.npz")
+    again = type(table).load(tmp_path / "units.npz", net)
+    assert all(torch.equal(again.values[layer], table.values[layer]) for layer in net.rectified)
+    with pytest.raises(StatisticsError, match="relu1_1 are not those of 64 channels"):
+        type(table).load(tmp_path / "units.npz")
 
 
 def test_a_descent_leaves_the_network_alone():
@@ -180,9 +191,11 @@ def test_weights_saved_under_the_former_name_of_the_mean():
     former = {name.replace("centre.mean", "mean"): tensor for name, tensor in net.state_dict().items()}
     again = small(seed=1)
     again.load_state_dict(former)
-    assert torch.equal(again.mean, net.mean) and all(
-        map(torch.equal, again.state_dict().values(), net.state_dict().values())
-    )
+    within = nn.Sequential(small(seed=2))
+    within.load_state_dict({f"0.{name}": tensor for name, tensor in former.items()})
+    for loaded in (again, within[0]):
+        assert all(map(torch.equal, loaded.state_dict().values(), net.state_dict().values()))
+    assert "mean" in former  # the caller's is not changed
 
 
 @pytest.mark.long
