@@ -257,6 +257,13 @@ def mosaic(tiles, columns, gap=2):
     return sheet
 
 
+def _frame(box, colour, width, **options):
+    """The edge of a `Box`, to be added to an axis that shows its picture."""
+    corner = box.left - 0.5, box.top - 0.5  # pixels are centred on whole numbers
+    sides = box.right - box.left, box.bottom - box.top
+    return Rectangle(corner, *sides, fill=False, edgecolor=colour, lw=width, **options)
+
+
 def boxes_on_photo(image, boxes, height=4.0):
     """A photo with receptive fields drawn on it; where they reach beyond the photo, the padding is hatched.
 
@@ -290,29 +297,8 @@ def boxes_on_photo(image, boxes, height=4.0):
         zorder=2,
     )
     for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
-        axis.add_patch(
-            Rectangle(
-                (box.left - 0.5, box.top - 0.5),
-                box.right - box.left,
-                box.bottom - box.top,
-                fill=False,
-                edgecolor="white",
-                lw=3.5,
-                zorder=3,
-            )
-        )
-        axis.add_patch(
-            Rectangle(
-                (box.left - 0.5, box.top - 0.5),
-                box.right - box.left,
-                box.bottom - box.top,
-                fill=False,
-                edgecolor=colour,
-                lw=2,
-                zorder=4,
-                label=label,
-            )
-        )
+        axis.add_patch(_frame(box, "white", 3.5, zorder=3))
+        axis.add_patch(_frame(box, colour, 2, zorder=4, label=label))
     axis.set(xlim=(left - 1, right), ylim=(bottom, top - 1))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
     axis.tick_params(labelsize=8)
@@ -343,16 +329,7 @@ def score_map(image, occlusions, box, height=3.0):
     photo, *maps = figure.subplots(1, 1 + len(occlusions))
     photo.imshow(image[0].clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
     inside = box.clip(tall, wide)
-    photo.add_patch(
-        Rectangle(
-            (inside.left - 0.5, inside.top - 0.5),
-            inside.right - inside.left,
-            inside.bottom - inside.top,
-            fill=False,
-            edgecolor="white",
-            lw=2,
-        )
-    )
+    photo.add_patch(_frame(inside, "white", 2))
     photo.set_title("photo and field of the unit", fontsize=9)
     for axis, (label, occlusion) in zip(maps, occlusions.items()):
         half = [

@@ -148,12 +148,18 @@ def test_live_view_paints(net):
 def test_live_view_pooling_and_colours(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2, net=net)
     pictures = []
-    for control, value in ((view.pooling, "max"), (view.pooling, "average"), (view.colours, "photo")):
+    for control, value in (
+        (view.pooling, "max"),
+        (view.pooling, "average"),
+        (view.colours, "photo"),
+        (view.variation, 1e5),
+    ):
         control.value = value
         view.start.click()
         view.job.wait(PATIENCE)
         pictures.append(view.picture.value.split("src=")[1])
-    assert len(set(pictures)) == 3 and view.net.pooling == "average" and net.pooling == "max"
+    assert "variation" in view.text.value
+    assert len(set(pictures)) == 4 and view.net.pooling == "average" and net.pooling == "max"
     assert all(torch.equal(one, other) for one, other in zip(view.net.state_dict().values(), net.state_dict().values()))
 
 

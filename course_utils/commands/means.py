@@ -1,7 +1,6 @@
 """`means`: the mean activations of every channel over folders of pictures."""
 
-from course_utils.commands.arguments import whole
-from course_utils.commands.over_pictures import go_through
+from course_utils.commands.over_pictures import add_size, go_through
 from course_utils.commands.refusals import fail
 
 
@@ -26,12 +25,7 @@ def add(commands):
         metavar="FILE.json",
         help="file to write (default: data/mean_activations.json, for the bundled photos)",
     )
-    parser.add_argument(
-        "--size",
-        type=whole(16, 1024),
-        default=224,
-        help="side of the squares that are looked at, in pixels (default: %(default)s)",
-    )
+    add_size(parser)
     parser.set_defaults(function=run)
 
 

@@ -3,7 +3,17 @@
 import os
 import sys
 
+from course_utils.commands.arguments import whole
 from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
+
+
+def add_size(parser):
+    parser.add_argument(
+        "--size",
+        type=whole(16, 1024),
+        default=224,
+        help="side of the squares that are looked at, in pixels (default: %(default)s)",
+    )
 
 
 def go_through(folders, output, ending, size, search, says):

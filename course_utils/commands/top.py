@@ -1,7 +1,7 @@
 """`top`: the strongest units of every channel over a folder of pictures."""
 
 from course_utils.commands.arguments import whole
-from course_utils.commands.over_pictures import go_through
+from course_utils.commands.over_pictures import add_size, go_through
 from course_utils.commands.refusals import fail
 
 
@@ -24,12 +24,7 @@ def add(commands):
         metavar="FILE.npz",
         help="table to write (default: data/top_activations.npz, for the bundled photos)",
     )
-    parser.add_argument(
-        "--size",
-        type=whole(16, 1024),
-        default=224,
-        help="side of the squares that are looked at, in pixels (default: %(default)s)",
-    )
+    add_size(parser)
     parser.add_argument(
         "-k", type=whole(1, 1000), default=9, help="units to keep for each channel (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from course_utils.vgg import VGG, vgg19
 from course_utils.widgets.core import Job, Messages, View, menu, number
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
-VARIATION_WEIGHT_CHOICES = (0.0, 1000.0, 10000.0, 100000.0)
+VARIATION_WEIGHT_CHOICES = (("none", 0.0), ("1,000", 1e3), ("10,000", 1e4), ("100,000", 1e5))
 PREVIEW = 160  # pixels on the longer side of a chosen picture
 # LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
 UPLOADS = (
@@ -89,7 +89,8 @@ class LiveView(View):
                 self.chosen,
                 w.HBox([self.size, self.evaluations]),
                 w.HBox([self.weight, self.variation]),
-                w.HBox([self.begin, self.colours, self.pooling]),
+                w.HBox([self.begin, self.colours]),
+                self.pooling,
                 w.HBox([self.start, self.stop, self.progress]),
                 self.text,
                 self.picture,
