@@ -114,7 +114,7 @@ class Flow:
     problem: str = ""
 
 
-def follow(net):
+def scale_flow(net):
     """`Flow` of a network: `VGG`, nn.Sequential, torchvision's VGG family, or any module that torch.fx can trace.
 
     Raises:

@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from course_utils.dataset import StatisticsError, batches, last_step
 from course_utils.files import replace_file
-from course_utils.homogeneity import FlowError, drops, follow
+from course_utils.homogeneity import FlowError, drops, scale_flow
 from course_utils.inputs import first_line, lacks_memory
 from course_utils.paths import DATA
 
@@ -125,7 +125,7 @@ def mean_activations(net, images, *, batch_size=8, progress=True):
     """Mean of each channel after its ReLU, over all pictures and positions, in one pass and in bounded memory.
 
     Args:
-        net: `vgg19()`, or any network that `follow` can follow: each convolution is measured behind the first
+        net: `vgg19()`, or any network that `scale_flow` can follow: each convolution is measured behind the first
             rectification that comes after it.
         images: iterable of pictures (1, C, H, W) or (C, H, W), as the network takes them, or of pairs (number,
             picture), as from `pictures`. They may differ in size; neighbours of the same size share a batch. What lies
@@ -145,7 +145,7 @@ def mean_activations(net, images, *, batch_size=8, progress=True):
 def measure(net, images, *, batch_size=8):
     """Iterator of (number of pictures so far, MeanActivations so far), one after each batch; see `mean_activations`."""
     try:
-        flow = follow(net)
+        flow = scale_flow(net)
     except FlowError as error:
         raise StatisticsError(str(error)) from error
     if any(

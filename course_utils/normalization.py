@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.homogeneity import FlowError, Scale, follow
+from course_utils.homogeneity import FlowError, Scale, scale_flow
 from course_utils.inputs import check_number, check_tensor, first_line, is_plain, lacks_memory, short
 
 EPS = 1e-5  # added to the variance, as in torch's layers
@@ -209,7 +209,7 @@ def check_rescalable(net):
     called.
     """
     try:
-        return follow(net).problem
+        return scale_flow(net).problem
     except FlowError as error:
         return str(error)
 
@@ -232,7 +232,7 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
     it (Gatys et al. 2016, section 2).
 
     Args:
-        net: what `follow` can follow: `VGG`, nn.Sequential, torchvision's VGG family. It is not changed.
+        net: what `scale_flow` can follow: `VGG`, nn.Sequential, torchvision's VGG family. It is not changed.
         means: MeanActivations of this network, or {convolution: (C,)}.
         power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the
             last bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small
@@ -252,7 +252,7 @@ def normalize_weights(net, means, power_of_two=False, picture=None):
     (True, True)
     """
     try:
-        flow = follow(net)
+        flow = scale_flow(net)
     except FlowError as error:
         raise NormalizationError(str(error)) from error
     if flow.problem:
@@ -316,8 +316,8 @@ def _try(net, flow, channels, picture):
     """Raise NormalizationError unless a copy rescaled by random powers of two, which round nothing, has the same
     output.
 
-    What `follow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook, or
-    that a function does something else than its name says.
+    What `scale_flow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook,
+    or that a function does something else than its name says.
     """
     trial, generator = copy.deepcopy(net).eval(), torch.Generator().manual_seed(0)
     if torch.finfo(next(trial.parameters()).dtype).bits < 32:

@@ -118,7 +118,7 @@ class Transport:
             layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())
         ]
         target = targets[self.leading][0]
-        self.distance = Distance(target)
+        self.distance = BuresWasserstein(target)
         self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
         blank_distance = self.style.weight * self.strength * target.trace().item()
         content_weight, blank_content = 0.0, 0.0
@@ -149,7 +149,7 @@ class Transport:
         return value
 
 
-class Distance:
+class BuresWasserstein:
     """tr G + tr A − 2 tr (A^½ G A^½)^½ as a function of G, softened: G -> a number that can be differentiated once.
 
     The gradient of the distance is 1 − T, where T = A^½ (A^½ G A^½)^(−½) A^½ is the map with T G T = A. A layer has
@@ -178,7 +178,7 @@ class Distance:
 
     def __call__(self, gram: torch.Tensor) -> torch.Tensor:
         check_tensor("A Gram matrix", gram, f"{len(self.root)}, {len(self.root)}", like=self.root, same_type=True)
-        return _Distance.apply(gram, self)
+        return _BuresWasserstein.apply(gram, self)
 
     def value_and_gradient(self, gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The number and its derivative (C, C); where `gram` is not finite, neither are they."""
@@ -193,8 +193,8 @@ class Distance:
         return value, self.at_target - transport
 
 
-class _Distance(torch.autograd.Function):
-    """`Distance.value_and_gradient` for autograd."""
+class _BuresWasserstein(torch.autograd.Function):
+    """`BuresWasserstein.value_and_gradient` for autograd."""
 
     @staticmethod
     def forward(ctx, gram, distance):

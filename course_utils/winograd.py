@@ -54,7 +54,7 @@ STRIP = 128  # tiles at a time: few enough to stay in the cache
 SMALLEST = 64 * 64  # pixels of a picture from which it pays
 
 
-def pays(picture, weight):
+def saves_time(picture, weight):
     """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and weights of
     this type.
 
@@ -76,7 +76,7 @@ def prepared(net, picture, layers):
     changed is shared.
     """
     last, net = max(check_layers(layers, net=net), key=net.layers.index, default=net.layers[0]), in_channels_last(net)
-    fast = fewer_multiplications(net, last) if pays(picture, next(net.parameters())) else _until(net, last)
+    fast = fewer_multiplications(net, last) if saves_time(picture, next(net.parameters())) else _until(net, last)
     return fast
 
 

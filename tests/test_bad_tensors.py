@@ -662,7 +662,6 @@ TABLE = {
     "transfer.transfer": descends(transfer.transfer),
     "vgg.VGG.__init__": initial(vgg.VGG, blocks=(((1, 4),), BLOCKS), pooling=("max", CHOICE), rounding=("up", CHOICE)),
     "vgg.VGG19": takes(lambda **given: [vgg.VGG19(**given), 1.0][1], pooling=("max", CHOICE), rounding=("up", CHOICE)),
-    "vgg.VGG.load_state_dict": "torch refuses what does not fit",
     "vgg.Centre.__init__": INTERNAL,
     "vgg.Centre.forward": INTERNAL,
     "vgg.layout": INTERNAL,
@@ -726,11 +725,13 @@ TABLE = {
     "transport.Transport.__init__": "takes a Cost, whose arguments are checked there",
     "transport.guided_descent": "takes a Cost and what projected_lbfgs takes, where it is checked",
     "transport.Transport.__call__": INTERNAL,
-    "transport.Distance.__init__": initial(transport.Distance, target=(GRAM[0], Tensor("CC")), softness=(1e-3, EPS)),
-    "transport.Distance.__call__": takes(
-        transport.Distance(GRAM[0].double()), gram=(GRAM[1].double(), ExactFloat(values="any", sized=True))
+    "transport.BuresWasserstein.__init__": initial(
+        transport.BuresWasserstein, target=(GRAM[0], Tensor("CC")), softness=(1e-3, EPS)
     ),
-    "transport.Distance.value_and_gradient": INTERNAL,
+    "transport.BuresWasserstein.__call__": takes(
+        transport.BuresWasserstein(GRAM[0].double()), gram=(GRAM[1].double(), ExactFloat(values="any", sized=True))
+    ),
+    "transport.BuresWasserstein.value_and_gradient": INTERNAL,
     "reconstruct.reconstruction_cost": takes(
         reconstruct.reconstruction_cost,
         net=(NET, network(NET)),
@@ -797,7 +798,7 @@ TABLE = {
         power_of_two=(False, NOT_TRIED),
         picture=(None, TRIED_ON),
     ),
-    "homogeneity.follow": takes(homogeneity.follow, net=(CHAIN, network(CHAIN, computes=False))),
+    "homogeneity.scale_flow": takes(homogeneity.scale_flow, net=(CHAIN, network(CHAIN, computes=False))),
     "homogeneity.drops": INTERNAL,
     "means.MeanActivations.__add__": ADDED,
     "means.MeanActivations.save": FILES,
@@ -844,7 +845,7 @@ TABLE = {
         stride=(8, SIZE),
         batch_size=(16, SIZE),
     ),
-    "winograd.pays": INTERNAL,
+    "winograd.saves_time": INTERNAL,
     "winograd.prepared": INTERNAL,
     "winograd.along_both": INTERNAL,
     "winograd.is_wide": "answers for any object",

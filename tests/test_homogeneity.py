@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations, prune
 
 from bounds import DOUBLE
 from course_utils.dataset import StatisticsError
-from course_utils.homogeneity import follow
+from course_utils.homogeneity import scale_flow
 from course_utils.means import mean_activations
 from course_utils.normalization import NormalizationError, check_rescalable, normalize_weights
 from course_utils.vgg import VGG19
@@ -303,7 +303,7 @@ def test_random_networks(seed):
     try:
         means = mean_activations(net, pictures, progress=False)
     except StatisticsError as error:
-        assert "No convolution" in str(error) and not follow(net).rectified
+        assert "No convolution" in str(error) and not scale_flow(net).rectified
         return
     for power in (False, True):
         new = normalize_weights(net, means, power_of_two=power)

@@ -9,7 +9,7 @@ import torchvision
 from torch import nn
 
 from bounds import DOUBLE, rounding
-from course_utils.homogeneity import follow
+from course_utils.homogeneity import scale_flow
 from course_utils.images import load_square, paintings, photos
 from course_utils.means import MeanActivations, mean_activations
 from course_utils.normalization import NormalizationError, nearest_power_of_two, normalize_weights
@@ -153,7 +153,7 @@ def test_means_that_do_not_fit(net, means):
 
 
 def test_the_carried_scales_are_named(net):
-    carried = follow(net).carried
+    carried = scale_flow(net).carried
     assert all(
         carried[layer].convolution == name
         for layer, name in (("relu1_1", "conv1_1"), ("pool3", "conv3_4"), ("conv5_4", "conv5_4"))

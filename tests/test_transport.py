@@ -16,7 +16,7 @@ from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image
 from course_utils.losses import CONTENT_LAYER, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
 from course_utils.transfer import TransferError, descend, transfer
-from course_utils.transport import GUIDED, STRENGTH, Distance, Transport, _handed_over
+from course_utils.transport import GUIDED, STRENGTH, BuresWasserstein, Transport, _handed_over
 from course_utils.winograd import prepared
 from networks import gap
 
@@ -48,7 +48,7 @@ def covariance(size, seed, rank=None):
 def distance(gram, target, softness=0.0):
     """Value and gradient of the package."""
     gram = gram.clone().requires_grad_()
-    value = Distance(target, softness)(gram)
+    value = BuresWasserstein(target, softness)(gram)
     return value.item(), torch.autograd.grad(value, gram)[0]
 
 
@@ -107,7 +107,7 @@ def test_softened_it_is_smallest_at_the_target_and_convex(rank):
 def test_on_a_real_layer_along_the_pixels(net64, small64):
     """Gram matrices of low rank, as small pictures have them: value and gradient still belong together."""
     photo, painting = small64
-    target = Distance(gram_matrix(net64.features(painting, ["relu4_1"])["relu4_1"], divide=True)[0])
+    target = BuresWasserstein(gram_matrix(net64.features(painting, ["relu4_1"])["relu4_1"], divide=True)[0])
 
     def value(image):
         return target(gram_matrix(net64.features(image, ["relu4_1"])["relu4_1"], divide=True)[0])
@@ -149,7 +149,9 @@ def test_the_objective_written_out(net64, small64):
     trace = cost.terms[1].targets["relu4_1"][0].trace().item()
     strength = STRENGTH * 2.0 * trace / (4 * 512**2)
     content = max(3.0, 0.02 * 0.7 * strength * trace / cost.terms[0].targets[CONTENT_LAYER].square().mean().item())
-    style = strength * Distance(cost.terms[1].targets["relu4_1"][0])(gram_matrix(features["relu4_1"], divide=True)[0])
+    style = strength * BuresWasserstein(cost.terms[1].targets["relu4_1"][0])(
+        gram_matrix(features["relu4_1"], divide=True)[0]
+    )
     for layer in transport.beside:
         style = (
             style

@@ -15,7 +15,7 @@ from course_utils.cost import painting_cost
 from course_utils.images import load_image
 from course_utils.transfer import descend
 from course_utils.vgg import CONVOLUTIONS, vgg19
-from course_utils.winograd import TRANSFORMS, WIDE, WinogradConv2d, fewer_multiplications, pays
+from course_utils.winograd import TRANSFORMS, WIDE, WinogradConv2d, fewer_multiplications, saves_time
 from networks import gap
 
 SIZES = [(1, 3, 5, 7, 9), (2, 4, 3, 1, 1), (1, 2, 6, 16, 130), (1, 8, 4, 33, 600), (3, 5, 4, 2, 3)]  # N, C, K, H, W
@@ -161,8 +161,12 @@ class TestNetwork:
         small = [picture[..., :40, :40] for picture in pictures]
         next(descend(*small, evaluations=1, net=net, device="cpu"))
         with torch.autocast("cpu"):
-            assert not pays(pictures[0], net.conv1_1.weight)
-        assert not calls and not pays(pictures[0], net.conv1_1.weight.half()) and pays(pictures[0], net.conv1_1.weight)
+            assert not saves_time(pictures[0], net.conv1_1.weight)
+        assert (
+            not calls
+            and not saves_time(pictures[0], net.conv1_1.weight.half())
+            and saves_time(pictures[0], net.conv1_1.weight)
+        )
 
     @pytest.mark.long
     def test_a_network_that_nobody_else_holds_is_let_go(self, pictures):

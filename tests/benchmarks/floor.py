@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.losses import STYLE_LAYERS
-from course_utils.vgg import CONVOLUTIONS
+from course_utils.vgg import CONVOLUTIONS, LAYERS
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-DEEPEST = CONVOLUTIONS[: CONVOLUTIONS.index(STYLE_LAYERS[-1].replace("relu", "conv")) + 1]
+DEEPEST = [name for name in CONVOLUTIONS if LAYERS.index(name) < LAYERS.index(STYLE_LAYERS[-1])]
 
 
 def shapes(net, height, width):
