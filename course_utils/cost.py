@@ -206,9 +206,7 @@ class Cost:
         """
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
-        features = self.features(
-            image.expand_as(image)
-        )  # itself, but no leaf: torch's FLOP counter takes none
+        features = self.features(image.expand_as(image))  # itself, but no leaf: torch's FLOP counter takes none
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()
