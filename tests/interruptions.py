@@ -157,7 +157,9 @@ class SetUp(Command):
 
     def run(self, folder):
         def pip(command, *_, **__):
-            site = next(Path(folder, ".venv").rglob("site-packages"))
+            site = next(Path(folder, ".venv").rglob("site-packages"), None)
+            if site is None:  # the folder has gone meanwhile: pip itself would end with an error
+                raise setup.SetupError("The installation failed.")
             metadata = site / "no_such_thing-2.5.dist-info"
             metadata.mkdir(exist_ok=True)
             (metadata / "METADATA").write_text(
