@@ -15,15 +15,16 @@ from scipy.ndimage import uniform_filter
 # of figures on another processor, at least (measured: 0.95 and more); of other figures, less (see test_repairs)
 ALIKE = 0.9
 WINDOW, SHRUNK = 7, 4
+ROOM = 4  # pixels that a side may differ: another matplotlib rounds the size of its texts elsewhere
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def similarity(one, other):
     """From −1 to 1, the same picture: mean structural similarity of two pictures (bytes of files), or 0 where their
-    sizes differ.
+    sizes differ by more than `ROOM`.
     """
     one, other = (Image.open(io.BytesIO(picture)).convert("L") for picture in (one, other))
-    if one.size != other.size:
+    if any(abs(side - there) > ROOM for side, there in zip(one.size, other.size)):
         return 0.0
     small = [max(WINDOW, side // SHRUNK) for side in one.size]
     x, y = (np.asarray(picture.resize(small, Image.Resampling.BOX), dtype=float) for picture in (one, other))

@@ -19,7 +19,8 @@ import nbval.plugin
 
 from likeness import ALIKE, pictures, similarity
 
-MACHINE = "picture-of-this-machine"  # tag of a cell whose picture shows the roundings of a processor
+# tag of a cell whose picture shows the roundings of a processor, or blocks in space as this matplotlib draws them
+MACHINE = "picture-of-this-machine"
 OFFLINE = Path(__file__).with_name("offline")
 
 

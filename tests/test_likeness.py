@@ -36,7 +36,7 @@ def test_a_figure_is_like_itself_only(figure):
     assert similarity(figure, png(ImageOps.mirror(picture))) < ALIKE
     moved = picture.transform(picture.size, Image.Transform.AFFINE, (1, 0, 12, 0, 1, 0))
     assert similarity(figure, png(moved)) < ALIKE
-    assert similarity(figure, png(picture.crop((0, 0, picture.width - 1, picture.height)))) == 0
+    assert similarity(figure, png(picture.crop((0, 0, picture.width - 5, picture.height)))) == 0
 
 
 def notebook(picture, alt="a cat", cell_id="cat"):
