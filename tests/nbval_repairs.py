@@ -19,7 +19,7 @@ import nbval.plugin
 
 from likeness import ALIKE, pictures, similarity
 
-# tag of a cell whose picture shows the roundings of a processor, or blocks in space as this matplotlib draws them
+# tag of a cell whose picture shows the roundings of a processor, or thin lines that each matplotlib draws elsewhere
 MACHINE = "picture-of-this-machine"
 OFFLINE = Path(__file__).with_name("offline")
 
