@@ -103,6 +103,7 @@ def test_options_change_the_picture(tmp_path):
     for name, options in {
         "plain": [],
         "weight": ["--style-weight", "0.001"],
+        "variation": ["--variation-weight", "100000000"],
         "size": ["--size", "40"],
         "evaluations": ["--evaluations", "3"],
         "start": ["--start", "content"],
@@ -113,7 +114,7 @@ def test_options_change_the_picture(tmp_path):
     }.items():
         assert paint(tmp_path, *options, output=f"{name}.png") == 0
         pictures.add((tmp_path / f"{name}.png").read_bytes())
-    assert len(pictures) == 9
+    assert len(pictures) == 10
 
 
 @pytest.mark.long
@@ -223,6 +224,7 @@ def test_unwritable_place(tmp_path, capsys, monkeypatch):
         ["--evaluations", "٣"],
         ["--style-weight", "-1"],
         ["--style-weight", "nan"],
+        ["--variation-weight", "-1"],
         ["--style-weight", "٠"],
         ["--style-weight", ""],
         ["--start", "blue"],
