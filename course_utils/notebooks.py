@@ -105,7 +105,7 @@ def execute(path, in_place=False):
             ) from error
     if in_place:
         target = Path(path)
-    keep_pictures(notebook, stored)
+        keep_pictures(notebook, stored)
     _write(reproducible(notebook), target)
     return target
 
@@ -140,9 +140,13 @@ def _kept(stored, new):
     """The stored picture where the new one looks the same, else the new one; both in base64."""
     if stored == new:
         return new
-    one, other = (
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float) for data in (stored, new)
-    )
+    try:
+        one, other = (
+            np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), dtype=float)
+            for data in (stored, new)
+        )
+    except (OSError, ValueError):  # a sound, or a damaged picture
+        return new
     return stored if one.shape == other.shape and np.abs(one - other).mean() < SAME else new
 
 

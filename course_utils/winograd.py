@@ -76,8 +76,7 @@ def prepared(net, picture, layers):
     changed is shared.
     """
     last, net = max(check_layers(layers, net=net), key=net.layers.index, default=net.layers[0]), in_channels_last(net)
-    fast = fewer_multiplications(net, last) if saves_time(picture, next(net.parameters())) else _until(net, last)
-    return fast
+    return fewer_multiplications(net, last) if saves_time(picture, next(net.parameters())) else _until(net, last)
 
 
 def fewer_multiplications(net, last=None):

@@ -60,3 +60,6 @@ def test_pictures_that_look_the_same_are_left_alone():
         made = notebook(new, alt, cell)
         keep_pictures(made, notebook(dark))
         assert pictures(made.cells[0].outputs) == [dark if kept else new]
+    made = notebook(grey)
+    keep_pictures(made, notebook(b"a sound"))  # no picture: the new one stays
+    assert pictures(made.cells[0].outputs) == [grey]
