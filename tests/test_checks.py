@@ -10,13 +10,15 @@ import torch
 
 from course_utils import checks
 from course_utils.checks import lesson6
-from course_utils.checks.core import Exercise, Trial
+from course_utils.checks.core import Choice, Exercise, Trial
 
 LESSONS = {
     path.name: import_module(f"course_utils.checks.{path.name}")
     for path in sorted(Path(checks.__file__).parent.glob("lesson*"))
 }
-EXERCISES = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
+CHECKS = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
+EXERCISES = {place: check for place, check in CHECKS.items() if isinstance(check, Exercise)}
+CHOICES = {place: check for place, check in CHECKS.items() if isinstance(check, Choice)}
 ANSWERS = {
     f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
     for path in sorted(Path(__file__).with_name("answers").glob("lesson*/*.py"))
@@ -50,9 +52,28 @@ def test_each_exercise_has_a_file_of_its_own_and_answers():
         for lesson, module in LESSONS.items()
         for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))
     }
-    files = {place: exercise for place, exercise in found.items() if isinstance(exercise, Exercise)}
-    assert files == EXERCISES and sorted(ANSWERS) == sorted(EXERCISES)
-    assert all(place.endswith(f"/{exercise.name}") for place, exercise in EXERCISES.items())
+    files = {place: check for place, check in found.items() if isinstance(check, (Exercise, Choice))}
+    assert files == CHECKS == EXERCISES | CHOICES and sorted(ANSWERS) == sorted(EXERCISES)
+    assert all(place.endswith(f"/{check.name}") for place, check in CHECKS.items())
+
+
+@pytest.mark.parametrize("choice", CHOICES.values(), ids=lambda choice: choice.name)
+def test_every_choice_has_its_own_explanation(choice):
+    assert len(choice.why) >= 3 and len(set(choice.why.values())) == len(choice.why)
+    for letter, words in choice.why.items():
+        result = choice.judge(letter.lower())
+        assert bool(result) == (letter == choice.right) and result.message == words and len(words.split()) >= 8
+
+
+def test_a_choice_is_a_letter(capsys):
+    choice = Choice("it", "B", {"A": "not it", "B": "it", "C": "nor this"})
+    assert [choice.judge(answer).reason for answer in (None, ..., "B", " b ", "A", "D", 2, "BB")] == [
+        *("unwritten", "unwritten", "", "", "A", "type", "type", "type")
+    ]
+    assert choice(None).message.startswith('not answered yet: put "A", "B" or "C"')
+    assert choice("B", solution=True) and capsys.readouterr().out.endswith("✓ solution of it: it\n")
+    with pytest.raises(ValueError, match="'D', is none of A, B"):
+        Choice("it", "D", {"A": "x", "B": "y"})
 
 
 @pytest.mark.parametrize("exercise, wrong", BANK)

@@ -164,28 +164,51 @@ def test_anatomy(notebook):
     )
 
 
+KINDS = ("write", "prove", "diagnose", "predict", "choose")
+HEADING = re.compile(
+    r"### Exercise (\d)\.(\d) · .+\n\*Difficulty [●○]{3} · \d+ minutes · objectives? ([\d.a-z, ]+) · (\w+)\*"
+)
+
+
 def test_exercises(notebook):
-    """Each has a heading with difficulty and minutes, a stub that does nothing yet, its check, and a folded solution
-    that passes.
+    """Each has a heading with difficulty, minutes, objectives and kind, a stub that does nothing yet, its check, and a
+    folded solution that passes. Each objective has one, and one of them asks for something else than a function.
     """
     cells = notebook.cells
     starts = [n for n, cell in enumerate(cells) if cell.cell_type == "markdown" and "### Exercise" in cell.source]
-    assert 2 <= len(starts) <= 4
+    found = [HEADING.search(cells[n].source) for n in starts]
+    assert 2 <= len(starts) <= 7 and all(found)
+    lesson = re.match(r"# Lesson (\d)", cells[0].source)[1]
+    assert [match.group(1, 2) for match in found] == [(lesson, str(n)) for n in range(1, len(starts) + 1)]
+    kinds = [match[4] for match in found]
+    assert set(kinds) <= set(KINDS) and set(kinds) - {"write"}
+    practised = {objective for match in found for objective in match[3].split(", ")}
+    assert practised == set(re.findall(r"^- \*\*(\d\.[a-z])\*\*", cells[0].source, re.M))
     for n in starts:
-        assert re.search(
-            r"### Exercise \d\.\d · .+\n\*Difficulty [●○]{3} · \d+ minutes · objectives? .*\*", cells[n].source
-        )
         stub, solution = cells[n + 1], cells[n + 2]
-        name = re.search(r"^def (\w+)\(", stub.source, re.M)[1]
-        assert (
-            "raise NotImplementedError" in stub.source
-            and "returns:" in stub.source
-            and stub.source.endswith(f"check.{name}({name})")
-        )
-        assert stub.outputs[0].text.startswith(f"✗ {name}: not written yet")
+        name = re.search(r"check\.(\w+)\(\1\)$", stub.source)[1]
+        if f"def {name}(" in stub.source:
+            assert "raise NotImplementedError" in stub.source and "returns:" in stub.source
+            assert stub.outputs[0].text.startswith(f"✗ {name}: not written yet")
+        else:
+            assert re.search(rf"^{name} = None", stub.source, re.M)
+            assert stub.outputs[0].text.startswith(f"✗ {name}: not answered yet")
         assert solution.metadata.tags == ["solution"] and solution.metadata.jupyter.source_hidden
-        assert solution.source.startswith("### BEGIN SOLUTION") and solution.source.endswith("### END SOLUTION")
-        assert solution.outputs[0].text.startswith(f"✓ {name}: right")
+        assert solution.source.startswith("### BEGIN SOLUTION")
+        assert re.search(rf"^check\.{name}\(.*, solution=True\)\n### END SOLUTION$", solution.source, re.M)
+        assert solution.outputs[0].text.startswith(f"✓ solution of {name}: ")
+
+
+def test_printed_lines_are_measurements(notebook):
+    """At most one printed line in ten is a verdict."""
+    lines = [
+        line
+        for cell in code(notebook)
+        for output in cell.outputs
+        if output.get("name") == "stdout"
+        for line in output.text.splitlines()
+    ]
+    assert len([line for line in lines if re.search(r"\b(True|False)\b", line)]) <= len(lines) / 10
 
 
 def test_no_address_is_fetched(notebook):

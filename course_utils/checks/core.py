@@ -7,6 +7,7 @@ inputs, the hint of that one is shown.
 """
 
 import functools
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -84,10 +85,8 @@ class Exercise:
     misconceptions: list = field(default_factory=list)
     differentiable: tuple = ()
 
-    def __call__(self, function):
-        result = self.judge(function)
-        print(f"{'✓' if result else '✗'} {self.name}: {result.message}")
-        return result
+    def __call__(self, function, *, solution=False):
+        return _report(self.name, self.judge(function), solution)
 
     def judge(self, function):
         """The verdict without printing it."""
@@ -193,6 +192,47 @@ class Exercise:
                     f"or rounded (input: {trial.label}).",
                     "gradient",
                 )
+
+
+@dataclass(eq=False)
+class Choice:
+    """A question whose answer is one of a few letters: a check that is called with the letter.
+
+    Args:
+        name: of the variable that holds the answer.
+        right: the letter of the right answer.
+        why: {letter: what is to be said to whoever chooses it}, for every letter. It explains a wrong choice, and says
+            for the right one what makes it right.
+    """
+
+    name: str
+    right: str
+    why: dict
+
+    def __post_init__(self):
+        if self.right not in self.why:
+            raise ValueError(f"the right answer of {self.name}, {self.right!r}, is none of {', '.join(self.why)}")
+
+    def __call__(self, answer, *, solution=False):
+        return _report(self.name, self.judge(answer), solution)
+
+    def judge(self, answer):
+        """The verdict without printing it."""
+        letters = [f'"{letter}"' for letter in self.why]
+        choices = f"{', '.join(letters[:-1])} or {letters[-1]}"
+        if answer is None or answer is ...:
+            return Result(False, f"not answered yet: put {choices} in place of None.", "unwritten")
+        letter = answer.strip().upper() if isinstance(answer, str) else None
+        if letter not in self.why:
+            return Result(False, f"answer with one letter in quotation marks: {choices}.", "type")
+        return Result(letter == self.right, self.why[letter], "" if letter == self.right else letter)
+
+
+def _report(name, result, solution):
+    """Print a verdict, in lines that fit the page; return it."""
+    text = f"{'✓' if result else '✗'} {'solution of ' if solution else ''}{name}: {result.message}"
+    print(textwrap.fill(text, 96, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    return result
 
 
 class _Outcome(NamedTuple):
