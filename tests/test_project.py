@@ -159,7 +159,7 @@ def test_anatomy(notebook):
     objectives = set(re.findall(r"^- \*\*(\d\.[a-z])\*\*", notebook.cells[0].source, re.M))
     assert (
         len(objectives) >= 3
-        and set(re.findall(r"objectives? ([\d.a-z, ]+)\*", text))
+        and set(re.findall(r"objectives? ([\d.a-z, ]+) ·", text))
         and all(set(re.findall(r"\d\.[a-z]", used)) <= objectives for used in re.findall(r"objectives? (.*)\*", text))
     )
 
