@@ -193,19 +193,17 @@ class Exercise:
         return [self._known(misconception.function, number) for number in range(len(self._inputs))]
 
     def _misconception(self, outcomes):
-        """The misconception that does the same on all inputs. First the texts of errors have to be the same, too; then
-        those with the same wrong numbers on another input count, whose errors may come from another line.
+        """The misconception that does the same on all inputs. First one whose errors say the same; then, where there
+        are not errors alone, one whose errors say the same but for sizes; then one with the same wrong numbers, whose
+        errors may come from another line.
         """
-        for texts in (True, False):
+        some = [number for number, outcome in enumerate(outcomes) if outcome.error is None]
+        for texts in ("whole", "without sizes", "") if some else ("whole",):
             for misconception in self.misconceptions:
-                known = self._outcomes(misconception)
-                if all(_same(one, other, texts) for one, other in zip(known, outcomes)) and (
-                    texts
-                    or any(
-                        one.error is None and not _same(one, right) and _same(one, other, True)
-                        for one, other, right in zip(known, outcomes, self._rights)
-                    )
-                ):
+                if all(
+                    _same(self._known(misconception.function, number), outcome, texts)
+                    for number, outcome in enumerate(outcomes)
+                ) and (texts or any(not _same(outcomes[number], self._rights[number]) for number in some)):
                     return misconception
         return None
 
@@ -465,7 +463,7 @@ def _gradient(function, arguments, positions):
         with torch.enable_grad():  # the caller may have it switched off
             value = function(*copies)
             if type(value) is torch.nn.Parameter:
-                return None
+                value = value.as_subclass(torch.Tensor)
             if not _plain(value):
                 raise TypeError(f"the result is of the type {type(value).__name__}")
             if not value.requires_grad:
@@ -529,7 +527,8 @@ def _compare(outcome, expected, arguments, names):
                 "precision",
                 (
                     "the values are right to some digits only, so leave out .float(), new tensors without dtype=,"
-                    f" rounding, and additions that the formula does not have, such as an eps: {words.pair(value, right)}"
+                    " rounding, and additions that the formula does not have, such as an eps:"
+                    f" {words.pair(value, right)}"
                 ),
             )
         return "value", "the shape is right, the values are not"
@@ -574,12 +573,14 @@ def _close(value, right, tolerance=None):
     return torch.allclose(value, right, rtol=tolerance, atol=tolerance * max(scale, 1e-30))
 
 
-def _same(one, other, texts=False):
-    """Whether two outcomes are alike: the same kind of error (and the same text), or the same type, shape
-    and values.
+def _same(one, other, texts=""):
+    """Whether two outcomes are alike: the same kind of error (and the same text, 'whole' or 'without sizes'), or the
+    same type, shape and values.
     """
     if one.error is not None or other.error is not None:
-        return type(one.error) is type(other.error) and (not texts or words.bare(one.error) == words.bare(other.error))
+        return type(one.error) is type(other.error) and (
+            not texts or words.bare(one.error, texts == "whole") == words.bare(other.error, texts == "whole")
+        )
     a, b = one.value, other.value
     if not _plain(a) or not _plain(b):
         return type(a) is type(b) and type(a) is not torch.Tensor
