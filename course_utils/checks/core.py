@@ -173,9 +173,10 @@ class Exercise:
             problems, key=lambda problem: problem[1] == "precision"
         )  # the first of another kind, if any
         if reason in ("value", "shape", "one_number"):
-            result = self._by_parts(outcomes) or self._with_factor(outcomes)
-            if result:
-                return result
+            for verdict in (self._by_parts, self._with_factor):
+                result = verdict(outcomes)
+                if result is not None:
+                    return result
             values = [outcome.value for outcome in outcomes]
             seen = self._pattern(values, [known.value for known in self._rights])
             if reason == "value":
@@ -422,15 +423,16 @@ def _tensors(argument):
 
 
 def _unchanged(after, before):
+    if isinstance(before, torch.Tensor):
+        same = _plain(after) and after.shape == before.shape and after.dtype == before.dtype
+        return same and torch.equal(after, before)
     if type(after) is not type(before):
         return False
     if isinstance(before, dict):
         return after.keys() == before.keys() and all(_unchanged(after[key], before[key]) for key in before)
     if isinstance(before, list):
         return len(after) == len(before) and all(map(_unchanged, after, before))
-    if not isinstance(before, torch.Tensor):
-        return after == before
-    return _plain(after) and after.shape == before.shape and after.dtype == before.dtype and torch.equal(after, before)
+    return after == before
 
 
 def _plain(value):

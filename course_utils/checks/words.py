@@ -184,7 +184,7 @@ def matrix(value, digits, indent=0):
     width, entries = max(map(len, texts)), iter(texts)
     rows = np.empty(array.size, dtype=object)
     rows[:] = [next(entries).rjust(width) for _ in rows]
-    return np.array2string(
+    text = np.array2string(
         rows.reshape(array.shape),
         formatter={"all": str},
         separator=", ",
@@ -192,6 +192,7 @@ def matrix(value, digits, indent=0):
         max_line_width=200,
         prefix=" " * indent,
     )
+    return re.sub(r"\n+", "\n", text)  # NumPy leaves a line between matrices
 
 
 def _lines(name, argument):
