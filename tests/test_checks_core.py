@@ -180,6 +180,7 @@ def test_a_tensor_of_another_class_is_refused():
     assert exercise(square_sum, differentiable=(0,)).judge(later).reason == "gradient_error"
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested")
 def test_sparse_and_nested_tensors_are_refused():
     assert "a sparse tensor" in message(lambda F: square_sum(F).to_sparse())
     assert "a nested tensor" in message(lambda F: torch.nested.nested_tensor([x.flatten() for x in F]))
