@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.checks.core import Exercise, Misconception, Result, Trial, _report, random_trials
+from course_utils.checks.core import Choice, Exercise, Misconception, Result, Trial, _report, random_trials
 
 
 def square_sum(F):
@@ -353,3 +353,16 @@ def test_lines_are_broken_between_words_and_matrices_are_kept(capsys):
     assert before.startswith("✗ it: position") and set(before.split()[2:]) == {"position", "end:"}
     assert after.startswith("\n  - the first: word") and set(after.split()[3:]) == {"word"} and "\n    word" in after
     assert all(len(line) <= 96 for line in (before + after).splitlines())
+
+
+def test_functions_that_stand_above_an_exercise_are_tried():
+    """What a copied line would pass is found; helpers, imports and classes are not in the way."""
+    from tests.earlier import passing
+
+    namespace = {"__name__": "__main__", "torch": torch}
+    exec(
+        "def doubled(x):\n    return 2 * x\n\n\ndef other(x):\n    return x + 1\n\n\nclass Thing:\n    pass", namespace
+    )
+    exercise = Exercise("twice", lambda x: x + x, lambda: [Trial("some x", (torch.arange(4.0),))])
+    assert passing(namespace, exercise) == ["doubled"]
+    assert passing(namespace, Choice("it", "A", {"A": "one", "B": "two", "C": "three"})) == []
