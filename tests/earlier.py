@@ -1,4 +1,4 @@
-"""Which function that stands earlier in a notebook would pass an exercise; imported in the kernels, as `tests.earlier`."""
+"""Which function that stands earlier in a notebook would pass an exercise; the kernels import it as `tests.earlier`."""
 
 import types
 
