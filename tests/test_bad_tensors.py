@@ -712,6 +712,13 @@ TABLE = {
         device=(None, NOT_TRIED),
         offset=(0.05, number(1e-6)),
     ),
+    "descent.gradient_descent": takes(
+        lambda function, start, step, steps: list(descent.gradient_descent(function, start, step, steps)),
+        function=(lambda x: ((x**2).sum().item(), 2 * x, None), FUNCTION),
+        start=(P, Tensor()),
+        step=(0.1, number(1e-30)),
+        steps=(2, WHOLE),
+    ),
     "descent.projected_lbfgs": takes(
         descent.projected_lbfgs,
         start=(P, Tensor()),
