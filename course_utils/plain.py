@@ -53,51 +53,59 @@ def adam(
 
 
 def bare_lbfgs(
-    function: Callable, start: torch.Tensor, evaluations: int, *, memory: int = 10, first_step: float | None = None
+    function: Callable, start: torch.Tensor, evaluations: int, *, memory: int = 10, first_step: float = 0.0
 ) -> Iterator[torch.Tensor]:
     """torch.optim.LBFGS on grey levels, without bounds and without a test of its steps, as the authors' code has it
     (https://github.com/leongatys/PytorchNeuralStyleTransfer, with a memory of 100).
 
-    `memory` is the number of curvature pairs. torch's first step changes all values together by one grey level;
-    `first_step` sets another mean change of a value. For the rest see `gradient_descent`.
+    `memory` is the number of curvature pairs. torch's first step changes all values together by one grey level; a
+    `first_step` above 0 is the mean change of a value instead. For the rest see `gradient_descent`.
     """
-    _check(start, evaluations, GREY_LEVEL if first_step is None else first_step)
+    _check(start, evaluations, first_step, least=0)
     check_number("memory", memory, 1, whole=True)
-    variable = (start.detach() / GREY_LEVEL).requires_grad_()
+    variable = (start.detach() / GREY_LEVEL).contiguous().requires_grad_()
     optimiser = torch.optim.LBFGS([variable], lr=1, max_iter=1, history_size=memory)
 
     def closure():
         value, gradient, _ = evaluate(function, variable.detach() * GREY_LEVEL)
-        variable.grad = gradient * GREY_LEVEL
+        variable.grad = (gradient * GREY_LEVEL).contiguous()
         return value
 
     for number in range(evaluations):
-        longer = 1 if first_step is None or number else first_step / GREY_LEVEL * start.numel()
-        optimiser.param_groups[0]["lr"] = longer
+        by_hand = first_step and not number
+        optimiser.param_groups[0]["lr"] = first_step / GREY_LEVEL * start.numel() if by_hand else 1
         optimiser.step(closure)
         yield variable.detach() * GREY_LEVEL
 
 
 def unbounded_lbfgs(
-    function: Callable, start: torch.Tensor, evaluations: int, *, width: float = 10.0
+    function: Callable,
+    start: torch.Tensor,
+    evaluations: int,
+    *,
+    precondition: Callable | None = None,
+    width: float = 10.0,
 ) -> Iterator[torch.Tensor]:
     """`projected_lbfgs` in a box so wide that no value of a picture comes near its walls: what the box is worth.
 
-    `width` is that of the box, whose middle is 0.5. For the rest see `gradient_descent`.
+    `width` is that of the box, whose middle is 0.5; `precondition` as in `projected_lbfgs`. For the rest see
+    `gradient_descent`.
     """
     _check(start, evaluations, GREY_LEVEL)
     check_number("width", width, 1)
 
     def widened(small):
-        value, gradient, record = function((small - 0.5) * width + 0.5)
+        value, gradient, record = evaluate(function, (small - 0.5) * width + 0.5)
         return value, gradient * width, record
 
     first = (start.detach() - 0.5) / width + 0.5
-    for point in projected_lbfgs(widened, first, evaluations, first_step=4 * GREY_LEVEL / width):
+    for point in projected_lbfgs(
+        widened, first, evaluations, precondition=precondition, first_step=4 * GREY_LEVEL / width
+    ):
         yield (point.image - 0.5) * width + 0.5
 
 
-def _check(start, evaluations, step):
+def _check(start, evaluations, step, least=1e-30):
     check_tensor("The start", start, values="finite")
     check_number("evaluations", evaluations, 1, whole=True)
-    check_number("The step", step, 1e-30)
+    check_number("The step", step, least)

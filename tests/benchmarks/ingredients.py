@@ -26,6 +26,7 @@ from course_utils import transport
 from course_utils.cost import painting_cost
 from course_utils.descent import GREY_LEVEL, inverse_frequency, projected_lbfgs
 from course_utils.images import load_image, paintings, photos, resize, to_8bit
+from course_utils.plain import adam, bare_lbfgs, gradient_descent, unbounded_lbfgs
 from course_utils.transfer import minimise, starting_image
 from course_utils.vgg import vgg19
 from course_utils.winograd import prepared
@@ -65,53 +66,6 @@ def pairs():
 # --- the methods: (cost, first picture, evaluations) -> the picture that would be saved after each evaluation ------
 
 
-def gradient_descent(cost, image, evaluations):
-    step = None
-    for _ in range(evaluations):
-        _, gradient, _ = cost(image)
-        step = 4 * GREY_LEVEL / gradient.abs().mean() if step is None else step
-        image = (image - step * gradient).clamp(0, 1)
-        yield image
-
-
-def adam(cost, image, evaluations):
-    variable = image.clone().requires_grad_()
-    optimiser = torch.optim.Adam([variable], lr=10 * GREY_LEVEL)
-    for _ in range(evaluations):
-        _, variable.grad, _ = cost(variable)
-        optimiser.step()
-        variable.data.clamp_(0, 1)
-        yield variable.detach().clone()
-
-
-def bare_lbfgs(cost, image, evaluations, first_step=None):
-    """As in the authors' code, on unclamped grey levels; torch's first step changes all values by one level together."""
-    variable = (image * 255).requires_grad_()
-    optimiser = torch.optim.LBFGS([variable], lr=1, max_iter=1, history_size=10)
-
-    def closure():
-        value, gradient, _ = cost(variable / 255)
-        variable.grad = gradient / 255
-        return value
-
-    for number in range(evaluations):
-        optimiser.param_groups[0]["lr"] = first_step * image.numel() if first_step and not number else 1
-        optimiser.step(closure)
-        yield variable.detach() / 255
-
-
-def no_box(cost, image, evaluations, width=10):
-    """The projected L-BFGS in a box ten times as wide, which no value comes near."""
-
-    def narrowed(small):
-        value, gradient, record = cost((small - 0.5) * width + 0.5)
-        return value, gradient * width, record
-
-    first = (image - 0.5) / width + 0.5
-    for point in projected_lbfgs(narrowed, first, evaluations, first_step=4 * GREY_LEVEL / width):
-        yield (point.image - 0.5) * width + 0.5
-
-
 def projected(cost, image, evaluations, guess=False):
     precondition = inverse_frequency(image.shape) if guess else None
     return (point.image for point in projected_lbfgs(cost, image, evaluations, precondition=precondition))
@@ -130,8 +84,8 @@ METHODS: dict[str, tuple[str, Callable[..., Iterator]]] = {  # (where it begins,
     "gradient descent": ("content", gradient_descent),
     "Adam": ("content", adam),
     "bare L-BFGS": ("content", bare_lbfgs),
-    "bare, first step": ("content", lambda *given: bare_lbfgs(*given, first_step=4)),
-    "no box": ("content", no_box),
+    "bare, first step": ("content", lambda *given: bare_lbfgs(*given, first_step=4 * GREY_LEVEL)),
+    "no box": ("content", unbounded_lbfgs),
     "projected": ("content", projected),
     "guess": ("content", with_guess),
     "colours": ("colour", projected),

@@ -188,9 +188,7 @@ lbfgs_direction = Exercise(
         ),
         Misconception(
             "products_swapped",
-            _two_loops(
-                share=lambda s, y, q: _dot(y, q) / _dot(s, y), back=lambda s, y, q: _dot(s, q) / _dot(s, y)
-            ),
+            _two_loops(share=lambda s, y, q: _dot(y, q) / _dot(s, y), back=lambda s, y, q: _dot(s, q) / _dot(s, y)),
             "the products of the two loops are swapped: the first one has ⟨s, ·⟩, the second ⟨y, ·⟩. Which of them"
             " stands on the right in each of the two factors?",
         ),
