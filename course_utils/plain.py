@@ -1,7 +1,7 @@
-"""Plain methods of descent, with which lesson 7 compares the course's own: gradient descent, Adam, L-BFGS without a box.
+"""Plain methods of descent, with which lesson 7 compares the course's own: gradient descent, Adam, unbounded L-BFGS.
 
-Each is an iterator of pictures: the one that it would save after 1, 2, … evaluations of cost and gradient. A method that
-evaluates, steps and never looks back saves the picture after its last step; one that tests its steps saves the best.
+Each is an iterator of pictures: the one that it would save after 1, 2, … evaluations of cost and gradient. A method
+that evaluates, steps and never looks back saves the picture after its last step; one that tests its steps, the best.
 """
 
 from collections.abc import Callable, Iterator

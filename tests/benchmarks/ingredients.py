@@ -1,4 +1,6 @@
-"""What each ingredient of the course's descent is worth: python tests/benchmarks/ingredients.py --json data/examples/ingredients.json
+"""What each ingredient of the course's descent is worth:
+
+    python tests/benchmarks/ingredients.py --json data/examples/ingredients.json
 
 Every method descends on the same cost of the same pictures, 128 pixels on the longer side, and is judged by the loss of
 the picture that it would save after so many evaluations of cost and gradient (8 bits for each colour). The photos are

@@ -30,9 +30,9 @@ wrong_transform = Choice(
     {
         "A": "the first one agrees with the filter on every input: these are the products of the text. Have you tried a"
         " filter whose first and last weight differ?",
-        "B": "right: the last product of the second one takes the first weight where the last belongs. Filters that read"
-        " the same both ways, such as a blur, do not show it: a test needs inputs without symmetry.",
-        "C": "the third one has other factors, for it takes the value at 2 in place of that at −1, but it agrees on every"
-        " input. Which pair of input and filter made you doubt it?",
+        "B": "right: the last product of the second one takes the first weight where the last belongs. Filters that"
+        " read the same both ways, such as a blur, do not show it: a test needs inputs without symmetry.",
+        "C": "the third one has other factors, for it takes the value at 2 instead of that at −1, but it agrees on"
+        " every input. Which pair of input and filter made you doubt it?",
     },
 )
