@@ -1,9 +1,13 @@
 """Plain methods of descent, on functions whose minimum is known, and against torch's own loops."""
 
+import importlib
+import json
+
 import pytest
 import torch
 
 from course_utils.descent import GREY_LEVEL, NotFinite, projected_lbfgs
+from course_utils.paths import DATA, ROOT
 from course_utils.plain import adam, bare_lbfgs, gradient_descent, unbounded_lbfgs
 
 METHODS = (gradient_descent, adam, bare_lbfgs, unbounded_lbfgs)
@@ -85,3 +89,18 @@ def test_only_the_box_tells_the_unbounded_one_from_the_projected():
 def test_what_is_not_finite_is_an_error(method):
     with pytest.raises(NotFinite):
         next(iter(method(lambda image: (float("nan"), image, None), START, 3)))
+
+
+def test_the_table_of_lesson_7_is_of_pairs_that_tuned_nothing(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    ingredients = importlib.import_module("ingredients")
+    table = json.loads((DATA / "examples" / "ingredients.json").read_text(encoding="utf-8"))
+    tuned = {name for pair in ingredients.TUNED_ON for name in pair}
+    assert [tuple(pair) for pair in table["pairs"]] == ingredients.pairs() and len(table["pairs"]) == 6
+    assert not tuned & {photo for photo, _ in table["pairs"]}
+    assert not {*ingredients.TUNED_ON} & {*ingredients.pairs()}
+    for ingredient in ingredients.INGREDIENTS:
+        for loss in ("total", "content"):
+            for done in ingredients.MARKS:
+                found = ingredients.ratios(table, ingredient, done, loss)
+                assert len(found) == 6 and min(found) > 0
