@@ -1,4 +1,4 @@
-"""Descent in a box: plain gradient descent, and projected L-BFGS with a start that knows about pictures.
+"""Descent in a box: projected L-BFGS with a start that knows about pictures.
 
 Nocedal & Wright, Numerical Optimization (2006): two-loop recursion, algorithm 7.4; projection of the step,
 section 16.7. Every point at which the function is evaluated lies in the box, so each is a picture that can be saved.
@@ -38,7 +38,7 @@ def inverse_frequency(shape, device=None, offset: float = 0.05) -> Callable[[tor
 
     A picture on its way to a painting has to change most in its broad areas, as natural pictures differ most at low
     frequencies: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379). The gradient does not weight
-    them enough (lesson 6 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
+    them enough (lesson 7 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
 
     Args:
         shape: (…, H, W) of the picture.
@@ -56,35 +56,6 @@ def inverse_frequency(shape, device=None, offset: float = 0.05) -> Callable[[tor
     gain = 1 / (torch.hypot(rows, columns) + offset)
     gain = gain / gain.mean()
     return lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * gain, s=(height, width))
-
-
-def gradient_descent(function: Callable, start: torch.Tensor, step: float, steps: int) -> Iterator[torch.Tensor]:
-    """Plain gradient descent in the box [0, 1]: x ← clamp(x − step · gradient), yielding the picture after 0, 1, …,
-    `steps` steps (Nocedal & Wright, section 16.7, without a line search). One evaluation goes into each step.
-
-    Args:
-        function: image -> (value, gradient, record), as for `projected_lbfgs`.
-        start: the first picture, clamped to [0, 1].
-        step: a positive number, by which the gradient is multiplied.
-        steps: how many, at least 1.
-    Raises:
-        ValueError: no picture to start from, or a number that makes no sense.
-        NotFinite: the function returned NaN or infinity.
-
-    >>> def parabola(image):
-    ...     return image.square().sum().item(), 2 * image, None
-    >>> [round(image.max().item(), 3) for image in gradient_descent(parabola, torch.ones(1, 1, 1, 2), 0.25, 3)]
-    [1.0, 0.5, 0.25, 0.125]
-    """
-    check_number("step", step, 1e-30)
-    check_number("steps", steps, 1, whole=True)
-    check_tensor("The start", start, values="finite")
-    image = start.detach().clamp(0, 1)
-    yield image
-    for _ in range(steps):
-        _, gradient, _ = evaluate(function, image)
-        image = (image - step * gradient).clamp(0, 1)
-        yield image
 
 
 def projected_lbfgs(

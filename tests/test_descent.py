@@ -11,7 +11,6 @@ from course_utils.descent import (
     NotFinite,
     _bent_upward,
     _direction,
-    gradient_descent,
     inverse_frequency,
     projected_lbfgs,
 )
@@ -54,19 +53,6 @@ def test_finds_the_minimum_in_the_box(seed, precondition):
         options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-10},
     )
     assert last.record - scipys.fun < 1e-5 * abs(scipys.fun)
-
-
-def test_plain_descent_is_the_projected_gradient_step():
-    """Against NumPy, step by step; every picture lies in the box, the first is the start."""
-    function, start = quadratic()
-    pictures = list(gradient_descent(function, start * 3 - 1, 0.01, 6))
-    x = np.clip((start * 3 - 1).numpy(), 0, 1)
-    for picture in pictures:
-        assert np.allclose(picture.numpy(), x, rtol=0, atol=DOUBLE * 1e4)
-        x = np.clip(x - 0.01 * function(torch.from_numpy(x))[1].numpy(), 0, 1)
-    assert len(pictures) == 7
-    with pytest.raises(NotFinite):
-        list(gradient_descent(lambda image: (float("nan"), image, None), start, 0.1, 1))
 
 
 def test_stays_in_the_box_and_never_rises():
