@@ -10,7 +10,7 @@ step_size = Choice(
         " most, when a colour has to change by 50 levels?",
         "B": "right. It is long enough to get somewhere and short enough not to be thrown out of the valley,"
         " although the cost does not fall at every step.",
-        "C": "the longest step does not lead farthest. The slope is that of one place, and 16 grey levels away the cost"
+        "C": "the longest step does not lead farthest. The slope is that of one place, and 32 grey levels away the cost"
         " has bent upward: what does the curve do after the first step?",
     },
 )
