@@ -38,7 +38,7 @@ def inverse_frequency(shape, device=None, offset: float = 0.05) -> Callable[[tor
 
     A picture on its way to a painting has to change most in its broad areas, as natural pictures differ most at low
     frequencies: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379). The gradient does not weight
-    them enough (lesson 6 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
+    them enough (lesson 7 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
 
     Args:
         shape: (…, H, W) of the picture.

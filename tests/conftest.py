@@ -19,6 +19,7 @@ LEFT_OUT, TALLY = pytest.StashKey(), pytest.StashKey()
 NO_BROWSER = "tests in a browser"
 LONGEST = [
     "06_style_transfer",
+    "07_full_speed",
     "test_browser",
     "test_interruptions",
     "05_style_cost",

@@ -31,6 +31,7 @@ from course_utils import (
     losses,
     means,
     normalization,
+    plain,
     plots,
     receptive,
     reconstruct,
@@ -50,6 +51,7 @@ MODULES = (
     vgg,
     losses,
     descent,
+    plain,
     transport,
     reconstruct,
     colour,
@@ -721,6 +723,21 @@ TABLE = {
         precondition=(None, NOT_TRIED),
         first_step=(0.1, number(1e-30)),
     ),
+    **{
+        f"plain.{name}": takes(
+            getattr(plain, name),
+            start=(P, Tensor()),
+            function=(lambda x: ((x**2).sum().item(), 2 * x, None), FUNCTION),
+            evaluations=(1, WHOLE),
+            **more,
+        )
+        for name, more in (
+            ("gradient_descent", {"first_step": (0.1, number(1e-30))}),
+            ("adam", {"step": (0.1, number(1e-30))}),
+            ("bare_lbfgs", {"memory": (10, WHOLE), "first_step": (0.1, number(0))}),
+            ("unbounded_lbfgs", {"precondition": (None, NOT_TRIED), "width": (10.0, number(1))}),
+        )
+    },
     "descent.evaluate": takes(descent.evaluate, function=(lambda x: (1.0, x, None), FUNCTION), image=(P, NOT_TRIED)),
     "transport.Transport.__init__": "takes a Cost, whose arguments are checked there",
     "transport.guided_descent": "takes a Cost and what projected_lbfgs takes, where it is checked",

@@ -286,6 +286,33 @@ def test_lesson_6(page, lab, tmp_path, tally):
     assert browser.errors(page) == []
 
 
+def test_lesson_7(page, lab):
+    view = lesson(page, lab, "07_full_speed")
+    view.get_by_label("size, pixels").fill("64")
+    type_in(view, "evaluations", "3")
+    for ticked in (("transport",), ("transport", "box")):
+        for part in ticked:
+            view.get_by_label(part, exact=True).click()
+        view.get_by_role("button", name="Run").click()
+        view.locator(".widget-label", has_text="finished: ").wait_for()
+    expect(view.locator(".widget-label", has_text="finished: colours, guess")).to_have_count(1)
+    curves, side_by_side = view.locator("img").nth(0), view.locator("img").nth(1)
+    expect(curves).to_have_attribute("alt", re.compile("colours, box, guess, transport: .*; colours, guess: "))
+    expect(side_by_side).to_have_attribute("alt", re.compile("colours, box, guess, transport; colours, guess"))
+    shoot(page, "lesson7_raced")
+
+    view.get_by_label("box", exact=True).click()
+    type_in(view, "evaluations", "500")
+    view.get_by_role("button", name="Run").click()
+    view.locator(".widget-label", has_text=re.compile("box, guess: evaluation ([4-9]|[0-9]{2,}) of 500")).wait_for()
+    view.get_by_role("button", name="Stop").click()
+    view.locator(".widget-label", has_text="stopped: ").wait_for()
+    expect(curves).to_have_attribute("alt", re.compile("colours, guess: .*; colours, box, guess: "))
+    view.get_by_role("button", name="Clear").click()
+    expect(view.locator("img")).to_have_count(0)
+    assert browser.errors(page) == []
+
+
 def uploads(page, view, folder, tally):
     """Own photos in lesson 6's widget: those of a phone are taken, what is no picture is refused, and the next one
     works.

@@ -10,7 +10,7 @@ import torch
 
 from course_utils import checks
 from course_utils.checks import lesson6
-from course_utils.checks.core import Choice, Exercise, Trial
+from course_utils.checks.core import Choice, Commission, Exercise, Trial
 
 LESSONS = {
     path.name: import_module(f"course_utils.checks.{path.name}")
@@ -18,6 +18,7 @@ LESSONS = {
 }
 CHECKS = {f"{lesson}/{name}": getattr(module, name) for lesson, module in LESSONS.items() for name in module.__all__}
 EXERCISES = {place: check for place, check in CHECKS.items() if isinstance(check, Exercise)}
+COMMISSIONS = {place: check for place, check in CHECKS.items() if isinstance(check, Commission)}
 CHOICES = {place: check for place, check in CHECKS.items() if isinstance(check, Choice)}
 ANSWERS = {
     f"{path.parent.name}/{path.stem}": import_module(f"answers.{path.parent.name}.{path.stem}")
@@ -52,8 +53,8 @@ def test_each_exercise_has_a_file_of_its_own_and_answers():
         for lesson, module in LESSONS.items()
         for name in (path.stem for path in Path(module.__file__).parent.glob("[!_]*.py"))
     }
-    files = {place: check for place, check in found.items() if isinstance(check, (Exercise, Choice))}
-    assert files == CHECKS == EXERCISES | CHOICES and sorted(ANSWERS) == sorted(EXERCISES)
+    files = {place: check for place, check in found.items() if isinstance(check, (Exercise, Choice, Commission))}
+    assert files == CHECKS == EXERCISES | CHOICES | COMMISSIONS and sorted(ANSWERS) == sorted(EXERCISES)
     assert all(place.endswith(f"/{check.name}") for place, check in CHECKS.items())
 
 
@@ -63,6 +64,56 @@ def test_every_choice_has_its_own_explanation(choice):
     for letter, words in choice.why.items():
         result = choice.judge(letter.lower())
         assert bool(result) == (letter == choice.right) and result.message == words and len(words.split()) >= 8
+
+
+def test_a_commission_measures_what_is_chosen(capsys):
+    """A pure stand-in: what is measured is the weight itself."""
+    task = Commission(
+        "it", ("weight", "start"), lambda settings: {"size": float(settings["weight"])}, {"size": (0.4, "Too large.")}
+    )
+    assert [
+        task.judge(answer).reason for answer in (None, ..., 3, {}, {"other": 1}, {"weight": 0.5}, {"weight": 0.4})
+    ] == [*("unwritten", "unwritten", "type", "type", "type", "size", "")]
+    assert task.judge({"weight": 0.5}).message == "size 50% (at most 40%). Too large."
+    assert task.judge({"weight": float("nan")}).reason == "size"
+    assert task.judge({"weight": "many"}).reason == "error"
+    assert (
+        task({"weight": 0.25}, solution=True)
+        and capsys.readouterr().out == "✓ solution of it: size 25% (at most 40%).\n"
+    )
+
+
+@pytest.mark.long
+def test_the_commission_of_lesson_6(net):
+    """The defaults and the photo itself are refused, each for its own reason; a range of weights will do."""
+    task = lesson6.commission
+    for settings, reason in (
+        ({"style_weight": 1.0}, "content"),
+        ({"style_weight": 0.0}, "style"),
+        ({"content_weight": 0.0}, "content"),
+        ({"style_weight": 0.0008}, ""),
+        ({"style_weight": 0.0013}, ""),
+    ):
+        assert task.judge(settings).reason == reason
+    assert "nothing can be painted" in task.judge({"style_weight": -1}).message
+
+
+def test_one_of_three_costs_lies(net):
+    """The cost is the same; the slope along a direction is right in two of them, and clearly too small in the third."""
+    from course_utils.checks.lesson6.wrong_gradient import three_costs
+    from course_utils.images import load_image
+    from course_utils.vgg import vgg19
+
+    photo, painting = (load_image(name, (32, 32)).double() for name in ("animal_cat", "van_gogh_night_cafe"))
+    costs = three_costs(vgg19().double(), photo, painting)
+    v, h = torch.randn(photo.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), 1e-7
+    values = {letter: cost(photo)[0] for letter, cost in costs.items()}
+    assert max(values.values()) == pytest.approx(min(values.values()), rel=1e-12)
+    for letter, cost in costs.items():
+        slope = (cost(photo)[1] * v).sum().item()
+        difference = (cost(photo + h * v)[0] - cost(photo - h * v)[0]) / (2 * h)
+        wanted = 0.5 if letter == lesson6.wrong_gradient.right else 1.0
+        assert slope / difference == pytest.approx(wanted, abs=0.05)  # a rectification may switch between the two
 
 
 def test_a_choice_is_a_letter(capsys):
@@ -147,15 +198,17 @@ def test_misconceptions_as_students_write_them(exercise, answer, reason):
 
 
 def test_the_verdict_is_printed_once(capsys):
-    result = lesson6.descent_step(lesson6.descent_step.reference)
-    assert bool(result) and capsys.readouterr().out.startswith("✓ descent_step: right")
-    assert not lesson6.descent_step(lambda image, gradient, step: image)
-    assert capsys.readouterr().out.startswith("✗ descent_step: your function returns the picture as it was")
+    result = lesson6.paint(lesson6.paint.reference)
+    assert bool(result) and capsys.readouterr().out.startswith("✓ paint: right")
+    assert not lesson6.paint(lambda gradient, image, *_: image)
+    assert capsys.readouterr().out.startswith("✗ paint: your function returns the picture as it was")
 
 
 def test_a_division_by_zero_is_named():
     assert (
-        lesson6.descent_step.judge(lambda image, gradient, step: (image - step * gradient).clamp(0, 1) / 0).reason
+        lesson6.paint.judge(
+            lambda gradient, image, step, steps: (image - step * gradient(image)).clamp(0, 1) / 0
+        ).reason
         == "not_finite"
     )
 
@@ -214,8 +267,8 @@ def test_rounding_is_named_where_nothing_else_is_wrong():
 
 
 def test_errors_are_described_in_one_line():
-    def broken(image, gradient, step):
+    def broken(*arguments):
         raise RuntimeError("first line\nsecond line")
 
-    message = lesson6.descent_step.judge(broken).message
+    message = lesson6.paint.judge(broken).message
     assert "RuntimeError: first line" in message and "second line" not in message

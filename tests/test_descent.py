@@ -7,7 +7,13 @@ import torch
 
 from bounds import DOUBLE
 from course_utils.colour import match_colours
-from course_utils.descent import NotFinite, _bent_upward, _direction, inverse_frequency, projected_lbfgs
+from course_utils.descent import (
+    NotFinite,
+    _bent_upward,
+    _direction,
+    inverse_frequency,
+    projected_lbfgs,
+)
 from course_utils.images import load_image
 from networks import gap
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from course_utils.images import load_image, load_square, save_image
 from course_utils.top import top_activations
-from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6
+from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7
 from course_utils.widgets.core import Messages
 from events import PATIENCE
 
@@ -168,6 +168,7 @@ WIDGETS = {  # of small pictures
     "reconstruction": lambda net, table, **given: lesson4.reconstruction(net=net, **given),
     "gram_map": lambda net, table, **given: lesson5.gram_map(**{"layer": "relu1_1", "net": net, **given}),
     "live_view": lambda net, table, **given: lesson6.live_view(net=net, **given),
+    "race": lambda net, table, **given: lesson7.race(net=net, **given),
 }
 
 
@@ -180,6 +181,7 @@ WIDGETS = {  # of small pictures
         ("reconstruction", 1),
         pytest.param("gram_map", 2, marks=pytest.mark.long),
         ("live_view", 2),
+        ("race", 2),
     ],
 )
 def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):

@@ -379,6 +379,47 @@ class Choice:
         return Result(letter == self.right, self.why[letter], "" if letter == self.right else letter)
 
 
+@dataclass(eq=False)
+class Commission:
+    """A task whose answer is a choice of settings: the check paints with them and holds what it measures against
+    bounds.
+
+    Args:
+        name: of the variable that holds the answer.
+        fields: the names of the settings that may be chosen.
+        measure: settings -> {what: number}.
+        bounds: {what: (largest number that will do, hint for whoever lies above it)}.
+    """
+
+    name: str
+    fields: tuple
+    measure: Callable
+    bounds: dict
+
+    def __call__(self, answer, *, solution=False):
+        return _report(self.name, self.judge(answer), solution)
+
+    def judge(self, answer):
+        """The verdict without printing it."""
+        if answer is None or answer is ...:
+            example = f'{{"{self.fields[0]}": …}}'
+            return Result(
+                False, f"not answered yet: put your settings, such as {example}, in place of None.", "unwritten"
+            )
+        if not isinstance(answer, dict) or not answer or not set(answer) <= set(self.fields):
+            return Result(
+                False, f"answer with a dictionary of settings; you may choose {', '.join(self.fields)}.", "type"
+            )
+        try:
+            found = self.measure(answer)
+        except (ValueError, TypeError) as error:
+            return Result(False, f"with these settings nothing can be painted: {error}", "error")
+        above = [what for what, (most, _) in self.bounds.items() if not found[what] <= most]
+        said = "; ".join(f"{what} {found[what]:.0%} (at most {most:.0%})" for what, (most, _) in self.bounds.items())
+        hints = " ".join(self.bounds[what][1] for what in above)
+        return Result(not above, f"{said}. {hints}".strip(), " and ".join(above))
+
+
 def _report(name, result, solution):
     """Print a verdict, in lines that fit the page; return it. Its indented lines stay as they are."""
     text = f"{'✓' if result else '✗'} {'solution of ' if solution else ''}{name}: {result.message}"

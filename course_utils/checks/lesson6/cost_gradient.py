@@ -49,10 +49,11 @@ def _costs(F, P, a, alpha, beta, weight):
     return alpha * content_loss(F, P, "mean") + beta * weight * style_loss(gram_matrix(F, divide=True), a)
 
 
-CONTENT, STYLE = "2/(C·M) · (F − P).", "1/(C²·M) · (g − a) F."
-BROUGHT = "F.flatten(2) has a row for each channel: (g − a) @ F.flatten(2), then reshape(F.shape)."
-BOTH_TWOS = "the 2 of the square and the 2 of both places of F in g take the 4 away: "
-RELU = "is the derivative of the ReLU, which belongs to the network below: leave it out, "
+CONTENT = "what does the derivative of 1/(C·M) Σ (F − P)² with respect to one value of F look like?"
+STYLE = "what stands before dF in dE, once both places of F in g are counted?"
+BROUGHT = "Which shapes have the two factors of the product, and which axis of which do they share?"
+BOTH_TWOS = "there is a 2 of the square and a 2 of both places of F in g: "
+RELU = "is the derivative of the ReLU, which belongs to the network below: leave it out. Then "
 
 CONTENT_PARTS = [  # name, replaced parts, hint
     *[
@@ -101,14 +102,18 @@ CONTENT_PARTS = [  # name, replaced parts, hint
             ),
             ("doubled", lambda N, C, M: 4 / (C * M), "the content part is twice too large: "),
             ("over_channels", lambda N, C, M: 2 / C, "the content cost is a mean over C·M values, not over C: "),
-            ("channels_squared", lambda N, C, M: 2 / (C * C * M), "C² belongs to the style part; the content part is "),
+            (
+                "channels_squared",
+                lambda N, C, M: 2 / (C * C * M),
+                "C² belongs to the style part; look at the content part again: ",
+            ),
             (
                 "channels_squared_half",
                 lambda N, C, M: 1 / (C * C * M),
-                "1/(C²·M) belongs to the style part; the content part is ",
+                "1/(C²·M) belongs to the style part; look at the content part again: ",
             ),
             ("divided_twice", lambda N, C, M: 2 / (C * M) ** 2, "you divide the content part by C·M twice: "),
-            ("multiplied", lambda N, C, M: 2 / C * M, "2 / C * M multiplies by M, so put brackets, 2 / (C * M): "),
+            ("multiplied", lambda N, C, M: 2 / C * M, "2 / C * M multiplies by M, so put brackets around C * M: "),
             ("inverted", lambda N, C, M: 2 * C * M, "you multiply the content part by C·M, so divide by it: "),
         )
     ],
@@ -127,18 +132,18 @@ CONTENT_PARTS = [  # name, replaced parts, hint
             (
                 "signs",
                 lambda F, P: (F - P).sign(),
-                "the sign of F − P is the derivative of |F − P|; that of the mean of squares is ",
+                "the sign of F − P is the derivative of |F − P|; the cost here is a mean of squares: ",
             ),
             ("rectified", lambda F, P: (F - P).relu(), "you rectify F − P, but both signs count: "),
             (
                 "averaged",
                 lambda F, P: (F - P).mean(0, keepdim=True).expand(F.shape),
-                "you average the content part over the pictures: each has ",
+                "you average the content part over the pictures: each has its own: ",
             ),
             (
                 "first",
                 lambda F, P: (F[:1] - P).expand(F.shape),
-                "the content part is that of the first picture for all: each has ",
+                "the content part is that of the first picture for all: each has its own: ",
             ),
             (
                 "summed",
@@ -148,7 +153,7 @@ CONTENT_PARTS = [  # name, replaced parts, hint
             (
                 "cost",
                 lambda F, P: (F - P).square().sum((1, 2, 3), keepdim=True) / 2,
-                "you add the content cost, a number, and not its derivative, ",
+                "you add the content cost, a number, and not its derivative: ",
             ),
         )
     ],
@@ -181,7 +186,7 @@ STYLE_PARTS = [
                 lambda N, C, M: 1 / (C * M) ** 2,
                 "1/M² is the paper's, whose Gram matrices are sums, but g is divided already: ",
             ),
-            ("doubled", lambda N, C, M: 2 / (C * C * M), "the style part is twice too large, for 2·2/4 is 1: "),
+            ("doubled", lambda N, C, M: 2 / (C * C * M), "the style part is twice too large: "),
             (
                 "over_batch",
                 lambda N, C, M: 1 / (N * C * C * M),
@@ -196,7 +201,7 @@ STYLE_PARTS = [
             (
                 "four_times",
                 lambda N, C, M: 4 / (C * C * M),
-                "4/(C²·M) goes with a mean of squares, but E has 1/(4·C²): ",
+                "your factor goes with a mean of squares, but E has 1/(4·C²): ",
             ),
             (
                 "not_over_positions_half",
@@ -226,13 +231,21 @@ STYLE_PARTS = [
             ("no_factor", lambda *_: 1, "in the style part the factor is missing: "),
             ("quarter_only", lambda *_: 1 / 4, "the factor of the style part is not 1/4: "),
             ("over_channels", lambda N, C, M: 1 / C, "the factor of the style part is not 1/C: "),
-            ("like_content", lambda N, C, M: 2 / (C * M), "2/(C·M) belongs to the content part; the style part is "),
+            (
+                "like_content",
+                lambda N, C, M: 2 / (C * M),
+                "2/(C·M) belongs to the content part; look at the style part again: ",
+            ),
             (
                 "of_paper",
                 lambda N, C, M: 1 / (2 * C * M) ** 2,
-                "1/(4·C²·M²) is the factor of the paper's cost; the style part of the gradient is ",
+                "1/(4·C²·M²) is the factor of the paper's cost; look at the gradient again: ",
             ),
-            ("multiplied", lambda N, C, M: M / C**2, "1 / C**2 * M multiplies by M, so put brackets, 1 / (C**2 * M): "),
+            (
+                "multiplied",
+                lambda N, C, M: M / C**2,
+                "1 / C**2 * M multiplies by M, so put brackets around the denominator: ",
+            ),
             (
                 "square_on_positions",
                 lambda N, C, M: 1 / (C * M * M),
@@ -300,9 +313,9 @@ STYLE_PARTS = [
             (
                 "paper_quarter",
                 lambda N, C, M: 1 / (2 * C * M) ** 2,
-                "the paper's 1/(4·C²·M²) is for two sums, but a is a mean here: divide g by M, ",
+                "the paper's 1/(4·C²·M²) is for two sums, but a is a mean here: divide g by M: ",
             ),
-            ("no_positions", lambda N, C, M: 1 / C**2, "neither g nor its derivative is divided by M: g = F Fᵀ / M, "),
+            ("no_positions", lambda N, C, M: 1 / C**2, "neither g nor its derivative is divided by M: "),
         )
     ],
     *[
@@ -339,7 +352,7 @@ STYLE_PARTS = [
     (
         "style_first",
         {"rows": lambda F: F[:1].flatten(2), "back": lambda R, F: R.reshape(F[:1].shape)},
-        "the style part is that of the first picture for all: each has its own, " + STYLE,
+        "the style part is that of the first picture for all: each has its own: " + STYLE,
     ),
     (
         "style_cost",
@@ -348,7 +361,7 @@ STYLE_PARTS = [
             "product": lambda D, R, F: D * torch.ones_like(R),
             "style": lambda N, C, M: 1 / C**2,
         },
-        "you add the style cost, a number, and not its derivative, " + STYLE,
+        "you add the style cost, a number, and not its derivative: " + STYLE,
     ),
     *[
         ("style_" + name, {"rows": rows, "back": back}, hint + BROUGHT)

@@ -5,7 +5,7 @@ import torch
 from course_utils.checks.core import Exercise, Misconception, Trial, kept
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
 
-SHAPES = {"relu1_1": (4, 9, 6), "relu2_1": (6, 4, 3), "relu3_1": (3, 4, 5), CONTENT_LAYER: (5, 2, 3)}  # small stand-ins
+SHAPES = {"relu1_1": (4, 9, 6), "relu2_2": (6, 4, 3), "relu3_1": (3, 4, 5), CONTENT_LAYER: (5, 2, 3)}  # small stand-ins
 NUMBERS = ((2.0, 5.0), (0.5, 30.0), (1.5, 8.0), (3.0, 12.0), (0.8, 6.0))  # (α, β), another pair for each input
 
 
@@ -17,8 +17,8 @@ def _features():
         def draw(*shape):
             return torch.rand(shape, generator=generator, dtype=dtype)
 
-        layers = ["relu1_1", "relu2_1", "relu3_1"][: 2 + number % 2]
-        features = {name: draw(batch, *SHAPES[name]) for name in (CONTENT_LAYER, *layers)}
+        layers = ["relu1_1", "relu2_2", "relu3_1"][: 2 + number % 2] + [CONTENT_LAYER] * (number == 2)
+        features = {name: draw(batch, *SHAPES[name]) for name in dict.fromkeys((CONTENT_LAYER, *layers))}
         content_target = draw(1, *SHAPES[CONTENT_LAYER])
         # the painting has another size than the photo
         style_targets = {name: gram_matrix(draw(1, SHAPES[name][0], 7, 5), divide=True) for name in layers}
@@ -312,7 +312,7 @@ total_cost = Exercise(
             _variant(
                 gram=lambda F: gram_matrix(F.reshape(1, *F.shape[1:]), True), join=lambda c, s, a, b: (a * c + b * s)[0]
             ),
-            "your function takes one picture only, as the short functions of section 2 do. Use content_loss,"
+            "your function takes one picture only, Use content_loss,"
             " gram_matrix and style_loss of the package: they give one number for each picture of the batch.",
         ),
     ],

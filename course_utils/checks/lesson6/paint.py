@@ -1,30 +1,62 @@
-"""Check of lesson 6: one step along a gradient, clamped to [0, 1]."""
+"""Check of lesson 6: the loop that paints, gradient descent on the pixels within [0, 1]."""
 
 import torch
 
 from course_utils.checks.core import Exercise, Misconception, Trial, kept, lengths
 
 
-def _steps():
+def _slope(target):
+    """A gradient that couples all values of a picture: then it matters when they are clamped."""
+
+    def gradient(image):
+        return 2 * (image - target) + 4 * (image.mean((1, 2, 3), keepdim=True) - 0.4)
+
+    return gradient
+
+
+def _descents():
     generator, trials = torch.Generator().manual_seed(7), []
-    for number, (batch, height, width) in enumerate(((1, 4, 6), (3, 5, 2), (1, 3, 3), (3, 2, 7), (1, 4, 6))):
-        dtype, step = (torch.float32, torch.float64)[number % 2], 0.1 * (number + 2)
+    sizes = ((1, 4, 6), (3, 5, 2), (1, 3, 3), (3, 2, 7), (1, 4, 6))
+    for number, ((batch, height, width), steps) in enumerate(zip(sizes, (3, 4, 1, 2, 5))):
+        dtype, step = (torch.float32, torch.float64)[number % 2], 0.1 * (number + 1)
         image = torch.rand(batch, 3, height, width, generator=generator, dtype=dtype)
         image.flatten()[::7] = 1.0  # pixels at both bounds
         image.flatten()[3::7] = 0.0
-        gradient = torch.randn(image.shape, generator=generator, dtype=dtype) * 3
-        trials.append(
-            Trial(
-                f"{batch} × 3 × {height} × {width}, {str(dtype).removeprefix('torch.')}, step {step:.1f}",
-                (image, gradient, step),
-            )
-        )
+        target = 0.5 + torch.randn(image.shape, generator=generator, dtype=dtype)  # many lie outside the box
+        label = f"{batch} × 3 × {height} × {width}, {str(dtype).removeprefix('torch.')}, {steps} steps of {step:.1f}"
+        trials.append(Trial(label, (_slope(target), image, step, steps)))
     return trials
 
 
-def _step(*, move=lambda image, gradient, step: image - step * gradient, clamp=lambda moved, image: moved.clamp(0, 1)):
-    """clamp(G − η ∂J/∂G), with one part replaced."""
-    return lambda image, gradient, step: clamp(move(image, gradient, step), image)
+def _paint(
+    *,
+    move=lambda image, gradient, step: image - step * gradient,
+    clamp=lambda moved, image: moved.clamp(0, 1),
+    counted=kept,
+    finish=kept,
+):
+    """x ← clamp(x − step · ∂J/∂x), again and again, with one part replaced."""
+
+    def function(gradient, image, step, steps):
+        for _ in range(counted(steps)):
+            image = clamp(move(image, gradient(image), step), image)
+        return finish(image)
+
+    return function
+
+
+def _gradient_once(gradient, image, step, steps):
+    slope = gradient(image)
+    for _ in range(steps):
+        image = (image - step * slope).clamp(0, 1)
+    return image
+
+
+def _from_the_start(gradient, image, step, steps):
+    moved = image
+    for _ in range(steps):
+        moved = (image - step * gradient(moved)).clamp(0, 1)
+    return moved
 
 
 def _stretched(x):
@@ -55,7 +87,7 @@ MOVES = [  # name, where the step leads before the clamp, hint
     (
         "over_mean",
         lambda image, g, step: image - step * g / g.abs().mean(),
-        HELP.format("its mean size, as the step sizes in section 4 are chosen"),
+        HELP.format("its mean size"),
     ),
     (
         "grey_levels",
@@ -97,26 +129,26 @@ MOVES = [  # name, where the step leads before the clamp, hint
     ),
 ]
 
-descent_step = Exercise(
-    "descent_step",
-    _step(),
-    _steps,
+paint = Exercise(
+    "paint",
+    _paint(),
+    _descents,
     [
-        *[Misconception(name, _step(move=move), hint) for name, move, hint in MOVES],
+        *[Misconception(name, _paint(move=move), hint) for name, move, hint in MOVES],
         Misconception(
             "not_clamped",
-            _step(clamp=kept),
+            _paint(clamp=kept),
             "some pixels leave [0, 1]. No file can hold them, and the cost of what you save is another one. "
             "Clamp what you return, after the step.",
         ),
         *[
             Misconception(
-                f"{name}_not_clamped", _step(move=move, clamp=kept), hint + " And clamp the result to [0, 1]."
+                f"{name}_not_clamped", _paint(move=move, clamp=kept), hint + " And clamp the result to [0, 1]."
             )
             for name, move, hint in MOVES
         ],
         *[
-            Misconception(name, _step(clamp=clamp), hint)
+            Misconception(name, _paint(clamp=clamp), hint)
             for name, clamp, hint in (
                 (
                     "clamped_below",
@@ -183,13 +215,43 @@ descent_step = Exercise(
         ],
         Misconception(
             "clamped_gradient",
-            lambda image, gradient, step: image - (step * gradient).clamp(0, 1),
+            _paint(move=lambda image, g, step: image - (step * g).clamp(0, 1), clamp=kept),
             "you clamp the step, not the picture: the pixels are what has to stay in [0, 1].",
         ),
         Misconception(
             "unmoved",
-            lambda image, gradient, step: image,
-            "your function returns the picture as it was: subtract step · gradient from it.",
+            lambda gradient, image, step, steps: image,
+            "your function returns the picture as it was: is the moved picture kept under the name that is returned?",
         ),
+        *[
+            Misconception(name, function, hint)
+            for name, function, hint in (
+                (
+                    "gradient_once",
+                    _gradient_once,
+                    "you compute the gradient once, before the loop. After a step the picture is another one: where"
+                    " does the slope at the new place come from?",
+                ),
+                (
+                    "from_the_start",
+                    _from_the_start,
+                    "every step sets out from the first picture again. From which picture should the second step"
+                    " set out?",
+                ),
+                (
+                    "clamped_at_the_end",
+                    _paint(clamp=kept, finish=lambda image: image.clamp(0, 1)),
+                    "you clamp once, after the loop. Until then pixels lie outside [0, 1], and the gradients are"
+                    " those of pictures that nobody can see. Where does the clamp belong?",
+                ),
+                (
+                    "one_step_only",
+                    _paint(counted=lambda steps: min(steps, 1)),
+                    "only one step is taken. Does `return` stand inside the loop?",
+                ),
+                ("one_step_less", _paint(counted=lambda steps: steps - 1), "you take one step too few: count them."),
+                ("one_step_more", _paint(counted=lambda steps: steps + 1), "you take one step too many: count them."),
+            )
+        ],
     ],
 )

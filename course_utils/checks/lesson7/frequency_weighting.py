@@ -1,4 +1,4 @@
-"""Check of lesson 6: a gradient whose waves are weighted by their frequencies."""
+"""Check of lesson 7: a gradient whose waves are weighted by their frequencies."""
 
 import torch
 from torch.fft import fft2, fftfreq, fftn, fftshift, ifft2, ifftn, ifftshift, irfft2, rfft2, rfftfreq

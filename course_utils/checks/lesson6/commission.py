@@ -1,0 +1,57 @@
+"""Check of lesson 6: settings for one photo and one painting, chosen by what the picture has to be."""
+
+import functools
+
+import torch
+
+from course_utils.checks.core import Commission
+from course_utils.cost import painting_cost
+from course_utils.images import load_image
+from course_utils.transfer import transfer
+from course_utils.vgg import vgg19
+
+PHOTO, PAINTING = "monument_opera_house", "van_gogh_church_at_auvers"
+SIZE, EVALUATIONS = 96, 20
+FIELDS = ("style_weight", "content_weight", "style_layers", "content_layers", "start")
+
+
+@functools.cache
+def _judge():
+    """The network, both pictures, and a function that gives the content cost of a picture as a share of an even grey's
+    and its style cost as a share of the photo's.
+    """
+    net = vgg19()
+    photo, painting = load_image(PHOTO, SIZE), load_image(PAINTING, SIZE)
+    cost = painting_cost(net, photo, painting)
+    grey, unchanged = cost.losses(torch.full_like(photo, 0.5)), cost.losses(photo)
+
+    def shares(image):
+        losses = cost.losses(image)
+        return {"content": losses["content"] / grey["content"], "style": losses["style"] / unchanged["style"]}
+
+    return net, photo, painting, shares
+
+
+def measure(settings):
+    """{'content', 'style'} of the picture that is painted with the settings, as shares of the two controls."""
+    net, photo, painting, shares = _judge()
+    return shares(transfer(photo, painting, evaluations=EVALUATIONS, net=net, device="cpu", **settings).image)
+
+
+commission = Commission(
+    "commission",
+    FIELDS,
+    measure,
+    {
+        "content": (
+            0.3,
+            "The opera house is lost: its content cost is too near to that of an even grey. Which of your settings"
+            " speaks for the photo?",
+        ),
+        "style": (
+            0.2,
+            "That is still a photo: its style cost is too near to the unchanged photo's. Which of your settings speaks"
+            " for the painting?",
+        ),
+    },
+)

@@ -1,0 +1,16 @@
+"""Check of lesson 7: which of three changes saves the most memory."""
+
+from course_utils.checks.core import Choice
+
+memory_saved = Choice(
+    "memory_saved",
+    "A",
+    {
+        "A": "right: a max pooling keeps the place of each maximum, and each place is a whole number of 64 bits. An"
+        " average has no place to remember, which saves 240 of 1532 bytes for each pixel.",
+        "B": "the layers behind relu4_1 are many, but their maps are small: a pooling divides the positions by four."
+        " Measure once more: how many bytes do they take, and how many are there in all?",
+        "C": "of the painting only Gram matrices are kept, C × C numbers for each layer, whatever its size. What is in"
+        " memory while an evaluation runs?",
+    },
+)

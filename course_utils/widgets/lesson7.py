@@ -1,0 +1,199 @@
+"""Lesson 7: a race of descents with and without each ingredient."""
+
+import copy
+from typing import NamedTuple
+
+import ipywidgets as w
+import torch
+
+from course_utils.cost import SMALLEST, painting_cost
+from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.images import img_tag, load_image, paintings, photos, title, to_8bit
+from course_utils.plain import unbounded_lbfgs
+from course_utils.plots import gallery, loss_curves
+from course_utils.transfer import minimise, pick_device, starting_image
+from course_utils.vgg import vgg19
+from course_utils.widgets.core import Job, Messages, View, menu, number
+from course_utils.winograd import prepared
+
+INGREDIENTS = ("colours", "box", "guess", "transport")
+LANES = 5  # that are shown: more curves cannot be told apart
+
+
+class Moment(NamedTuple):
+    """What would be saved after so many evaluations."""
+
+    evaluations: int
+    image: torch.Tensor  # (1, 3, H, W), multiples of 1/255
+    losses: dict  # of exactly this picture
+
+
+def descended(content, style, ingredients=INGREDIENTS, *, size=128, evaluations=20, net=None, every=2):
+    """One lane of the race: L-BFGS with some of the ingredients, all of them being the course's descent.
+
+    Args:
+        content, style: whatever `load_image` takes.
+        ingredients: some of 'colours' (the start has the painting's), 'box' (pixels stay in [0, 1]), 'guess' (the
+            inverse Hessian begins as 1/(f + 0.05)), 'transport' (a guide for the first steps, which needs box and
+            guess).
+        size: longer side of both pictures in pixels.
+        evaluations: of cost and gradient.
+        net: a network from `vgg19()`.
+        every: a moment after the first evaluation, after each of which so many go, and after the last.
+    Yields:
+        `Moment`.
+    Raises:
+        ValueError: an unknown ingredient, or transport without what it needs.
+    """
+    chosen = {*ingredients}
+    if not chosen <= {*INGREDIENTS}:
+        raise ValueError(f"The ingredients are {', '.join(INGREDIENTS)}: leave out all others.")
+    if "transport" in chosen and not {"box", "guess"} <= chosen:
+        raise ValueError("The transport needs the box and the guess: tick them, too.")
+    return _moments(content, style, chosen, size, evaluations, net, every)
+
+
+def _moments(content, style, chosen, size, evaluations, net, every):
+    device, net = pick_device(), vgg19() if net is None else net
+    content, style = (load_image(source, size, smallest=SMALLEST).to(device) for source in (content, style))
+    if next(net.parameters()).device != device:
+        net = copy.deepcopy(net).to(device)  # the caller's network stays where it is
+    net = prepared(net, content, ["relu5_1"])
+    cost = painting_cost(net, content, style)
+    start = starting_image("colour" if "colours" in chosen else "content", content, style)
+    guess = inverse_frequency(start.shape, device) if "guess" in chosen else None
+    if "transport" in chosen:
+        images = (state.image for state in minimise(cost, start, evaluations))
+    elif "box" in chosen:
+        images = (point.image for point in projected_lbfgs(cost, start, evaluations, precondition=guess))
+    else:
+        images = unbounded_lbfgs(cost, start, evaluations, precondition=guess)
+    for done, image in enumerate(images, start=1):
+        if done == 1 or done % every == 0 or done == evaluations:
+            image = to_8bit(image)
+            yield Moment(done, image.cpu(), cost.losses(image))
+
+
+def name_of(ingredients):
+    """The name of a lane."""
+    return ", ".join(part for part in INGREDIENTS if part in ingredients) or "none"
+
+
+def pictures(lanes):
+    """The curves of some lanes and their last pictures: ((figure, description), (figure, description)).
+
+    Args:
+        lanes: {name: list of `Moment`}.
+    """
+    curves = loss_curves(
+        {name: [(moment.evaluations, moment.losses) for moment in moments] for name, moments in lanes.items()},
+        terms=["total"],
+        title="loss of the saved picture",
+    )
+    last = {name: moments[-1] for name, moments in lanes.items()}
+    said = "; ".join(f"{name}: {moment.losses['total']:.2g}" for name, moment in last.items())
+    side_by_side = gallery({name: moment.image for name, moment in last.items()}, columns=min(3, len(last)))
+    return (
+        (curves, f"Loss of the saved picture against evaluations. At the end {said}."),
+        (side_by_side, f"The last pictures, side by side, with the ingredients {'; '.join(last)}."),
+    )
+
+
+def race(
+    content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=128, evaluations=20, net=None
+):
+    """The widget: choose pictures and ingredients, run one lane after the other, and compare."""
+    return Race(content, style, size, evaluations, net)
+
+
+class Race(View):
+    """Controls, curves and pictures; `job` is the `Job` that descends, `lanes` what has been run."""
+
+    def __init__(self, content, style, size, evaluations, net=None):
+        self.net, self.lanes = net, {}
+        self.content = menu("photo", [(title(name), name) for name in photos()], content)
+        self.style = menu("painting", [(title(name), name) for name in paintings()], style)
+        self.size = number("size, pixels", size, 64, 512, step=32)
+        self.evaluations = number("evaluations", evaluations, 1, 500, step=10)
+        self.ingredients = {
+            part: w.Checkbox(value=part != "transport", description=part, indent=False) for part in INGREDIENTS
+        }
+        self.start = w.Button(description="Run", icon="play", button_style="primary", tooltip="Run with what is ticked")
+        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the curve")
+        self.clear = w.Button(description="Clear", icon="trash", tooltip="Forget all runs")
+        self.progress, self.text = w.IntProgress(description="progress"), w.Label("Tick ingredients and press Run.")
+        self.curves, self.gallery, self.messages = w.HTML(), w.HTML(), Messages()
+        self.job = Job(self._steps, self._show, self._finish)
+        self.start.on_click(self.messages.guard(self._run))
+        self.stop.on_click(lambda _: self.job.stop())
+        self.clear.on_click(self.messages.guard(self._forget))
+        for control in (self.content, self.style, self.size):  # another cost: its numbers cannot be compared
+            control.observe(self.messages.guard(self._forget), "value")
+        super().__init__(
+            [
+                w.HBox([self.content, self.style]),
+                w.HBox([self.size, self.evaluations]),
+                w.HBox([*self.ingredients.values()]),
+                w.HBox([self.start, self.stop, self.clear, self.progress]),
+                self.text,
+                self.curves,
+                self.gallery,
+                self.messages,
+            ],
+            "let descents with and without each ingredient race against each other.",
+        )
+
+    def _forget(self, _=None):
+        if not self.job.running:
+            self.lanes = {}
+            self.curves.value = self.gallery.value = ""
+
+    def _run(self, _=None):
+        """Read the settings in the kernel's thread and start; what does not go together is reported at once."""
+        if self.job.running:
+            return
+        chosen = [part for part, box in self.ingredients.items() if box.value]
+        self.net = vgg19() if self.net is None else self.net
+        self._moments = descended(
+            self.content.value,
+            self.style.value,
+            chosen,
+            size=self.size.value,
+            evaluations=self.evaluations.value,
+            net=self.net,
+        )
+        self.name = name_of(chosen)
+        self.progress.max, self.progress.value = self.evaluations.value, 0
+        self.text.value = "preparing …"
+        self._freeze(True)
+        self.job.start()
+
+    def _freeze(self, running):
+        """While a lane runs, what it was begun with stays as it is."""
+        for control in (self.start, self.clear, self.content, self.style, self.size):
+            control.disabled = running
+        self.stop.disabled = not running
+
+    def _steps(self):
+        moments = []
+        for moment in self._moments:
+            moments.append(moment)
+            self.lanes.pop(self.name, None)  # the newest is the last
+            self.lanes = {**dict([*self.lanes.items()][-(LANES - 1) :]), self.name: moments}
+            yield moment
+
+    def _show(self, moment):
+        self.progress.value = moment.evaluations
+        self.text.value = (
+            f"{self.name}: evaluation {moment.evaluations} of {self.progress.max}, loss {moment.losses['total']:.3g},"
+            f" content {moment.losses['content']:.3g}"
+        )
+
+    def _finish(self, state, error):
+        self._freeze(False)
+        if error is not None:
+            self.messages.report(error)
+        self.text.value = f"{state}: {self.text.value}" if self.lanes else state
+        if self.lanes:
+            (curves, of_curves), (side_by_side, of_pictures) = pictures(self.lanes)
+            self.curves.value, self.gallery.value = img_tag(curves, of_curves), img_tag(side_by_side, of_pictures)
