@@ -228,7 +228,7 @@ def test_ways_of_writing_that_are_refused(way, why):
 
 
 def scaled_by_hand(operation, channels, scales_behind):
-    """How far the output is off when a convolution is divided by scales and the one behind the operation undoes them."""
+    """How far the output is off when a convolution is divided by scales and the one behind the operation undoes it."""
     first, second = nn.Conv2d(3, 6, 3).double(), nn.Conv2d(channels, 4, 3).double()
     scales = torch.tensor([0.25, 0.5, 1, 2, 4, 8], dtype=torch.float64)
     (picture,) = random_pictures(1)
