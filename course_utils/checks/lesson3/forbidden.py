@@ -12,7 +12,7 @@ forbidden = Choice(
         " longer work?",
         "C": "The positions that are left carry the factor that they carried before. Does cutting off a border mix"
         " maps, or change a number?",
-        "D": "Right: 6 is a fixed value. A map divided by 10 is cut off at 6, too, where the original was cut off at 60"
-        " of the new units: no factor comes out of min(6, x/10).",
+        "D": "Right: 6 is a fixed value. A map that was divided by 10 is cut off at 6, too, where it ought to be at"
+        " 0.6: no factor comes out of min(6, x/10).",
     },
 )

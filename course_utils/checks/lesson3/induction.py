@@ -6,8 +6,8 @@ induction = Choice(
     "induction",
     "C",
     {
-        "A": "Line 2 is no reason: the rescaled network computes with other numbers, and a mean of one is taken over"
-        " all the data, and says nothing of a single position. What does the assumption say about the input of layer l?",
+        "A": "Line 2 is no reason: the rescaled network computes with other numbers; a mean of one is taken over"
+        " all the data, and says nothing of one position. What does the assumption say about the input of layer l?",
         "B": "Line 6 is false: max(0, −1 + 1) is not max(0, −1) + max(0, 1), so that the ReLU is not linear. Which"
         " weaker property does it have, and for which factors?",
         "C": "Right: the assumption gives the input, the rule makes the factors cancel there and come out of the sum,"
