@@ -182,11 +182,12 @@ def magnifier(image, channel, row, column, window=8):
 
 
 def feature_maps(features, count=5, height=1.5):
-    """The strongest feature maps of some layers, one row for each layer.
+    """Strong feature maps of some layers that differ from each other, one row for each layer.
 
     Args:
         features: {layer: (1, C, H, W)}.
-        count: maps in a row, those with the largest mean.
+        count: maps in a row: the one with the largest mean, then among the quarter with the largest means always the
+            one whose largest correlation with those already chosen is smallest.
         height: of a row, in inches.
     """
     _some("features", features)
@@ -199,12 +200,24 @@ def feature_maps(features, count=5, height=1.5):
     figure = Figure(figsize=(count * height * 1.35, len(features) * (height + 0.25)), layout="constrained")
     axes = figure.subplots(len(features), count, squeeze=False)
     for row, (layer, maps) in zip(axes, features.items()):
-        strongest = maps[0].mean((1, 2)).topk(count).indices.tolist()
-        for axis, channel in zip(row, strongest):
+        for axis, channel in zip(row, _strong_and_different(maps[0], count)):
             axis.imshow(maps[0, channel].numpy(), cmap="magma")
             axis.set_title(f"{layer}, map {channel}", fontsize=9)
             axis.axis("off")
     return figure
+
+
+def _strong_and_different(maps, count):
+    """Channels of so many of the maps (C, H, W), chosen as `feature_maps` says."""
+    strong = maps.mean((1, 2)).topk(max(count, len(maps) // 4)).indices
+    shapes = F.normalize((maps - maps.mean((1, 2), keepdim=True)).flatten(1)[strong], dim=1)
+    correlations = shapes @ shapes.T
+    chosen = [0]
+    while len(chosen) < count:
+        nearest = correlations[chosen].amax(0)
+        nearest[chosen] = torch.inf
+        chosen.append(nearest.argmin().item())
+    return strong[chosen].tolist()
 
 
 def around_grey(projections, share=0.99):

@@ -6,11 +6,13 @@
 does.
 - IPython ignores a trailing `;` unless the history is stored: store it.
 - Pictures are not compared (nbval.cfg takes them out): those of a fresh run must look like the stored ones.
-And of ours: the kernels run offline, and a cell that tries to connect fails.
+And of ours: the kernels run offline, and a cell that tries to connect fails; no function that stands earlier in a
+notebook may pass an exercise.
 """
 
 import os
 import queue
+import re
 import tempfile
 from pathlib import Path
 
@@ -75,10 +77,25 @@ def start_offline(original):
     return __init__
 
 
+def refuse_what_stands_above(item, kernel):
+    """Fail the cell of an exercise that a function defined earlier in the notebook would pass."""
+    exercise = re.search(r"^check\.(\w+)\(\1\)$", item.cell.source, re.M)
+    if exercise is None or "solution" in item.cell.metadata.get("tags", []):
+        return
+    asked = f"__import__('tests.earlier').earlier.passing(globals(), check.{exercise[1]})"
+    kernel.await_reply(kernel.kc.execute("", silent=True, user_expressions={"passing": asked}))
+    answer = kernel.last_reply["user_expressions"]["passing"]
+    if answer["status"] != "ok":
+        item.raise_cell_error(f"What stands above {exercise[1]} could not be tried: {answer['evalue']}")
+    if (names := answer["data"]["text/plain"]) != "[]":
+        item.raise_cell_error(f"Functions above pass the exercise {exercise[1]}: {names}")
+
+
 def runtest(original):
     def checked(self):
-        original(self)
         kernel = self.parent.kernel
+        refuse_what_stands_above(self, kernel)
+        original(self)
         failed = getattr(kernel, "last_reply", {}).get("status") == "error"
         if failed and not self.options["check_exception"]:
             self.raise_cell_error(f"{kernel.last_reply.get('ename')}: {kernel.last_reply.get('evalue')}")

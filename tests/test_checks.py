@@ -79,7 +79,7 @@ def test_a_choice_is_a_letter(capsys):
 @pytest.mark.parametrize("exercise, wrong", BANK)
 def test_every_misconception_gets_its_hint(exercise, wrong):
     result = exercise.judge(wrong.function)
-    assert not result and result.reason == wrong.name and result.message == wrong.hint
+    assert not result and result.reason == wrong.name and result.message.endswith(wrong.hint)
 
 
 @EACH
@@ -166,20 +166,19 @@ def refusal(value, right):
 
 
 def test_wrong_values_are_shown_where_they_differ_most():
-    right = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(2, 3, 4)
+    right = torch.linspace(0, 1, 30, dtype=torch.float64).reshape(2, 3, 5)
     wrong = right.clone()
     wrong[1, 0, 2], wrong[0, 2, 1] = wrong[1, 0, 2] + 0.1, 0.4
-    assert "the values are not: at [1, 0, 2] yours is 0.709, the right one 0.609 (input: some x)" in refusal(
-        wrong, right
+    assert refusal(wrong, right).endswith(
+        "the values are not. For example, at [1, 0, 2] yours is 0.686, the right one 0.586 (input: some x)."
     )
     wrong = right.clone()
-    wrong[1, 2, 3] += 1e-5  # more digits where three are alike
-    assert "at [1, 2, 3] yours is 1.00001, the right one 1 " in refusal(wrong, right)
-    assert refusal(wrong.flatten()[-6:], right.flatten()[-6:]).count("[") == 2  # few numbers are all printed
-    assert "at [0, 2] yours is 9, the right one 2 " in refusal(
-        torch.tensor([[0, 1, 9, 3, 4, 5, 6]]), torch.arange(7)[None]
-    )
-    assert "at [3] yours is True, the right one False " in refusal(torch.arange(7) == 3, torch.arange(7) < 0)
+    wrong[1, 2, 4] += 1e-5  # more digits where three are alike
+    assert "at [1, 2, 4] yours is 1.00001, the right one 1 " in refusal(wrong, right)
+    wrong = torch.arange(30)
+    wrong[2] = 9
+    assert "at [2] yours is 9, the right one 2 " in refusal(wrong, torch.arange(30))
+    assert "at [3] yours is True, the right one False " in refusal(torch.arange(30) == 3, torch.arange(30) < 0)
 
 
 def test_tuples_and_lists_are_told_how_to_become_a_tensor():

@@ -159,7 +159,7 @@ def test_anatomy(notebook):
     objectives = set(re.findall(r"^- \*\*(\d\.[a-z])\*\*", notebook.cells[0].source, re.M))
     assert (
         len(objectives) >= 3
-        and set(re.findall(r"objectives? ([\d.a-z, ]+)\*", text))
+        and set(re.findall(r"objectives? ([\d.a-z, ]+) ·", text))
         and all(set(re.findall(r"\d\.[a-z]", used)) <= objectives for used in re.findall(r"objectives? (.*)\*", text))
     )
 
@@ -209,6 +209,47 @@ def test_printed_lines_are_measurements(notebook):
         for line in output.text.splitlines()
     ]
     assert len([line for line in lines if re.search(r"\b(True|False)\b", line)]) <= len(lines) / 10
+
+
+def slug(heading):
+    """What JupyterLab makes of a heading: the end of its address."""
+    return heading.strip().replace(" ", "-")
+
+
+def headings(path):
+    """All headings of the second and third rank of a notebook, as they stand."""
+    cells = nbformat.read(path, 4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return [heading.strip() for heading in re.findall(r"^###? (.*)$", text, re.M)]
+
+
+def test_sections_are_numbered_and_references_to_them_hold(notebook, request):
+    """'Section 5' links the heading that it means, so that a reference cannot go stale; 'lesson 3, *Title*' names a
+    heading of that lesson. (A section of a paper is written with §.)
+    """
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    numbers = re.findall(r"^## (\d+)\. ", text, re.M)
+    assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+    prose = text.split("**References.**")[0]
+    plain = re.sub(r"\[[^\]]*\]\([^)]*\)", "", prose)
+    assert not re.findall(r".{20}[Ss]ections? \d+", plain)
+    assert not [cell.id for cell in code(notebook) if re.search(r"[Ss]ections? \d", cell.source)]
+    lessons = {path.name: {slug(heading): heading for heading in headings(path)} for path in PATHS}
+    own = {slug(heading): heading for heading in re.findall(r"^###? (.*)$", text, re.M)}
+    for words, name, anchor in re.findall(r"\[([^\]]*)\]\(((?:\d\d_\w+\.ipynb)?)#([^)]*(?:\([^)]*\)[^)]*)*)\)", prose):
+        target = (lessons[name] if name else own).get(anchor)
+        number = re.search(r"\d+$", words)
+        assert target and (number is None or target.startswith(f"{number[0]}. ")), (words, name, anchor)
+    for number, named in re.findall(r"[Ll]esson (\d), \*([^*]+)\*", prose):
+        (name,) = (path.name for path in PATHS if path.name.startswith(f"0{number}_"))
+        titles = [re.sub(r"^\d+\. (★ )?", "", heading) for heading in lessons[name].values()]
+        assert named in titles, (number, named)
+
+
+def test_no_text_outside_a_lesson_counts_its_sections():
+    files = [*(ROOT / "course_utils").rglob("*.py"), *ROOT.glob("*.md")]
+    counted = [path.name for path in files if re.search(r"[Ll]esson \d[’'s]*,? section", path.read_text("utf-8"))]
+    assert counted == []
 
 
 def test_no_address_is_fetched(notebook):

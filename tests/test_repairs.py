@@ -98,6 +98,7 @@ BAD = {
         ],
         "Picture 1 does not look like the stored one",
     ),
+    "exercise without its lesson": ([stored("check.gram(gram)")], "What stands above gram could not be tried"),
     "network": ([stored("import urllib.request\nurllib.request.urlopen('http://192.0.2.1/', timeout=1)")], "offline"),
     "network, hidden": (
         [stored("import socket\ntry:\n    socket.create_connection(('192.0.2.1', 80), 1)\nexcept OSError:\n    pass")],

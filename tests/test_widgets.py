@@ -45,6 +45,9 @@ def test_pixels_widget_redraws():
         before = picture.value
         control.value = value
         assert picture.value != before and "alt=" in picture.value
+    for slider, value, end in ((row, -7, 0), (row, 10**9, 100), (column, 101, 100), (column, -(10**9), 0)):
+        slider.set_state({"value": value})
+        assert slider.value == end
     assert messages.outputs == ()
 
 

@@ -174,7 +174,6 @@ WIDGETS = {  # of small pictures
 @pytest.mark.parametrize(
     "name, count",
     [
-        pytest.param("pixels", 2, marks=pytest.mark.long),
         ("units", 2),
         ("axes", 1),
         ("scale_one", 1),

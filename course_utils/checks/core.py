@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import torch
 
+from course_utils.checks import words
+
 
 class Misconception(NamedTuple):
     """A wrong answer with a name, and the hint that whoever gives it should get."""
@@ -77,6 +79,10 @@ class Exercise:
         trials: () -> list of `Trial`; the same at every call.
         misconceptions: the bank.
         differentiable: positions of the arguments by which the gradient is compared too.
+        parts: {name, such as "the biases": result -> a tensor}. Where a result is wrong and no misconception gives it,
+            its parts are judged one by one, so that two mistakes in two parts get both their hints.
+        small: () -> list of `Trial` with few and easy numbers, for the message: the first on which an answer goes wrong
+            is shown whole, to be followed by hand. Without it the smallest of the trials is, where it is small enough.
     """
 
     name: str
@@ -84,12 +90,16 @@ class Exercise:
     trials: Callable
     misconceptions: list = field(default_factory=list)
     differentiable: tuple = ()
+    parts: dict = field(default_factory=dict)
+    small: Callable | None = None
 
     def __call__(self, function, *, solution=False):
         return _report(self.name, self.judge(function), solution)
 
     def judge(self, function):
         """The verdict without printing it."""
+        if other := words.no_function(function, self.name):
+            return Result(False, other, "no_function")
         outcomes = [_run(function, trial.arguments) for trial in self._inputs]
         for verdict in (self._unwritten, self._modified, self._wrong, self._gradients):
             result = verdict(function, outcomes)
@@ -131,8 +141,10 @@ class Exercise:
                 "not written yet: put your code in place of the line that raises NotImplementedError.",
                 "unwritten",
             )
+        if outcomes[0].error is None and outcomes[0].value is ...:
+            return Result(False, "not written yet: put your code in place of `...`.", "unwritten")
         if outcomes[0].error is None and outcomes[0].value is None:
-            return Result(False, "your function returns nothing: end it with `return` and the result.", "nothing")
+            return Result(False, words.nothing(function), "nothing")
 
     def _modified(self, function, outcomes):
         for trial, outcome in zip(self._inputs, outcomes):
@@ -146,42 +158,181 @@ class Exercise:
                 )
 
     def _wrong(self, function, outcomes):
-        problems = [
-            (trial, problem)
-            for number, (trial, outcome) in enumerate(zip(self._inputs, outcomes))
-            if (problem := _compare(outcome, self._known(self.reference, number)))
-        ]
+        problems = []
+        for number, (trial, outcome) in enumerate(zip(self._inputs, outcomes)):
+            names = words.names_of(function, self.reference, len(trial.arguments))
+            found = _compare(outcome, self._known(self.reference, number), trial.arguments, names)
+            if found:
+                problems.append((number, *found))
         if not problems:
             return None
-        nowhere = all(
-            outcome.error is not None for outcome in outcomes
-        )  # nothing but errors to go by: then their texts count
-        for misconception in self.misconceptions:
-            if all(
-                _same(self._known(misconception.function, number), outcome, nowhere)
-                for number, outcome in enumerate(outcomes)
-            ):
-                return Result(False, misconception.hint, misconception.name)
-        trial, (reason, message) = min(
-            problems, key=lambda problem: problem[1][0] == "precision"
+        misconception = self._misconception(outcomes)
+        if misconception:
+            return Result(False, _carefully(misconception.hint), misconception.name)
+        number, reason, message = min(
+            problems, key=lambda problem: problem[1] == "precision"
         )  # the first of another kind, if any
-        return Result(False, f"{message} (input: {trial.label}).", reason)
+        if reason in ("value", "shape", "one_number"):
+            for verdict in (self._by_parts, self._with_factor):
+                result = verdict(outcomes)
+                if result is not None:
+                    return result
+            values = [outcome.value for outcome in outcomes]
+            seen = self._pattern(values, [known.value for known in self._rights])
+            if reason == "value":
+                return Result(False, self._shown(function, values, problems, seen), reason)
+            message += f": {seen}" if seen else ""
+        help_with = words.advice(outcomes[number].error, names) if reason == "error" else ""
+        end = f" {help_with}" if help_with else ""
+        return Result(False, f"{message} (input: {self._inputs[number].label}).{end}", reason)
+
+    @property
+    def _rights(self):
+        return [self._known(self.reference, number) for number in range(len(self._inputs))]
+
+    def _outcomes(self, misconception):
+        return [self._known(misconception.function, number) for number in range(len(self._inputs))]
+
+    def _misconception(self, outcomes):
+        """The misconception that does the same on all inputs. First one whose errors say the same; then, where there
+        are not errors alone, one whose errors say the same but for sizes; then one with the same wrong numbers, whose
+        errors may come from another line.
+        """
+        some = [number for number, outcome in enumerate(outcomes) if outcome.error is None]
+        for texts in ("whole", "without sizes", "") if some else ("whole",):
+            for misconception in self.misconceptions:
+                if all(
+                    _same(self._known(misconception.function, number), outcome, texts)
+                    for number, outcome in enumerate(outcomes)
+                ) and (texts or any(not _same(outcomes[number], self._rights[number]) for number in some)):
+                    return misconception
+        return None
+
+    def _pattern(self, values, rights):
+        """How the wrong results come from the right ones, in words; '' where that is not to be seen."""
+        if not all(map(_plain, values)) or any(value.dtype != right.dtype for value, right in zip(values, rights)):
+            return ""
+        return words.pattern(values, rights, [trial.label for trial in self._inputs])
+
+    def _with_factor(self, outcomes):
+        """The verdict on a misconception times a number that is the same everywhere: two mistakes at once."""
+        values = [outcome.value for outcome in outcomes]
+        rights = [known.value for known in self._rights]
+        if not all(map(_plain, values)) or not all(
+            value.shape == right.shape and value.dtype == right.dtype and right.is_floating_point()
+            for value, right in zip(values, rights)
+        ):
+            return None
+        if words.common_factor(values, rights) is not None:
+            return None  # a factor alone
+        for misconception in self.misconceptions:
+            wrong = [known.value for known in self._outcomes(misconception)]
+            if not all(_plain(value) and value.shape == right.shape for value, right in zip(wrong, rights)):
+                continue
+            factor = words.common_factor(values, wrong)
+            text = None if factor is None else words.times(factor)
+            if text and "." not in text:  # whole numbers and their inverses: others come about by chance
+                return Result(
+                    False,
+                    f"two things together. {_carefully(misconception.hint)}\nBesides, all your numbers are {text} what"
+                    " that gives: which factor is it?",
+                    f"{misconception.name}+factor",
+                )
+        return None
+
+    def _by_parts(self, outcomes):
+        """The verdict on each part of the results, where the exercise names parts and one of them is explained, or
+        right.
+        """
+        rights = self._rights
+        if not self.parts or not all(_plain(outcome.value) for outcome in outcomes):
+            return None
+        fine, lines, reasons = [], [], []
+        for name, part in self.parts.items():
+            mine, theirs = ([_part(part, outcome) for outcome in each] for each in (outcomes, rights))
+            if any(value is None for value in mine) or any(value.shape != x.shape for value, x in zip(mine, theirs)):
+                return None  # the shape of the whole is wrong
+            if all(map(_close, mine, theirs)):
+                fine.append(name)
+                continue
+            misconception = self._of_part(part, mine)
+            if misconception:
+                lines.append(f"- {name}: {_carefully(misconception.hint)}")
+                reasons.append(misconception.name)
+                continue
+            number = next(number for number, both in enumerate(zip(mine, theirs)) if not _close(*both))
+            seen = self._pattern(mine, theirs) or words.pair(mine[number], theirs[number])
+            lines.append(f"- {name}: {seen} (input: {self._inputs[number].label}).")
+            reasons.append("value")
+        if not lines or (not fine and set(reasons) == {"value"}):
+            return None
+        start = f"part of it is right: {', '.join(fine)}. This is not yet:" if fine else "each part has its mistake:"
+        return Result(False, "\n".join([start, *lines]), "+".join(reasons))
+
+    def _of_part(self, part, mine):
+        """The misconception that gives these values of a part, rather one that has no other part wrong."""
+        found = []
+        for misconception in self.misconceptions:
+            known = self._outcomes(misconception)
+            values = [_part(part, outcome) for outcome in known]
+            if all(value is not None and value.shape == x.shape and _close(x, value) for value, x in zip(values, mine)):
+                wrong = sum(
+                    any(
+                        value is None or value.shape != right.shape or not _close(value, right)
+                        for value, right in (
+                            (_part(other, one), _part(other, two)) for one, two in zip(known, self._rights)
+                        )
+                    )
+                    for other in self.parts.values()
+                )
+                found.append((wrong, misconception))
+        return min(found, key=lambda pair: pair[0])[1] if found else None
+
+    def _shown(self, function, values, problems, seen):
+        """The message on wrong values: how they come about, where that is seen, and the smallest input on which they
+        are wrong, whole where it is small.
+        """
+        start = f"the shape is right, the values are not{': ' + seen if seen else ''}"
+        start += "" if start.endswith("?") else "."
+        cases = [
+            (trial, _run(function, trial.arguments).value, self.reference(*map(_clone, trial.arguments)))
+            for trial in (self.small() if self.small else ())
+        ]
+        cases = [
+            (trial, value, right)
+            for trial, value, right in cases
+            if _plain(value) and value.shape == right.shape and value.isfinite().all() and not _close(value, right)
+        ] or sorted(
+            [
+                (self._inputs[number], values[number], self._known(self.reference, number).value)
+                for number, reason, _ in problems
+                if reason == "value"
+            ],
+            key=lambda case: words.count_of(list(case[0].arguments)) + case[2].numel(),
+        )
+        trial, value, right = cases[0]
+        if words.count_of(list(trial.arguments)) <= words.SMALL and right.numel() <= words.SMALL:
+            names = words.names_of(function, self.reference, len(trial.arguments))
+            return f"{start} Follow this input by hand ({trial.label}):\n" + words.table(
+                names, trial.arguments, value, right
+            )
+        return f"{start} For example, {words.pair(value, right)} (input: {trial.label})."
 
     def _gradients(self, function, outcomes):
         for number, trial in enumerate(self._inputs if self.differentiable else ()):
             right, answer = self._right_gradients[number], _gradient(function, trial.arguments, self.differentiable)
-            if answer is None or isinstance(answer, RuntimeError) and "Can't call numpy()" in str(answer):
+            if answer is None or isinstance(answer, RuntimeError) and "Can't call numpy()" in words.text_of(answer):
                 return Result(
                     False,
                     "the value is right, but no gradient flows back: leave out .item(), float(), .detach(), "
-                    ".numpy() and torch.no_grad() in the calculation (and torch.autograd.grad needs"
-                    " create_graph=True).",
+                    ".numpy() and torch.no_grad() in the calculation, and put computed values together with"
+                    " torch.stack([…]), not with torch.tensor([…]) (and torch.autograd.grad needs create_graph=True).",
                     "detached",
                 )
-            if isinstance(answer, Exception):
+            if isinstance(answer, BaseException):
                 return Result(
                     False,
-                    f"the value is right, but computing its gradient raised {_describe(answer)} "
+                    f"the value is right, but computing its gradient raised {words.describe(answer)} "
                     f"(input: {trial.label}).",
                     "gradient_error",
                 )
@@ -229,10 +380,24 @@ class Choice:
 
 
 def _report(name, result, solution):
-    """Print a verdict, in lines that fit the page; return it."""
+    """Print a verdict, in lines that fit the page; return it. Its indented lines stay as they are."""
     text = f"{'✓' if result else '✗'} {'solution of ' if solution else ''}{name}: {result.message}"
-    print(textwrap.fill(text, 96, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    for number, line in enumerate(text.splitlines()):
+        print(line if number and line.startswith(" ") else _wrapped(line, "  " if number else ""))
     return result
+
+
+def _wrapped(line, indent):
+    """A line in several that fit the page, broken between words; later lines of a list's entry stand below its text."""
+    later = indent + ("  " if not indent or line.startswith("- ") else "")
+    return textwrap.fill(
+        line, 96, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _carefully(hint):
+    """A hint that says what a student's code does says it as what it looks like: other code may give the same."""
+    return f"it looks as if {hint}" if hint.startswith("you ") else hint
 
 
 class _Outcome(NamedTuple):
@@ -258,13 +423,21 @@ def _tensors(argument):
 
 
 def _unchanged(after, before):
+    if isinstance(before, torch.Tensor):
+        same = _plain(after) and after.shape == before.shape and after.dtype == before.dtype
+        return same and torch.equal(after, before)
+    if type(after) is not type(before):
+        return False
     if isinstance(before, dict):
         return after.keys() == before.keys() and all(_unchanged(after[key], before[key]) for key in before)
     if isinstance(before, list):
         return len(after) == len(before) and all(map(_unchanged, after, before))
-    if not isinstance(before, torch.Tensor):
-        return after == before
-    return after.shape == before.shape and torch.equal(after, before)
+    return after == before
+
+
+def _plain(value):
+    """Whether a value is a tensor of the common kind: one of numbers in rows, not of a class of its own."""
+    return type(value) is torch.Tensor and not value.is_nested and value.layout is torch.strided
 
 
 def _run(function, arguments):
@@ -273,8 +446,14 @@ def _run(function, arguments):
     value = error = None
     try:
         value = function(*copies)
-    except (Exception, SystemExit) as raised:  # whatever a student's code raises is part of the answer
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # whatever a student's code raises is part of the answer
         error = raised.with_traceback(None)  # its frames would keep the tensors of the call
+    if type(value) is torch.nn.Parameter:
+        value = value.as_subclass(torch.Tensor)
+    if type(value) is torch.Tensor:
+        value = value.detach()
     return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
 
 
@@ -285,30 +464,40 @@ def _gradient(function, arguments, positions):
     try:
         with torch.enable_grad():  # the caller may have it switched off
             value = function(*copies)
+            if type(value) is torch.nn.Parameter:
+                value = value.as_subclass(torch.Tensor)
+            if not _plain(value):
+                raise TypeError(f"the result is of the type {type(value).__name__}")
             if not value.requires_grad:
                 return None
             mixture = (value * torch.linspace(1, 2, value.numel(), dtype=value.dtype).reshape(value.shape)).sum()
             found = torch.autograd.grad(mixture, leaves, allow_unused=True)
-    except (Exception, SystemExit) as raised:  # as in _run
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # as in _run
         return raised
     return [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found)]
 
 
-def _describe(error):
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}" + (f": {text[0]}" if text else "")
+def _part(function, outcome):
+    """A part of a result; None where there is none."""
+    if outcome.error is not None or not _plain(outcome.value):
+        return None
+    try:
+        return function(outcome.value)
+    except (RuntimeError, IndexError, ValueError):  # the result has another shape
+        return None
 
 
-def _compare(outcome, expected):
+def _compare(outcome, expected, arguments, names):
     """(reason, message) of what is wrong with an outcome, or None."""
     value, right = outcome.value, expected.value
     if outcome.error is not None:
-        return "error", f"your function raised {_describe(outcome.error)}"
-    if not isinstance(value, torch.Tensor):
-        kind = type(value).__name__
-        return "type", f"your function returns {kind}, a torch.Tensor is expected" + (
-            ": wrap it in torch.from_numpy(…)" if kind == "ndarray" else _joined(value, right)
-        )
+        return "error", f"your function raised {words.describe(outcome.error)}"
+    if value is None:
+        return "type", "your function returns nothing here: each way through it has to end with `return` and the result"
+    if not _plain(value):
+        return "type", _of_kind(value, right)
     if not value.ndim and right.ndim == 1 and right.is_floating_point():
         return (
             "one_number",
@@ -323,8 +512,8 @@ def _compare(outcome, expected):
         return (
             "dtype",
             (
-                f"your result has the type {value.dtype}, {right.dtype} is expected: give new tensors the type of the"
-                " input, dtype=x.dtype"
+                f"your result has the type {value.dtype}, {right.dtype} is expected:"
+                f" {words.type_advice(value, right, arguments, names, _tensors)}"
             ),
         )
     if value.device != right.device:
@@ -335,51 +524,47 @@ def _compare(outcome, expected):
             "your result holds NaN or infinity: is something divided by zero, or a bracket missing in a denominator?",
         )
     if not _close(value, right):
-        numbers = (
-            f"yours are {value.tolist()}, the right ones {right.tolist()}"
-            if right.numel() <= 6
-            else "at {} yours is {}, the right one {}".format(*_worst(value, right))
-        )
         if right.is_floating_point() and _close(value, right, 1e-4):
             return (
                 "precision",
                 (
                     "the values are right to some digits only, so leave out .float(), new tensors without dtype=,"
-                    f" rounding, and additions that the formula does not have, such as an eps: {numbers}"
+                    " rounding, and additions that the formula does not have, such as an eps:"
+                    f" {words.pair(value, right)}"
                 ),
             )
-        return "value", f"the shape is right, the values are not: {numbers}"
+        return "value", "the shape is right, the values are not"
     return None
+
+
+def _of_kind(value, right):
+    """What is to be said of a result that is no plain tensor."""
+    kind = type(value).__name__
+    if kind == "ndarray":
+        return "your function returns ndarray, a torch.Tensor is expected: wrap it in torch.from_numpy(…)"
+    if type(value) is torch.Tensor:
+        name = "nested" if value.is_nested else "sparse"
+        return f"your function returns a {name} tensor, a plain one is expected" + (
+            ": .to_dense() makes one" if name == "sparse" else ""
+        )
+    if issubclass(type(value), torch.Tensor):
+        return f"your function returns {kind}, a tensor of a class of its own: return a plain torch.Tensor"
+    return f"your function returns {kind}, a torch.Tensor is expected{_joined(value, right)}"
 
 
 def _joined(value, right):
     """What makes the expected tensor of a tuple or list of tensors, in words; '' for all else."""
-    if (
-        not isinstance(value, (tuple, list))
-        or not value
-        or not all(isinstance(tensor, torch.Tensor) for tensor in value)
-    ):
+    if not isinstance(value, (tuple, list)) or not value or not all(map(_plain, value)):
         return ""
     for join in (torch.stack, torch.cat):
         for dim in range(right.ndim):
             try:
                 fits = join(tuple(value), dim).shape == right.shape
-            except (RuntimeError, IndexError):  # these tensors cannot be joined so
+            except (RuntimeError, IndexError, TypeError):  # these tensors cannot be joined so
                 continue
             if fits:
                 return f": put them together with torch.{join.__name__}(…, dim={dim})"
     return f": put them together, with torch.stack or torch.cat, in one of shape {tuple(right.shape)}"
-
-
-def _worst(value, right):
-    """The place of the largest difference and both numbers there, with as many digits as tell them apart."""
-    gap = (value.double() - right.double()).abs()
-    place = [index.item() for index in torch.unravel_index(gap.argmax(), gap.shape)]
-    numbers = [x[tuple(place)].item() for x in (value, right)]
-    if right.is_floating_point():
-        texts = ([f"{number:.{digits}g}" for number in numbers] for digits in range(3, 18))
-        numbers = next(pair for pair in texts if pair[0] != pair[1])
-    return place, *numbers
 
 
 def _close(value, right, tolerance=None):
@@ -390,15 +575,17 @@ def _close(value, right, tolerance=None):
     return torch.allclose(value, right, rtol=tolerance, atol=tolerance * max(scale, 1e-30))
 
 
-def _same(one, other, texts=False):
-    """Whether two outcomes are alike: the same kind of error (and the same text), or the same type, shape
-    and values.
+def _same(one, other, texts=""):
+    """Whether two outcomes are alike: the same kind of error (and the same text, 'whole' or 'without sizes'), or the
+    same type, shape and values.
     """
     if one.error is not None or other.error is not None:
-        return type(one.error) is type(other.error) and (not texts or str(one.error) == str(other.error))
+        return type(one.error) is type(other.error) and (
+            not texts or words.bare(one.error, texts == "whole") == words.bare(other.error, texts == "whole")
+        )
     a, b = one.value, other.value
-    if not isinstance(a, torch.Tensor) or not isinstance(b, torch.Tensor):
-        return type(a) is type(b)
+    if not _plain(a) or not _plain(b):
+        return type(a) is type(b) and type(a) is not torch.Tensor
     return (
         a.shape == b.shape and a.dtype == b.dtype and a.device == b.device and bool(b.isfinite().all()) and _close(a, b)
     )

@@ -32,11 +32,13 @@ def magnified(name, channel="red", row=0.5, column=0.5):
 
 
 def pixels(name="animal_cat"):
-    """The widget: choose a photo, a channel and a place, and read the numbers there."""
+    """The widget: choose a photo and a channel, move the window, and read the numbers in it."""
     photo = menu("photo", [(title(photo), photo) for photo in photos()], name)
     channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
-    row = w.BoundedIntText(value=50, min=0, max=100, step=2, description="down, %")
-    column = w.BoundedIntText(value=50, min=0, max=100, step=2, description="across, %")
+    row, column = (
+        w.IntSlider(50, 0, 100, 2, description=description, continuous_update=False)
+        for description in ("down, %", "across, %")
+    )
     picture, messages = w.HTML(), Messages()
 
     @messages.guard

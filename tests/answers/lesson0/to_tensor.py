@@ -28,4 +28,8 @@ WRITTEN = [
     (lambda pixels: pixels.view(3, *pixels.shape[:2])[None] / 255.0, "reshaped"),
     (lambda pixels: pixels.permute(2, 0, 1)[None].float() / 255 / 255, "value"),
     (lambda pixels: tensor_numpy(pixels).numpy(), "type"),
+    (lambda pixels: (pixels.movedim(-1, 0)[None] / 255).int().float(), "floor_division"),
+    (lambda pixels: pixels.transpose(0, 2)[None] / 255, "transposed"),
+    (lambda pixels: torch.tensor(pixels.numpy().transpose(2, 0, 1), dtype=torch.float32), "no_batch_not_scaled"),
+    (lambda pixels: ((pixels / 255 - 0.5) / 0.5).permute(2, 0, 1)[None], "centred"),
 ]
