@@ -36,6 +36,13 @@ PER_MAP = RECTIFIERS | {  # positively homogeneous, and no map depends on anothe
     "clone",
 }
 SIZES = {"shape", "ndim", "dtype", "device"}  # attributes that say nothing of the values
+
+
+class Unsupported(str):
+    """Why an operation is not followed here that need not forbid rescaling; other texts say why one does forbid it."""
+
+
+CUTS = "it cuts off at a fixed value, which does not grow with the scale"
 ACROSS = "it mixes feature maps, whose scales differ"
 REASONS = {
     "localresponsenorm": "it divides each feature map by its neighbours, whose scales differ",
@@ -59,9 +66,7 @@ REASONS = {
         ],
         "its graph is curved or shifted, so that f(c·x) is not c·f(x)",
     ),
-    **dict.fromkeys(
-        ["relu6", "hardtanh", "clamp", "clip"], "it cuts off at a fixed value, which does not grow with the scale"
-    ),
+    **dict.fromkeys(["relu6", "hardtanh"], CUTS),
     **dict.fromkeys(
         ["softmax", "logsoftmax", "softmax2d", "softmin"],
         "exponentials turn a factor into a power, so that f(c·x) is not c·f(x)",
@@ -71,11 +76,19 @@ REASONS = {
         ["layernorm", "groupnorm", "instancenorm2d", "rmsnorm"],
         "it divides by a deviation measured anew, and takes the scale away",
     ),
-    "cat": "it joins maps of several layers, each with scales of its own",
-    "getitem": "it picks out a part of the maps, and their scales would no longer fit",
+    **dict.fromkeys(
+        ["cat", "concat", "concatenate"],
+        Unsupported("each map would keep its own scale, but this follows one list of scales only"),
+    ),
+    "getitem": Unsupported("it picks out a part; this does not follow which maps, and so which scales, are left"),
+    **dict.fromkeys(
+        ["pad", "constantpad2d", "threshold"],
+        Unsupported("zeros would keep the scale, other constants not; this does not tell them apart"),
+    ),
 }
+SEVERAL = Unsupported("it gives out several tensors")
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
-UNKNOWN = "it is not known to commute with a scale for each feature map"
+UNKNOWN = Unsupported("it is not known whether it commutes with a scale for each feature map")
 HIDDEN = (
     "it has hooks, through which this cannot see (weight_norm, spectral_norm and pruning set such hooks): remove them"
     " first"
@@ -103,7 +116,7 @@ class Flow:
         rectified: {node of the graph: convolution}, the first rectification after each convolution.
         carried: {layer: `Scale` of its output, or None}; layers that occur twice are missing.
         output: `Scale` of the result, or None if the network has undone it.
-        problem: a sentence on the first operation that forbids rescaling, or ''.
+        problem: a sentence on the first operation that forbids rescaling or is not supported, or ''.
     """
 
     graph: fx.GraphModule
@@ -137,7 +150,7 @@ def scale_flow(net):
     )
     for name, module in net.named_modules():
         if module._forward_hooks or module._forward_pre_hooks:
-            flow.problem = flow.problem or f"Layer '{name}' ({type(module).__name__}) forbids rescaling: {HIDDEN}."
+            flow.problem = flow.problem or f"Layer '{name}' ({type(module).__name__}) is not supported here: {HIDDEN}."
     calls = Counter(node.target for node in graph.graph.nodes if node.op == "call_module")
     for node in graph.graph.nodes:
         scales[node] = _step(flow, node, scales, uses)
@@ -190,7 +203,7 @@ def _step(flow, node, scales, uses):
     scale = next(filter(None, carried), None)
     if node.op == "output":
         flow.output = scale if isinstance(node.args[0], fx.Node) else None
-        return _refuse(flow, node, "it gives out several tensors") if scale and flow.output is None else scale
+        return _refuse(flow, node, SEVERAL) if scale and flow.output is None else scale
     if node.op in ("placeholder", "get_attr"):
         return None
     kind = _kind(flow, node)
@@ -200,13 +213,13 @@ def _step(flow, node, scales, uses):
             flow, node, kind, module, scale, any(uses[id(tensor)] > 1 for tensor in _tensors(flow.graph, node))
         )
     elif scale is None:
-        result = "only nn.Conv2d layers with weights of their own can be rescaled" if "conv" in kind else None
+        result = Unsupported("only nn.Conv2d layers with weights of their own are rescaled") if "conv" in kind else None
     elif kind in ("size", "dim") or kind == "getattr" and node.args[1] in SIZES:
         result = None
     elif drops(node):
         result = "it drops activations at random, also in evaluation: call it with training=self.training"
     elif getattr(module, "return_indices", False) or node.kwargs.get("return_indices"):
-        result = "it gives out several tensors"
+        result = SEVERAL
     else:
         if kind in RECTIFIERS and not scale.flat and scale.convolution not in flow.rectified.values():
             flow.rectified[node] = scale.convolution
@@ -231,12 +244,15 @@ def _kind(flow, node):
 
 
 def _refuse(flow, node, why):
-    """Keep the sentence of the first operation that forbids it; from there on nothing carries a scale."""
+    """Keep the sentence of the first operation that forbids it or is not supported; from there on nothing carries a
+    scale.
+    """
     if node.op == "call_module":
         what = f"Layer '{node.target}' ({type(flow.graph.get_submodule(node.target)).__name__})"
     else:
         what = "The network" if node.op == "output" else f"The operation '{_kind(flow, node)}'"
-    flow.problem = flow.problem or f"{what} forbids rescaling: {why}."
+    verdict = "is not supported here" if isinstance(why, Unsupported) else "forbids rescaling"
+    flow.problem = flow.problem or f"{what} {verdict}: {why}."
     return None
 
 
@@ -261,7 +277,7 @@ def _parametric(flow, node, kind, module, scale, shared):
             flow.incoming[node.target] = scale.convolution
         return scale
     if scale and scale.flat != (kind == "linear"):
-        return "a linear layer on maps that are not flattened mixes columns, not maps" if kind == "linear" else UNKNOWN
+        return Unsupported("it is a linear layer on maps that are not flattened") if kind == "linear" else UNKNOWN
     flow.incoming[node.target] = scale.convolution if scale else None
     return Scale(node.target) if kind == "conv2d" else None
 
@@ -283,7 +299,7 @@ def _flattened(node, module, scale, carried):
     return (
         scale._replace(flat=True)
         if start == 1 and end in (-1, 3)
-        else "it does not flatten each picture by itself: write flatten(1)"
+        else Unsupported("it does not flatten each picture by itself: write flatten(1)")
     )
 
 
@@ -302,7 +318,7 @@ def _viewed(node, module, scale, carried):
     return (
         scale._replace(flat=True)
         if known and node.args[2] == -1
-        else "what it does to the maps is not known beforehand: write flatten(1)"
+        else Unsupported("what it does to the maps is not known beforehand: write flatten(1)")
     )
 
 
@@ -312,6 +328,12 @@ def _reduced(node, module, scale, carried):
     if scale.flat or not all(isinstance(axis, int) for axis in axes) or {axis % 4 for axis in axes} != {2, 3}:
         return ACROSS if scale.flat or 1 in axes or -3 in axes else UNKNOWN
     return scale._replace(flat=not _argument(node, 2, "keepdim", default=False))
+
+
+def _clamped(node, module, scale, carried):
+    """x.clamp(min=0) is the ReLU, but is not entered as one; other bounds are fixed values."""
+    low, high = _argument(node, 1, "min"), _argument(node, 2, "max")
+    return Unsupported("it is the ReLU under another name: write relu()") if (low, high) == (0, None) else CUTS
 
 
 def _joined(node, module, scale, carried):
@@ -331,7 +353,7 @@ def _multiplied(node, module, scale, carried):
     first, second = (_argument(node, place, name) for place, name in enumerate(("input", "other")))
     numbers = [value for value in (first, second) if isinstance(value, (int, float))]
     if len(numbers) != 1 or node.kwargs.get("rounding_mode") or "div" in str(node.target) and first is numbers[0]:
-        return "only products with a plain number keep the scale"
+        return Unsupported("only products with a plain number are known to keep the scale")
     return scale
 
 
@@ -340,6 +362,7 @@ RULES = {
     "view": _viewed,
     "reshape": _viewed,
     **dict.fromkeys(["mean", "sum", "amax", "amin"], _reduced),
+    **dict.fromkeys(["clamp", "clip"], _clamped),
     **dict.fromkeys(["add", "iadd", "sub", "isub"], _joined),
     **dict.fromkeys(["mul", "imul", "truediv", "itruediv", "div"], _multiplied),
 }

@@ -203,7 +203,7 @@ class Rescaling:
 
 def check_rescalable(net):
     """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation
-    forbids it, and why.
+    forbids it or is not supported here, and why.
 
     It judges the operations by their names and types; `normalize_weights` also tries whether they do as they are
     called.

@@ -9,8 +9,10 @@ import torchvision
 from torch import nn
 
 from bounds import DOUBLE, rounding
+from course_utils.checks.lesson3.impostor import impostor, networks
 from course_utils.homogeneity import scale_flow
 from course_utils.images import load_square, paintings, photos
+from course_utils.losses import gram_matrix, style_loss
 from course_utils.means import MeanActivations, mean_activations
 from course_utils.normalization import NormalizationError, nearest_power_of_two, normalize_weights
 from course_utils.vgg import CONVOLUTIONS, LAYERS
@@ -189,3 +191,36 @@ def test_restore_names_what_it_does_not_know(net, means):
     assert torch.equal(new.rescaling.restore("4", flat), expected) and torch.equal(
         new.rescaling.restore("5", flat[:, :2]), flat[:, :2]
     )
+
+
+@pytest.mark.long
+def test_gram_matrices_and_gradients_of_style_costs(double, images, means):
+    """G' = D⁻¹ G D⁻¹; the costs are others, and with the activations restored their gradients are the old ones."""
+    new, (image, other, *_) = normalize_weights(double, means), images
+    for layer, name in (("relu1_1", "conv1_1"), ("relu3_1", "conv3_1")):
+        mu, slopes = new.rescaling.scales[name], []
+        grams = [gram_matrix(n.features(image, [layer])[layer])[0] for n in (double, new)]
+        assert gap(grams[1] * torch.outer(mu, mu), grams[0]) < DOUBLE
+        for network, restore in ((double, False), (new, False), (new, True)):
+            pixels = image.clone().requires_grad_()
+            with torch.enable_grad():
+                maps = [network.features(picture, [layer])[layer] for picture in (pixels, other)]
+                if restore:
+                    maps = [network.rescaling.restore(layer, values) for values in maps]
+                cost = style_loss(*(gram_matrix(values, divide=True) for values in maps)).sum()
+                slopes.append(torch.autograd.grad(cost, pixels)[0].flatten())
+        old, changed, restored = slopes
+        assert gap(restored, old) < DOUBLE
+        assert torch.cosine_similarity(changed, old, 0) < 0.99
+
+
+def test_only_one_of_three_is_the_impostor(net, images):
+    """Exercise 3.6 asks for what its means hide."""
+    pictures = [image.float() for image in images[:2]]
+    suspects = networks(net, pictures)
+    original, pictures = suspects.pop("original"), images[:2]
+    for letter, suspect in suspects.items():
+        found = mean_activations(suspect, pictures, progress=False).mean
+        off = max((mean[mean > 0] - 1).abs().max().item() for mean in found.values())
+        same = gap(suspect(pictures[1]), original(pictures[1])) < DOUBLE
+        assert same == (letter != impostor.right) and (off < 1e-9) == (letter == impostor.right)

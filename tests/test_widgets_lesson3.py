@@ -66,6 +66,37 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
         assert gap(found[name], expected[name]) < rounding(net, name), name
 
 
+def titles_and_bars(figure):
+    """What the maps are called, and the heights of the bars: those without undoing, and those as it is now."""
+    *maps, bars = figure.axes
+    without, now = ([bar.get_height() for bar in group] for group in bars.containers)
+    return [axis.get_title() for axis in maps], without, now, bars.get_ylim()
+
+
+def test_undoing_shows_the_same_maps_on_the_same_scale(scaled):
+    """So that both states can be compared, also where nothing is left to be seen."""
+    bare, undone = (
+        titles_and_bars(lesson3.scale_filter(scaled, "animal_cat", "conv4_4", 5, 4, undo)[0]) for undo in (False, True)
+    )
+    assert bare[0] == undone[0] and bare[3] == undone[3]
+    assert bare[1] == bare[2] == undone[1] and max(undone[2]) == 0 < min(bare[1])
+
+
+def test_each_measure_is_named(scaled):
+    """The text has the change of the means and that of the activations; the bars show the second."""
+    figure, says = lesson3.scale_filter(scaled, "animal_cat", "conv4_4", 5, 4, undo=False)
+    before, after = (
+        scaled.usual("animal_cat")["relu5_1"],
+        scaled.scaled("animal_cat", "conv4_4", 5, 4, False)["relu5_1"],
+    )
+    means = [maps.mean((0, 2, 3)) for maps in (before, after)]
+    of_means = (means[1] - means[0]).abs().sum() / means[0].sum()
+    of_activations = (after - before).norm() / before.norm()
+    assert f"the means of relu5_1 change by {of_means:.1%} of their sum" in says
+    assert f"its activations by {of_activations:.1%} of their length (the bars)" in says
+    assert abs(titles_and_bars(figure)[2][0] - 100 * of_activations.item()) < 0.01
+
+
 @pytest.mark.long
 def test_it_is_the_rule_of_the_lesson(net, scaled):
     """One filter times 1/μ, undone, is `normalize_weights` with all other means 1."""

@@ -85,18 +85,21 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
             f"A filter times {factor} would be lost, or drown all others: take a factor between 1/1000 and 1000, or"
             " below 0."
         )
-    before, after = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo)
+    before, bare = scaled.usual(source), scaled.scaled(source, layer, channel, factor, undo=False)
+    after = scaled.scaled(source, layer, channel, factor, undo) if undo else bare
     relu, *later = [name for name in after if name in scaled.net.rectified]
-    changes = {name: ((after[name] - before[name]).norm() / before[name].norm()).item() for name in later}
-    most = {
-        name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)
-    }
-    says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes[scaled.last])
-    return _draw(before, after, {relu: channel} | most, changes), says
+    changes, without = (
+        {name: ((maps[name] - before[name]).norm() / before[name].norm()).item() for name in later}
+        for maps in (after, bare)
+    )
+    # the maps that change most while nothing is undone: the same ones are shown when it is
+    most = {name: (bare[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)}
+    says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes)
+    return _draw(before, after, {relu: channel} | most, changes, without), says
 
 
-def _draw(before, after, maps, changes):
-    """Maps before and after, in pairs, and below them the change of each later layer."""
+def _draw(before, after, maps, changes, without):
+    """Maps before and after, in pairs, and below them the change of each later layer, beside that without undoing."""
     figure = Figure(figsize=(9.5, 4.9), layout="constrained")
     grid = figure.add_gridspec(2, 6, height_ratios=(1.25, 1))
     for column, (name, channel) in enumerate(maps.items()):
@@ -107,15 +110,19 @@ def _draw(before, after, maps, changes):
             axis.set_title(f"{name}, map {channel}\n{'after' if side else 'before'}", fontsize=9)
             axis.axis("off")
     axis = figure.add_subplot(grid[1, :])
-    axis.bar(range(len(changes)), [100 * change for change in changes.values()], color=COLOURS[1])
+    outline = dict(fill=False, edgecolor="0.5", linestyle="--", label="not undone")
+    axis.bar(range(len(changes)), [100 * change for change in without.values()], **outline)
+    axis.bar(range(len(changes)), [100 * change for change in changes.values()], color=COLOURS[1], label="now")
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     axis.set_xticks(range(len(changes)), changes, rotation=45, fontsize=8)
-    axis.set_ylabel("change, %")
-    axis.set_ylim(0, max(1, 110 * max(changes.values())))
+    axis.set_ylabel("change of the\nactivations, %")
+    axis.set_ylim(0, max(1, 110 * max([*changes.values(), *without.values()])))
     return figure
 
 
-def _says(before, after, layer, watched, channel, factor, undo, change):
+def _says(before, after, layer, watched, channel, factor, undo, changes):
     relu, following, last = watched
+    change = changes[last]
     old, new = (maps[relu][0, channel].mean().item() for maps in (before, after))
     means = [maps[following][0].mean((1, 2)) for maps in (before, after)]
     moved = ((means[1] - means[0]).abs().sum() / means[0].sum()).item()
@@ -132,9 +139,9 @@ def _says(before, after, layer, watched, channel, factor, undo, change):
     )
     return (
         f"Filter {channel} of {layer}, times {factor:g}: its mean on this photo goes from {old:,.1f} to {new:,.1f}."
-        f" {'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by {moved:.1%} on"
-        f" the whole, and the output, {last}, {output}."
-        + (" A negative factor does not pass through the ReLU." if factor < 0 else "")
+        f" {'Undone' if undo else 'Not undone'} in the next layer: the means of {following} change by {moved:.1%} of"
+        f" their sum, its activations by {changes[following]:.1%} of their length (the bars), and the output, {last},"
+        f" {output}." + (" A negative factor does not pass through the ReLU." if factor < 0 else "")
     )
 
 

@@ -1,8 +1,10 @@
-"""Checks of lesson 3: mean activations, rescaling by them, what undoes it behind the last layer, and powers of two."""
+"""Checks of lesson 3: mean activations, rescaling by them, its proof, powers of two, what forbids it, an impostor."""
 
+from course_utils.checks.lesson3.forbidden import forbidden
+from course_utils.checks.lesson3.impostor import impostor
+from course_utils.checks.lesson3.induction import induction
 from course_utils.checks.lesson3.mean_activation import mean_activation
 from course_utils.checks.lesson3.power_of_two import power_of_two
 from course_utils.checks.lesson3.rescale import rescale
-from course_utils.checks.lesson3.undo import undo
 
-__all__ = ["mean_activation", "rescale", "power_of_two", "undo"]
+__all__ = ["mean_activation", "rescale", "induction", "power_of_two", "forbidden", "impostor"]

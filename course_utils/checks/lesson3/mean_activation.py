@@ -3,7 +3,7 @@
 from functools import reduce
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as nnf
 
 from course_utils.checks.core import Exercise, Misconception, kept, random_trials
 
@@ -19,7 +19,7 @@ def _positions(x):
 def _mean(
     *,
     parts=kept,
-    prepare=F.relu,
+    prepare=nnf.relu,
     total=_channel_sums,
     count=lambda x: x[:, 0].numel(),
     join=lambda totals, counts: sum(totals) / sum(counts),
@@ -38,15 +38,16 @@ def _means(totals, counts):
 
 
 UNEVEN = (
-    "you average the means of the {}, which differ in size: add up all values, and divide once by how many there are."
+    "you average the means of the {}, which differ in size. How much does one value of a small one weigh, and how much"
+    " one of a large one?"
 )
-DIVIDED_ONCE = "divide once, after the loop: the sum of all values by the number of all values."
-OVER_ALL = "divide by the number of all values of a channel: N·H·W, added up over the parts."
+DIVIDED_ONCE = "where in your code do you know the sum of all values, and their number?"
+OVER_ALL = "how many values does one channel have, over all pictures, rows and columns of all parts?"
 RELU_LATE = (
-    "you take the mean first and apply the ReLU to it: negative values then cancel positive ones. Apply it to the"
-    " values."
+    "you take the mean first and apply the ReLU to it: negative values then cancel positive ones. Where does the"
+    " network apply it?"
 )
-LOST = "{}: begin with zeros before the loop, and add inside of it with +=."
+LOST = "{}. What happens to the first part when the loop comes to the second?"
 
 # in the first trial all parts have the same height and width, so that torch.cat works; in the second, one part has W =
 # C
@@ -55,16 +56,19 @@ mean_activation = Exercise(
     _mean(),
     lambda: random_trials(
         30,
-        "{} channels, N, H and W of the parts: {}",
+        "{} channels, N, H and W of the parts: {}, values of size {:g}",
         (
-            (4, ((3, 2, 3), (1, 2, 3))),
-            (3, ((1, 4, 5), (3, 5, 3), (2, 2, 7))),
-            (2, ((1, 3, 4), (1, 2, 5))),
-            (5, ((3, 4, 3), (2, 3, 5), (1, 6, 2), (3, 2, 4))),
+            (4, ((3, 2, 3), (1, 2, 3)), 1),
+            (3, ((1, 4, 5), (3, 5, 3), (2, 2, 7)), 1),
+            (2, ((1, 3, 4), (1, 2, 5)), 100),
+            (5, ((3, 4, 3), (2, 3, 5), (1, 6, 2), (3, 2, 4)), 1e-4),
+            (1, ((2, 3, 2), (1, 4, 3)), 1000),
+            (3, ((1, 1, 1), (2, 1, 3)), 1e-3),
+            (2, ((2, 3, 2),), 1),
         ),
-        lambda draw, C, sizes: (
+        lambda draw, C, sizes, scale: (
             [
-                draw(N, C, H, W) + torch.linspace(-0.6, 0.7, C)[:, None, None] + n / 3
+                (draw(N, C, H, W) + torch.linspace(-0.6, 0.7, C)[:, None, None] + n / 3) * scale
                 for n, (N, H, W) in enumerate(sizes)
             ],
         ),
@@ -73,7 +77,7 @@ mean_activation = Exercise(
         Misconception(
             "before_relu",
             _mean(prepare=kept),
-            "you average the values before the ReLU: the mean may then be negative or zero. Apply the ReLU first.",
+            "you average the values before the ReLU: can the mean of an activation be negative?",
         ),
         Misconception("relu_of_mean", lambda parts: _mean(prepare=kept)(parts).relu(), RELU_LATE),
         *[
@@ -93,8 +97,8 @@ mean_activation = Exercise(
         Misconception(
             "parts_weighted_by_positions",
             _mean(total=lambda x: x.sum((2, 3)).mean(0), count=_positions),
-            "you average over the pictures of a part, so that parts weigh by H·W alone: their number of values is"
-            " N·H·W.",
+            "you average over the pictures of a part, so that parts weigh by H·W alone. How many values does a part of"
+            " three pictures have?",
         ),
         Misconception(
             "last_dropped",
@@ -104,7 +108,7 @@ mean_activation = Exercise(
         Misconception(
             "first_only",
             _mean(parts=lambda parts: parts[:1]),
-            "you use the first part only: put the `return` behind the loop.",
+            "you use the first part only. Where does your `return` stand, in the loop or behind it?",
         ),
         Misconception(
             "last_only", _mean(parts=lambda parts: parts[-1:]), LOST.format("only the last part is left at the end")
@@ -162,28 +166,44 @@ mean_activation = Exercise(
             "you divide by the number of positions, but not by that of the pictures: " + OVER_ALL,
         ),
         Misconception(
-            "channels_counted", _mean(count=torch.numel), "numel() counts the values of all channels: " + OVER_ALL
+            "channels_counted", _mean(count=torch.numel), "you count the values of all channels together: " + OVER_ALL
         ),
         Misconception(
             "n_minus_1",
             _mean(join=lambda totals, counts: sum(totals) / (sum(counts) - 1)),
-            "you divide by n − 1: that belongs to a variance. A mean is over n.",
+            "you divide by n − 1, which belongs to a variance. What is a mean divided by?",
         ),
         Misconception(
             "active_only",
             _mean(count=lambda x: (x > 0).sum((0, 2, 3))),
-            "you average over the positive values only: the zeros that the ReLU leaves count too, so divide by N·H·W.",
+            "you average over the positive values only. Do the zeros that the ReLU leaves count as values of the map?",
         ),
+        *[
+            Misconception(
+                f"clipped_at_{top}",
+                _mean(prepare=lambda x, top=top: x.clamp(0, top)),
+                "large values are cut off. How large may an activation be after a ReLU?",
+            )
+            for top in (1, 6, 10)
+        ],
+        *[
+            Misconception(
+                f"small_dropped_{least}",
+                _mean(prepare=lambda x, least=least: x * (x > least)),
+                "small positive values are set to zero. Where exactly does the ReLU begin to let values pass?",
+            )
+            for least in (1e-3, 0.01, 0.1)
+        ],
         Misconception(
             "absolute",
             _mean(prepare=torch.abs),
-            "you average absolute values: the ReLU sets the negative ones to zero.",
+            "you average absolute values. What does the ReLU make of −3?",
         ),
         *[
             Misconception(
                 f"share_of_active_{n}",
                 _mean(prepare=prepare),
-                "you count how often a channel is active: average F.relu(x), not x > 0.",
+                "you count how often a channel is active, not how strongly. What is to be averaged instead of x > 0?",
             )
             for n, prepare in enumerate((lambda x: x > 0, lambda x: (x > 0).to(x)))
         ],
@@ -213,24 +233,24 @@ mean_activation = Exercise(
         Misconception(
             "everything",
             _mean(total=torch.sum, count=torch.numel),
-            "you take one mean of all channels: each has its own, sum((0, 2, 3)).",
+            "you take one mean of all channels. Over which axes may you sum, so that each keeps its own?",
         ),
         Misconception(
             "same_for_all",
             _mean(total=lambda x: x.sum().expand(x.shape[1]), count=torch.numel),
-            "all channels get the same mean: each has its own, sum((0, 2, 3)).",
+            "all channels get the same mean. Over which axes may you sum, so that each keeps its own?",
         ),
         Misconception(
             "concatenated",
             lambda parts: _mean()([torch.cat(parts)]),
-            "pictures of different sizes cannot be joined or added: sum each part over its positions, and add up these"
-            " sums and their counts.",
+            "pictures of different sizes cannot be joined or added. Which numbers of a part have the same shape,"
+            " whatever its height and width?",
         ),
         Misconception(
             "per_location",
             _mean(total=lambda x: x.sum(0), count=len),
-            "each position gets a mean of its own, and parts of different sizes cannot be added: sum over positions"
-            " too, (0, 2, 3).",
+            "each position gets a mean of its own, and parts of different sizes cannot be added. Over which further"
+            " axes does a filter share its mean?",
         ),
         Misconception(
             "per_picture",

@@ -38,14 +38,118 @@ def _other(size, shift):
 
 
 AXES = (
-    "{} along a wrong axis of the weights, (K, C, 3, 3): its axis of filters is the first, that of channels the second."
-    " Use {}."
+    "{} along a wrong axis of the weights, (K, C, 3, 3). Which axis counts the filters, which the input channels? Give"
+    " each mean as many axes of length 1 as it needs to lie along its own."
 )
-IN, OUT = "mu_in[:, None, None]", "mu_out[:, None, None, None]"
 OTHER = (
-    "you divide each filter by {} of its weights. 'Weight normalisation' has two meanings: here "
-    "the mean activations count, W · μ_in / μ_out and b / μ_out."
+    "you divide each filter by {} of its weights. That is another 'weight normalisation', of training: here the means"
+    " of the activations count. What scale does this layer take in, and what scale is it to give out?"
 )
+WEIGHTS = {  # mistakes with the weights alone: what is replaced, and the hint
+    "naive": (
+        dict(into=kept),
+        "your weights know nothing of μ_in. The input of this layer is divided by μ_in already: what must the weights"
+        " do about it?",
+    ),
+    "not_divided": (
+        dict(out=kept),
+        "your weights are not made smaller by μ_out. By what must the sum in the ReLU be divided, so that its mean"
+        " becomes one?",
+    ),
+    "weight_inverted": (
+        dict(into=torch.div, out=torch.mul),
+        "the factor of your weights stands upside down. If μ_out is 100, are the new weights to be larger or smaller?",
+    ),
+    "divided_by_both": (
+        dict(into=torch.div),
+        "you divide by μ_in, as the layer before did already. What undoes a division?",
+    ),
+    "multiplied_by_both": (
+        dict(out=torch.mul),
+        "you multiply the weights by μ_out. If μ_out is 100, are the new weights to be larger or smaller?",
+    ),
+    "weight_kept": (
+        dict(into=kept, out=kept),
+        "your weights are the old ones. What do the means of the input do to them, and what those of the output?",
+    ),
+    **{
+        f"mu_in_along_{axis}": (dict(place=(_along(axis), _along("filters"))), AXES.format("μ_in lies"))
+        for axis in ("filters", "rows", "columns")
+    },
+    **{
+        f"mu_out_along_{axis}": (dict(place=(_along("channels"), _along(axis))), AXES.format("μ_out lies"))
+        for axis in ("channels", "rows", "columns")
+    },
+    **{
+        f"{one}_and_{other}": (dict(place=(_along(one), _along(other))), AXES.format("μ_in and μ_out lie"))
+        for one, other in (("filters", "channels"), ("columns", "columns"))
+    },
+    "mu_in_repeated": (
+        dict(place=(lambda mu: mu.repeat(9).reshape(-1, 3, 3), _along("filters"))),
+        "mu_in.repeat(9) changes from weight to weight, but flatten puts the nine weights of a channel side by side."
+        " What repeats each number nine times before it goes on to the next?",
+    ),
+    "one_mu_in": (
+        dict(place=(torch.mean, _along("filters"))),
+        "you use one number for all input channels. How many numbers does μ_in hold, and what does each belong to?",
+    ),
+}
+BIASES = {  # mistakes with the bias alone
+    "bias_kept": (kept, "the bias is the old one. Which part of the sum in the ReLU is not made smaller, then?"),
+    "bias_inverted": (
+        lambda b, m_in, m_out: b * m_out,
+        "you multiply the bias by μ_out. Is the new sum in the ReLU to be larger or smaller than the old one?",
+    ),
+    "bias_lost": (lambda b, *_: b * 0, "the bias is lost. It is part of the sum in the ReLU: what becomes of it?"),
+    **{
+        name: (
+            shift,
+            "you subtract the mean from the bias, as batch normalisation does. Is anything here shifted, or is all of"
+            " it only scaled?",
+        )
+        for name, shift in (
+            ("bias_centred", lambda b, m_in, m_out: (b - m_out) / m_out),
+            ("bias_less_mu_out", lambda b, m_in, m_out: b - m_out),
+        )
+    },
+    **{
+        f"bias_times_{name}": (
+            lambda b, m_in, m_out, f=f: b * f(m_in) / m_out,
+            "your bias holds μ_in. Does the bias see the input of the layer at all?",
+        )
+        for name, f in (("mu_in", kept), ("mean_of_mu_in", torch.mean), ("sum_of_mu_in", torch.sum))
+    },
+}
+TOGETHER = {  # two mistakes that have one cause
+    ("not_divided", "bias_kept"): (
+        "nothing_divided",
+        "μ_out has no effect on your result. What is it that must have a mean of one at the end?",
+    ),
+    ("weight_inverted", "bias_inverted"): (
+        "inverted",
+        "all your factors stand upside down. If μ_out is 100, are the new numbers to be larger or smaller?",
+    ),
+    ("multiplied_by_both", "bias_inverted"): (
+        "all_multiplied",
+        "you multiply by μ_out. If it is 100, are the new numbers to be larger or smaller?",
+    ),
+    ("weight_kept", "bias_kept"): (
+        "unchanged",
+        "nothing has changed. Begin with the bias: by what must it be divided, and why?",
+    ),
+}
+
+
+def _pairs():
+    """Every mistake with the weights beside every one with the bias."""
+    for mistake, (parts, first) in WEIGHTS.items():
+        for other, (shift, second) in BIASES.items():
+            name, hint = TOGETHER.get(
+                (mistake, other),
+                (f"{mistake}_and_{other}", f"there are two mistakes. The weights: {first} The bias: {second}"),
+            )
+            yield Misconception(name, _rescale(**parts, shift=shift), hint)
+
 
 # in the second trial K = 3, in the third K = C, in the fourth C = 3, in the fifth all: there, means along a wrong axis
 # raise no error
@@ -55,137 +159,22 @@ rescale = Exercise(
     lambda: random_trials(
         31,
         "{} filters with {} channels",
-        ((4, 2), (3, 5), (5, 5), (2, 3), (3, 3)),
-        lambda draw, K, C: (draw(K, C, 3, 3), draw(K), draw(C).exp(), draw(K).exp()),
+        ((4, 2), (3, 5), (5, 5), (2, 3), (3, 3), (1, 4), (4, 1)),
+        lambda draw, K, C: (draw(K, C, 3, 3), draw(K), (2 * draw(C)).exp(), (2 * draw(K)).exp()),
     ),
     [
-        Misconception(
-            "naive",
-            _rescale(into=kept),
-            "you divide by μ_out only: the input of this layer is divided by μ_in already, so multiply its channels by"
-            " μ_in.",
-        ),
-        Misconception(
-            "not_divided",
-            _rescale(out=kept),
-            "the weights are not divided by μ_out: divide them as you divide the bias.",
-        ),
-        Misconception(
-            "nothing_divided",
-            _rescale(out=kept, shift=kept),
-            "nothing is divided by μ_out: divide the weights and the bias of each filter by it.",
-        ),
-        Misconception(
-            "weight_inverted",
-            _rescale(into=torch.div, out=torch.mul),
-            "the factor of the weights stands upside down: multiply by μ_in and divide by μ_out.",
-        ),
-        Misconception(
-            "inverted",
-            _rescale(into=torch.div, out=torch.mul, shift=lambda b, m_in, m_out: b * m_out),
-            "all factors stand upside down: the weights are multiplied by μ_in / μ_out, the bias is divided by μ_out.",
-        ),
-        Misconception(
-            "divided_by_both",
-            _rescale(into=torch.div),
-            "you divide by μ_in: multiply by it, to undo the division of the layer before.",
-        ),
-        Misconception(
-            "multiplied_by_both", _rescale(out=torch.mul), "you multiply the weights by μ_out: divide them by it."
-        ),
-        Misconception(
-            "all_multiplied",
-            _rescale(out=torch.mul, shift=lambda b, m_in, m_out: b * m_out),
-            "you multiply by μ_out: divide by it.",
-        ),
-        Misconception(
-            "bias_kept",
-            _rescale(shift=kept),
-            "the bias is the old one: divide it by μ_out, as the whole sum in the ReLU.",
-        ),
-        Misconception(
-            "naive_bias_kept",
-            _rescale(into=kept, shift=kept),
-            "multiply the weights by μ_in, and divide the bias by μ_out too.",
-        ),
-        Misconception(
-            "bias_inverted",
-            _rescale(shift=lambda b, m_in, m_out: b * m_out),
-            "you multiply the bias by μ_out: divide it.",
-        ),
-        Misconception("bias_lost", _rescale(shift=lambda b, *_: b * 0), "the bias is lost: the new one is b / μ_out."),
-        *[
-            Misconception(
-                name,
-                _rescale(shift=shift),
-                "you subtract the mean, as batch normalisation does: here it is only divided, b / μ_out.",
-            )
-            for name, shift in (
-                ("bias_centred", lambda b, m_in, m_out: (b - m_out) / m_out),
-                ("bias_less_mu_out", lambda b, m_in, m_out: b - m_out),
-            )
-        ],
-        *[
-            Misconception(
-                f"bias_times_{name}",
-                _rescale(shift=lambda b, m_in, m_out, f=f: b * f(m_in) / m_out),
-                "you multiply the bias by μ_in too: only what comes from the layer before needs that. Divide the bias,"
-                " b / μ_out.",
-            )
-            for name, f in (("mu_in", kept), ("mean_of_mu_in", torch.mean), ("sum_of_mu_in", torch.sum))
-        ],
-        Misconception(
-            "weight_kept",
-            _rescale(into=kept, out=kept),
-            "the weights are the old ones: multiply them by μ_in and divide them by μ_out.",
-        ),
-        Misconception(
-            "unchanged",
-            _rescale(into=kept, out=kept, shift=kept),
-            "nothing has changed: W · μ_in / μ_out and b / μ_out are asked for.",
-        ),
+        *[Misconception(name, _rescale(**parts), hint) for name, (parts, hint) in WEIGHTS.items()],
+        *[Misconception(name, _rescale(shift=shift), hint) for name, (shift, hint) in BIASES.items()],
+        *_pairs(),
         Misconception(
             "swapped",
             lambda weight, bias, mu_in, mu_out: _rescale()(weight, bias, mu_out, mu_in),
-            "μ_in and μ_out have changed places: μ_in has one number for each channel, μ_out one for each filter.",
-        ),
-        *[
-            Misconception(
-                f"mu_in_along_{axis}", _rescale(place=(_along(axis), _along("filters"))), AXES.format("μ_in lies", IN)
-            )
-            for axis in ("filters", "rows", "columns")
-        ],
-        *[
-            Misconception(
-                f"mu_out_along_{axis}",
-                _rescale(place=(_along("channels"), _along(axis))),
-                AXES.format("μ_out lies", OUT),
-            )
-            for axis in ("channels", "rows", "columns")
-        ],
-        *[
-            Misconception(
-                f"{one}_and_{other}",
-                _rescale(place=(_along(one), _along(other))),
-                AXES.format("μ_in and μ_out lie", f"{IN} and {OUT}"),
-            )
-            for one, other in (("filters", "channels"), ("columns", "columns"))
-        ],
-        Misconception(
-            "mu_in_repeated",
-            _rescale(place=(lambda mu: mu.repeat(9).reshape(-1, 3, 3), _along("filters"))),
-            "mu_in.repeat(9) changes from weight to weight: flatten puts the nine of a channel side by side, so use"
-            " repeat_interleave(9).",
-        ),
-        Misconception(
-            "one_mu_in",
-            _rescale(place=(torch.mean, _along("filters"))),
-            f"you use one number for all channels: each has its own μ_in, {IN}.",
+            "μ_in and μ_out have changed places. Which of them has one number for each filter?",
         ),
         Misconception(
             "one_mu_out",
             _rescale(place=(_along("channels"), torch.mean), shift=lambda b, m_in, m_out: b / m_out.mean()),
-            f"you use one number for all filters: each has its own μ_out, {OUT}.",
+            "you use one number for all filters. How many numbers does μ_out hold, and what does each belong to?",
         ),
         *[
             Misconception(f"{name}_{biases}", _other(size, shift), OTHER.format(words))
@@ -203,7 +192,8 @@ rescale = Exercise(
         Misconception(
             "square_root",
             lambda weight, bias, mu_in, mu_out: _rescale()(weight, bias, mu_in.sqrt(), mu_out.sqrt()),
-            "you use the square roots of the means: use the means themselves.",
+            "you use the square roots of the means. What is the mean of values that were divided by the root of their"
+            " mean?",
         ),
         Misconception(
             "bias_first",
@@ -213,7 +203,8 @@ rescale = Exercise(
         Misconception(
             "one_row",
             _rescale(join=lambda filters, bias: torch.cat((filters.flatten(), bias))),
-            "your result is one long row: make a row of each filter, flatten(1), with its bias as the last column.",
+            "your result is one long row. From which axis on must the filters be flattened, so that each keeps a row of"
+            " its own?",
         ),
         Misconception(
             "on_its_side",

@@ -109,6 +109,11 @@ def positive_values(parts):
 
 
 WRITTEN = [
+    (lambda parts: mean_rows([nnf.relu6(x) for x in parts]), "clipped_at_6"),
+    (lambda parts: mean_loop([x.clamp(0, 10) for x in parts]), "clipped_at_10"),
+    (lambda parts: mean_loop([x * (x > 1e-3) for x in parts]), "small_dropped_0.001"),
+    (lambda parts: sum(x.relu().sum((0, 2, 3)) for x in parts) / sum(x[:, 1].numel() for x in parts), "error"),
+    (lambda parts: mean_loop(parts).squeeze(), "one_number"),
     (forgets_plus, "last_only"),
     (returns_early, "first_only"),
     (lambda parts: sum(x.relu().sum(dim=[0, 2, 3]) for x in parts) / sum(x.size(0) for x in parts), "over_pictures"),

@@ -33,7 +33,7 @@ def power_numpy(mu):
 
 def power_tried(mu):
     """All powers that come into question, and the one whose ratio to the mean is nearest to 1."""
-    powers = 2.0 ** torch.arange(-20, 20, dtype=mu.dtype)
+    powers = 2.0 ** torch.arange(-40, 40, dtype=mu.dtype)
     ratio = powers / mu.where(mu > 0, torch.ones_like(mu))[:, None]
     return powers[torch.maximum(ratio, 1 / ratio).argmin(1)]
 
@@ -73,15 +73,19 @@ def linear_nearest(mu):
 
 
 WRITTEN = [
+    (lambda mu: 2 ** mu.where(mu > 0, 1).log2().clamp(-15, 15).round(), "exponent_from_minus_15_to_15"),
+    (lambda mu: 2 ** mu.where(mu > 0, 1).add(1e-5).log2().round(), "value"),
+    (power_by_math(lambda x: math.floor(x) + (2 ** (x % 1) > 1.4)), "border_1.4"),
+    (lambda mu: mu.new_tensor([2.0 ** round(math.log2(m)) if m else 1.0 for m in mu[mu.argmax() :].tolist()]), "shape"),
     (linear_nearest, "nearest_in_difference"),
     (power_by_math(int), "truncated"),
     (power_by_math(lambda x: int(x + 0.5)), "truncated_plus_half"),
     (lambda mu: torch.where(mu > 0, torch.ldexp(mu**0, torch.frexp(mu).exponent), 1), "frexp"),
     (lambda mu: 2 ** mu.log2().round(), "dead_0"),
-    (lambda mu: 2 ** torch.log2(mu + 1e-12).round(), "dead_0"),
-    (lambda mu: 2 ** torch.log2(mu.clamp(min=torch.finfo(mu.dtype).eps)).round(), "dead_0"),
-    (lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-6"),
-    (lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-8"),
+    (lambda mu: 2 ** torch.log2(mu + 1e-12).round(), "dead_tiny_1e-12"),
+    (lambda mu: 2 ** torch.log2(mu.clamp(min=torch.finfo(mu.dtype).eps)).round(), "dead_eps"),
+    (lambda mu: 2 ** torch.log2(mu.clamp(min=1e-6)).round(), "dead_tiny_1e-06"),
+    (lambda mu: 2 ** torch.log2(mu + 1e-8).round(), "dead_tiny_1e-08"),
     (lambda mu: 2 ** torch.log2(mu).floor(), "floor_and_dead_0"),
     (lambda mu: 2 ** torch.log2(mu.maximum(torch.ones_like(mu))).round(), "small_become_1"),
     (lambda mu: torch.where(mu > 0, torch.log2(mu).round(), 1), "exponent"),

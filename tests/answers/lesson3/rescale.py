@@ -70,6 +70,13 @@ def rescale_with(weights, biases=torch.div):
 
 
 WRITTEN = [
+    (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b[:, None]], 1) / mu_in.mean(), "value"),
+    (
+        lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out.square(), 1 / mu_in, mu_out),
+        "divided_by_both_and_bias_inverted",
+    ),
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out, torch.ones_like(mu_in), mu_out), "naive_and_bias_kept"),
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, 0 * b, torch.ones_like(mu_in), mu_out), "naive_and_bias_lost"),
     (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b.view(-1, 1)], 1) / mu_out.view(-1, 1), "naive"),
     (rescale_with(lambda w, mu_in, mu_out: w * mu_in / mu_out), "columns_and_columns"),
     (

@@ -1,0 +1,18 @@
+"""Question of lesson 3: which of four operations cannot stand between a rescaled layer and the one that undoes it."""
+
+from course_utils.checks.core import Choice
+
+forbidden = Choice(
+    "forbidden",
+    "D",
+    {
+        "A": "Each map keeps its own factor when two stacks of maps are joined: the next layer needs both lists of"
+        " factors, one behind the other, and undoes them all.",
+        "B": "If both branches carry the same factors, the sum is a multiple, x/d + y/d = (x + y)/d. When does this no"
+        " longer work?",
+        "C": "The positions that are left carry the factor that they carried before. Does cutting off a border mix"
+        " maps, or change a number?",
+        "D": "Right: 6 is a fixed value. A map that was divided by 10 is cut off at 6, too, where it ought to be at"
+        " 0.6: no factor comes out of min(6, x/10).",
+    },
+)
