@@ -18,10 +18,15 @@ LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 SIZE = 96
 MOMENTS = (10, 20, 40, 80, 120, 240)  # evaluations
 PHOTOS = ("animal_cat", "animal_koala", "monument_neuschwanstein_castle")
-RUNS = (  # photo, layer, start, whether broad changes are preferred
-    *[("animal_cat", layer, "noise", broad) for broad in (True, False) for layer in reversed(LAYERS)],
-    *[(photo, layer, "noise", broad) for photo in PHOTOS[1:] for broad in (True, False) for layer in LAYERS[:2:-1]],
-    *[("animal_cat", layer, "grey", broad) for broad in (True, False) for layer in LAYERS[:2:-1]],
+RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluations
+    *[("animal_cat", layer, "noise", broad, 240) for broad in (True, False) for layer in reversed(LAYERS)],
+    *[
+        (photo, layer, "noise", broad, 120)
+        for photo in PHOTOS[1:]
+        for broad in (True, False)
+        for layer in LAYERS[:2:-1]
+    ],
+    *[("animal_cat", layer, "grey", broad, 120) for broad in (True, False) for layer in LAYERS[:2:-1]],
 )
 
 
@@ -46,12 +51,12 @@ def _measures(picture, photo):
     return round(colours.item(), 3), round((_grain(picture) / _grain(photo)).item(), 2)
 
 
-def _run(net, source, layer, start, broad, size=SIZE, moments=MOMENTS):
+def _run(net, source, layer, start, broad, evaluations, size=SIZE):
     """One entry of the file, and {evaluations: picture}."""
     photo = load_square(source, size)
     rows, pictures = [], {}
-    for point in reconstruct(net, photo, layer, start, max(moments), broad_first=broad):
-        if point.evaluations in moments:
+    for point in reconstruct(net, photo, layer, start, evaluations, broad_first=broad):
+        if point.evaluations in MOMENTS:
             rows.append([point.evaluations, round(point.record, 5), *_measures(point.image, photo)])
             pictures[point.evaluations] = point.image
     return {"photo": source, "layer": layer, "start": start, "broad first": broad, "rows": rows}, pictures

@@ -82,7 +82,9 @@ def reconstruct(
     check_network(net, least_bits=32)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
-    cost = reconstruction_cost(prepared(net, photo, [layer]), photo, layer, more)
+    check_terms("more", more)
+    fast = prepared(net, photo, [layer, *(name for term in more for name in term.layers)])
+    cost = reconstruction_cost(fast, photo, layer, more)
     precondition = inverse_frequency(photo.shape, photo.device) if broad_first else None
     for point in projected_lbfgs(cost, first_picture(start, photo, seed), evaluations, precondition=precondition):
         yield point._replace(record=point.record["content"])

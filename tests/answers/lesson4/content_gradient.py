@@ -87,7 +87,7 @@ WRITTEN = [
     (gradient_by_features, "no_mask"),
     (lambda x, P: nnf.relu(x) - P, "no_mask"),
     (lambda x, P: x - P, "before_relu"),
-    (lambda x, P: nnf.relu(x - P), "mask_of_difference"),
+    (lambda x, P: nnf.relu(x.relu() - P), "mask_of_difference"),
     (lambda x, P: (x - P) * (x >= 0), "mask_with_zero"),
     (lambda x, P: (x.relu() - P) * (P > 0).float(), "mask_of_target"),
     (lambda x, P: (P - x) * (x > 0), "sign"),
