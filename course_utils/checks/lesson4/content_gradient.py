@@ -211,6 +211,11 @@ content_gradient = Exercise(
             "P is missing: the derivative of ½ (F − P)² is F − P.",
         ),
         Misconception(
+            "rectified_difference",
+            lambda z, P: (z - P).relu(),
+            "you apply the ReLU to the difference. Which of the two, z or P, passes a ReLU, and when?",
+        ),
+        Misconception(
             "target_rectified",
             _slope(difference=lambda z, P: z.relu() - P.relu()),
             "you apply the ReLU to P: take P as it is given. What if somebody compares with values before a ReLU?",

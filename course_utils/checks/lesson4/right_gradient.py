@@ -52,6 +52,6 @@ right_gradient = Choice(
         "B": "right: B alone promises the slope that the small steps find. A keeps the positive part of the gradient at"
         " each ReLU, as a deconvnet does; C lets the target move along with the picture.",
         "C": "the slope that C promises is not the slope of the cost. Its target is not detached: P moves along with"
-        " the generated picture, and a second gradient flows through it. What does C give where both pictures are equal?",
+        " the generated picture, and a second gradient flows through it. What does C give where both are equal?",
     },
 )
