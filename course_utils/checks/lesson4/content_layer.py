@@ -6,13 +6,13 @@ content_layer = Choice(
     "content_layer",
     "B",
     {
-        "A": "with relu2_2 the edges of the cat are kept best, but its colours come along: look at the colour error,"
-        " and at how much of the style cost is left. Is there still room for the painting?",
-        "B": "right: with relu4_2 the cat is still to be recognised by its edges, and the style cost falls nearly as"
-        " far as with relu5_2. It is a compromise for this purpose, not a law: another purpose, another layer.",
-        "C": "with relu5_2 the style has the most room, but look at the edges: too little of the cat is left after"
-        " these evaluations. And that the information is lost is not what the long runs say. What do they say?",
-        "D": "it does matter: all three began with the same noise, had the same style and the same number of"
-        " evaluations, and yet the edges of the cat differ. Which column of the table tells them apart?",
+        "A": "with relu2_2 the edges follow the photo nearly everywhere: that is tracing, which your friend does not want."
+        " The style cost alone does not show it. Which column of the table does?",
+        "B": "right: with relu4_2 the edges lie clearly below those of relu2_2, so that the outlines are redrawn, and"
+        " clearly above the control's. For another purpose, or with more evaluations, another layer may be better.",
+        "C": "with relu5_2 the edges come near the control's after 20 evaluations, so little of the cat is to be seen."
+        " And the long runs do not say that the outlines are lost. What do they say?",
+        "D": "the style cost is about the same, but it knows nothing of the cat: all runs had the same start and the same"
+        " style, and yet the pictures differ. Which column of the table tells them apart?",
     },
 )
