@@ -86,8 +86,8 @@ class Reconstruction(View):
     def _changed(self, change):
         if self.job.running:
             self.later.value = (
-                f"{change.owner.description}: the new setting counts from the next start. This run goes on as it began: "
-                "press Stop, then Reconstruct."
+                f"{change.owner.description}: the new setting counts from the next start. This run goes on as it began;"
+                " press Stop, then Reconstruct."
             )
 
     def _reconstruct(self, _=None):
