@@ -1,6 +1,7 @@
 """Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes.
 
-`python3 -m course_utils.long_runs` computes them anew, into data/examples/reconstructions.json.
+`python3 -m course_utils.long_runs` computes them anew, into data/examples/reconstructions.json and
+content_layers.webp.
 """
 
 import json
@@ -8,7 +9,8 @@ import json
 import torch
 import torch.nn.functional as nnf
 
-from course_utils.images import load_square
+from course_utils.cost import Style
+from course_utils.images import load_square, to_pil
 from course_utils.paths import DATA
 from course_utils.reconstruct import reconstruct
 from course_utils.vgg import vgg19
@@ -73,6 +75,19 @@ def _write(entries):
     FILE.write_text(f'{head},\n "runs": [\n  {runs}\n ]\n}}\n', encoding="utf-8")
 
 
+def _styled(net, evaluations=20, size=SIZE):
+    """The cat with the café terrace's style and the content of three layers: (1, 3, H, 3 W)."""
+    photo, painting = load_square("animal_cat", size), load_square("van_gogh_cafe_terrace_at_night", size)
+    style = Style(net, painting)
+    style.weight = 1 / style(photo, net.features(photo, style.layers)).item()
+    ends = []
+    for layer in ("relu2_2", "relu4_2", "relu5_2"):
+        *_, point = reconstruct(net, photo, layer, "grey", evaluations, more=[style])
+        ends.append(point.image)
+    return torch.cat(ends, 3)
+
+
 if __name__ == "__main__":
     network = vgg19()
     _write([_run(network, *run)[0] for run in RUNS])
+    to_pil(_styled(network)).save(FILE.with_name("content_layers.webp"), lossless=True)
