@@ -5,11 +5,11 @@ Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from course_utils.cost import Content, Cost
+from course_utils.cost import Content, Cost, Term, check_terms
 from course_utils.descent import Point, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_choice, check_tensor
 from course_utils.settings import HEAVIEST
@@ -20,20 +20,22 @@ from course_utils.winograd import prepared
 STARTS = ("noise", "grey", "content")
 
 
-def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str) -> Cost:
-    """The `Cost` whose one term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)² /
-    mean P².
+def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequence[Term] = ()) -> Cost:
+    """The `Cost` whose first term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)²
+    / mean P².
 
     Args:
         net: a frozen network from `vgg19()`.
         photo: (1, 3, H, W) in [0, 1].
         layer: name of a layer.
+        more: a list of further terms, such as `TotalVariation`.
     Raises:
         ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the
             photo does not excite.
     """
     check_network(net)
     check_layers([layer], net=net)
+    check_terms("more", more)
     term = Content(net, photo, layers={layer: 1.0})
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
@@ -42,7 +44,7 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str) -> Cost:
             " before it."
         )
     term.weight = 1 / silent
-    return Cost(net, [term])
+    return Cost(net, [term, *more])
 
 
 def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tensor:
@@ -53,16 +55,26 @@ def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tenso
 
 
 def reconstruct(
-    net: VGG, photo: torch.Tensor, layer: str, start: str = "noise", evaluations: int = 60, seed: int = 0
+    net: VGG,
+    photo: torch.Tensor,
+    layer: str,
+    start: str = "noise",
+    evaluations: int = 60,
+    seed: int = 0,
+    *,
+    broad_first: bool = True,
+    more: Sequence[Term] = (),
 ) -> Iterator[Point]:
     """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the
-    share of `reconstruction_cost`.
+    share of `reconstruction_cost`, without the terms in `more`.
 
     Args:
         net, photo, layer: as for `reconstruction_cost`.
         start: one of `STARTS`.
         evaluations: how often cost and gradient are computed.
         seed: of the noise.
+        broad_first: whether the descent prefers broad changes to fine ones, by `inverse_frequency`.
+        more: terms that are added to the cost, such as [TotalVariation(1e-4)].
     Raises (at the first `next`):
         ValueError: as `reconstruction_cost`; or an unknown start.
         NotFinite: the network gives no finite numbers.
@@ -70,8 +82,9 @@ def reconstruct(
     check_network(net, least_bits=32)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     photo = photo.to(net.mean)
-    cost = reconstruction_cost(prepared(net, photo, [layer]), photo, layer)
-    for point in projected_lbfgs(
-        cost, first_picture(start, photo, seed), evaluations, precondition=inverse_frequency(photo.shape, photo.device)
-    ):
-        yield point._replace(record=point.record["total"])
+    check_terms("more", more)
+    fast = prepared(net, photo, [layer, *(name for term in more for name in term.layers)])
+    cost = reconstruction_cost(fast, photo, layer, more)
+    precondition = inverse_frequency(photo.shape, photo.device) if broad_first else None
+    for point in projected_lbfgs(cost, first_picture(start, photo, seed), evaluations, precondition=precondition):
+        yield point._replace(record=point.record["content"])

@@ -754,6 +754,7 @@ TABLE = {
         net=(NET, network(NET)),
         photo=(P, Tensor("13HW", 2, "picture", torch.float32)),
         layer=("relu2_1", LAYER),
+        more=([], MORE),
     ),
     "reconstruct.first_picture": takes(
         reconstruct.first_picture, start=("noise", CHOICE), photo=(P, PICTURE), seed=(0, SEED)
@@ -766,6 +767,8 @@ TABLE = {
         start=("noise", CHOICE),
         evaluations=(2, WHOLE),
         seed=(0, SEED),
+        broad_first=(True, NOT_TRIED),
+        more=([], MORE),
     ),
     "colour.match_colours": takes(colour.match_colours, image=(P, PICTURE), reference=(S, PICTURE)),
     "colour.square_root": takes(colour.square_root, matrix=(GRAM[0], Tensor("nn"))),

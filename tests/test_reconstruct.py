@@ -3,11 +3,14 @@ browser.
 """
 
 import copy
+import json
 
 import pytest
 import torch
 
 from bounds import DOUBLE, rounding
+from course_utils import long_runs
+from course_utils.cost import Style, TotalVariation
 from course_utils.images import load_square
 from course_utils.reconstruct import STARTS, first_picture, reconstruct, reconstruction_cost
 from course_utils.widgets import lesson4
@@ -93,6 +96,30 @@ def test_states_at_the_corners(net):
         )
 
 
+def test_further_terms_and_the_preference(net, photo):
+    plain, smooth, even = (
+        [*reconstruct(net, photo, "relu2_2", evaluations=4, **options)]
+        for options in ({}, {"more": [TotalVariation(1e-3)]}, {"broad_first": False})
+    )
+    roughness = [TotalVariation(1.0)(points[-1].image, {}).item() for points in (plain, smooth)]
+    assert roughness[1] < roughness[0] / 2 and smooth[0].record == plain[0].record
+    assert not torch.equal(plain[-1].image, even[-1].image)
+    (*_, styled) = reconstruct(net, photo, "relu1_2", "grey", 2, more=[Style(net, photo, weight=1e-9)])
+    assert styled.record > 0  # the style's layers lie deeper than the content's
+    with pytest.raises(ValueError, match="more must be a list of terms"):
+        next(reconstruct(net, photo, "relu1_2", more="rough"))
+
+
+def test_the_long_runs(net):
+    entry, pictures = long_runs._run(net, "animal_cat", "relu1_2", "grey", True, 10, size=32)
+    assert [*pictures] == [10] and entry["rows"][0][0] == 10 and len(entry["rows"][0]) == 4
+    stored = json.loads(long_runs.FILE.read_text(encoding="utf-8"))["runs"]
+    assert [(run["photo"], run["layer"], run["start"], run["broad first"]) for run in stored] == [
+        run[:4] for run in long_runs.RUNS
+    ]
+    assert all([row[0] for row in run["rows"]] == [*long_runs.MOMENTS][: len(run["rows"])] for run in stored)
+
+
 @pytest.mark.long
 def test_the_widget(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 4, net)
@@ -123,7 +150,12 @@ def test_the_widget(net):
 
 def test_stop_keeps_the_picture(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 1000, net)
+    view.layer.value = "relu1_2"
+    assert view.later.value == ""  # nothing runs yet
     with held(view, 2):
+        view.layer.value = "relu2_1"
+        assert view.later.value.startswith("layer: the new setting counts from the next start.")
+        assert ", relu1_2, " in view.text.value
         view.stop.click()
     assert view.job.wait(PATIENCE) == "stopped" and view.text.value.startswith(
         f"stopped: Evaluation {view.progress.value} of 1000"

@@ -12,7 +12,7 @@ SIZES = (64, 96, 112, 160, 224)
 
 
 def states(net, source, layer, size=112, start="noise", evaluations=60):
-    """Iterator of (photo, picture, description): what a layer asks for, as it forms.
+    """Iterator of (photo, picture, description): what a layer gives back, as it forms.
 
     Args:
         net: a frozen network from `vgg19()`.
@@ -29,7 +29,7 @@ def states(net, source, layer, size=112, start="noise", evaluations=60):
             point.image.cpu(),
             (
                 f"Evaluation {point.evaluations} of {evaluations}, {layer}, from {start}: "
-                f"{point.record:.2%} of the cost of a silent layer is left."
+                f"{point.record:.2%} of the cost is left."
             ),
         )
 
@@ -64,24 +64,36 @@ class Reconstruction(View):
             w.Label("Press Reconstruct."),
             w.HTML(),
         )
+        self.later = w.Label()
         self.job = Job(self._steps, self._show, self._finish)
         self.start.on_click(self.messages.guard(self._reconstruct))
         self.stop.on_click(lambda _: self.job.stop())
+        for control in (self.photo, self.layer, self.size, self.begin, self.evaluations):
+            control.observe(self._changed, names="value")
         super().__init__(
             [
                 w.HBox([self.photo, self.layer]),
                 w.HBox([self.size, self.begin, self.evaluations]),
                 w.HBox([self.start, self.stop, self.progress]),
                 self.text,
+                self.later,
                 self.picture,
                 self.messages,
             ],
             "a photo comes back from the activations of one layer, with a Stop button.",
         )
 
+    def _changed(self, change):
+        if self.job.running:
+            self.later.value = (
+                f"{change.owner.description}: the new setting counts from the next start. This run goes on as it began;"
+                " press Stop, then Reconstruct."
+            )
+
     def _reconstruct(self, _=None):
         if self.job.running:
             return
+        self.later.value = ""
         self._states = states(
             self.net, self.photo.value, self.layer.value, self.size.value, self.begin.value, self.evaluations.value
         )
@@ -101,7 +113,7 @@ class Reconstruction(View):
         )
 
     def _finish(self, state, error):
-        self.start.disabled, self.stop.disabled = False, True
+        self.start.disabled, self.stop.disabled, self.later.value = False, True, ""
         self.text.value = f"{state}: {self.text.value}" if self.progress.value else state
         if error is not None:
             self.messages.report(error)

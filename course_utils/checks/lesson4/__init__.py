@@ -1,7 +1,10 @@
-"""Checks of lesson 4: the content cost, its gradient through the ReLU, and the weight that makes a mean of the sum."""
+"""Checks of the exercises of lesson 4."""
 
 from course_utils.checks.lesson4.content_cost import content_cost
 from course_utils.checks.lesson4.content_gradient import content_gradient
+from course_utils.checks.lesson4.content_layer import content_layer
 from course_utils.checks.lesson4.mean_weight import mean_weight
+from course_utils.checks.lesson4.mirrored import mirrored
+from course_utils.checks.lesson4.right_gradient import right_gradient
 
-__all__ = ["content_cost", "content_gradient", "mean_weight"]
+__all__ = ["content_cost", "content_gradient", "content_layer", "mean_weight", "mirrored", "right_gradient"]

@@ -56,15 +56,23 @@ LENGTH = "you take {} of F − P, with a root: leave the root out, ½ Σ (F − 
 BOTH = "and the ½ is missing: ½ Σ (F − P)²."
 
 # in the second trial P has one picture for three, in the third N = C, in the fourth N = C = H = W: there, sums over
-# wrong axes keep the shape
+# wrong axes keep the shape; then large values, tiny ones, a single channel
 content_cost = Exercise(
     "content_cost",
     cost_variant(),
     lambda: random_trials(
         40,
-        "F of {0} × {2} × {3} × {4}, P of {1} × {2} × {3} × {4}",
-        ((1, 1, 4, 3, 5), (3, 1, 2, 5, 4), (3, 3, 3, 2, 6), (3, 1, 3, 3, 3), (1, 1, 5, 4, 2), (2, 2, 6, 3, 4)),
-        lambda draw, N, M, C, H, W: (draw(N, C, H, W) + 0.3, 1.3 * draw(M, C, H, W)),
+        "F of {0} × {2} × {3} × {4}, P of {1} × {2} × {3} × {4}, values of about {5}",
+        (
+            (1, 1, 4, 3, 5, 1),
+            (3, 1, 2, 5, 4, 1),
+            (3, 3, 3, 2, 6, 1),
+            (3, 1, 3, 3, 3, 1),
+            (1, 1, 5, 4, 2, 100),
+            (2, 2, 6, 3, 4, 1e-3),
+            (2, 1, 1, 4, 3, 1),
+        ),
+        lambda draw, N, M, C, H, W, scale: (scale * (draw(N, C, H, W) + 0.3), scale * 1.3 * draw(M, C, H, W)),
     ),
     [
         Misconception("batch_summed", cost_variant(reduce=torch.sum), "you add up the costs of all pictures: " + EACH),

@@ -7,37 +7,45 @@ from course_utils.checks.lesson4.content_cost import cost_variant
 
 
 def _slope(
-    *, difference=lambda x, P: x.relu() - P, mask=lambda x, P: x > 0, factor=lambda n: 1, change=kept, finish=kept
+    *, difference=lambda z, P: z.relu() - P, mask=lambda z, P: z > 0, factor=lambda n: 1, change=kept, finish=kept
 ):
-    """(relu(x) − P) · [x > 0], with one part replaced; `change` gets the difference and the mask, `factor` the number
+    """(relu(z) − P) · [z > 0], with one part replaced; `change` gets the difference and the mask, `factor` the number
     of values.
     """
 
-    def function(x, P):
-        allowed = mask(x, P).to(x)
-        return finish(factor(x.numel()) * change(difference(x, P), allowed) * allowed)
+    def function(z, P):
+        allowed = mask(z, P).to(z)
+        return finish(factor(z.numel()) * change(difference(z, P), allowed) * allowed)
 
     return function
 
 
-def _all(x, P):
-    return torch.ones_like(x)
+def _all(z, P):
+    return torch.ones_like(z)
 
 
-MASK = "the ReLU lets a gradient through only where x is positive: multiply by [x > 0]."
-NO_MASK = " And multiply by [x > 0], the slope of the ReLU."
+MASK = "the step through the ReLU is missing: by how much does F change where z is negative, and z changes a little?"
+NO_MASK = " And where is the slope of the ReLU?"
 
-# x is exactly 0 in about a quarter of the places, and so is P; in the third trial C = H = W
+# z is exactly 0 in about a quarter of the places; in the third trial C = H = W; then large and tiny values, a single
+# channel, and a P that no ReLU has passed
 content_gradient = Exercise(
     "content_gradient",
     _slope(),
     lambda: random_trials(
         41,
-        "{} channels, {} × {} positions",
-        ((4, 3, 5), (3, 6, 4), (4, 4, 4), (6, 2, 5)),
-        lambda draw, *shape: (
-            draw(1, *shape).where(draw(1, *shape).abs() > 0.3, torch.zeros(())),
-            (draw(1, *shape) + 0.6).relu(),
+        "{} channels, {} × {} positions, values of about {}, those of P {}",
+        (
+            (4, 3, 5, 1, "after a ReLU"),
+            (3, 6, 4, 1, "after a ReLU"),
+            (4, 4, 4, 1, "after a ReLU"),
+            (6, 2, 5, 1, "of both signs"),
+            (1, 3, 4, 100, "after a ReLU"),
+            (3, 2, 4, 1e-4, "of both signs"),
+        ),
+        lambda draw, C, H, W, scale, kind: (
+            draw(1, C, H, W).where(draw(1, C, H, W).abs() > 0.3, torch.zeros(())) * scale,
+            (kept if kind == "of both signs" else torch.relu)(draw(1, C, H, W) + 0.6) * scale,
         ),
     ),
     [
@@ -45,83 +53,96 @@ content_gradient = Exercise(
         Misconception(
             "before_relu",
             _slope(difference=torch.sub, mask=_all),
-            "you leave the ReLU out: P is what comes out of it, so take relu(x) − P, and multiply by [x > 0].",
+            "you leave the ReLU out: P is compared with what comes out of it. What comes out where z is negative, and"
+            " how does that change with z?",
         ),
         *[
             Misconception(
                 f"before_relu_{name}",
                 _slope(difference=torch.sub, mask=mask),
-                "take relu(x) − P in place of x − P; and it is x that decides where the gradient passes, [x > 0].",
+                "P is compared with what comes out of the ReLU, not with z. And whose ReLU does the gradient pass?",
             )
-            for name, mask in (("mask_of_target", lambda x, P: P > 0), ("mask_inverted", lambda x, P: x <= 0))
+            for name, mask in (("mask_of_target", lambda z, P: P > 0), ("mask_inverted", lambda z, P: z <= 0))
         ],
         *[
             Misconception(f"mask_{name}", _slope(mask=mask), hint)
             for name, mask, hint in (
                 (
                     "of_target",
-                    lambda x, P: P > 0,
-                    "you ask where P is positive: the gradient passes the ReLU of the generated picture, [x > 0].",
+                    lambda z, P: P > 0,
+                    "you look where P is positive: P is a constant. Through whose ReLU does the gradient pass?",
                 ),
-                ("of_both", lambda x, P: (x > 0) & (P > 0), "you ask that P is positive too: only x decides, [x > 0]."),
+                (
+                    "of_both",
+                    lambda z, P: (z > 0) & (P > 0),
+                    "you look where P is positive, too. Through whose ReLU does the gradient pass?",
+                ),
                 (
                     "of_difference",
-                    lambda x, P: x.relu() > P,
+                    lambda z, P: z.relu() > P,
                     (
-                        "you keep what is positive in the gradient, as a deconvnet does: it is x that decides, [x > 0],"
-                        " and negative values count too."
+                        "you keep what is positive in the gradient, as a deconvnet does. Where P is larger than F,"
+                        " which sign must the gradient have?"
                     ),
                 ),
                 (
                     "of_negative_difference",
-                    lambda x, P: x.relu() < P,
-                    "you keep what is negative in the gradient: it is x that decides, [x > 0].",
+                    lambda z, P: z.relu() < P,
+                    "you keep what is negative in the gradient. Where F is larger than P, which sign must it have?",
                 ),
                 (
                     "with_zero",
-                    lambda x, P: x >= 0,
+                    lambda z, P: z >= 0,
                     (
-                        "you let the gradient through where x is exactly 0: torch's ReLU has the slope 0 there, so"
-                        " write x > 0."
+                        "you let the gradient through where z is exactly 0. Which slope does torch give its ReLU at the"
+                        " corner?"
                     ),
                 ),
                 (
                     "half_at_zero",
-                    lambda x, P: torch.heaviside(x, torch.tensor(0.5).to(x)),
-                    "your slope of the ReLU at x = 0 is ½: torch has 0, x > 0.",
+                    lambda z, P: torch.heaviside(z, torch.tensor(0.5).to(z)),
+                    "your slope of the ReLU at z = 0 is ½: torch has 0, z > 0.",
                 ),
                 (
                     "not_zero",
-                    lambda x, P: x != 0,
-                    "you leave out only the zeros of x: negative values are closed too, [x > 0].",
+                    lambda z, P: z != 0,
+                    "you leave out only the zeros of z. What does the ReLU make of a negative value?",
                 ),
                 (
                     "inverted",
-                    lambda x, P: x <= 0,
-                    "your mask is turned round: the gradient passes where x is positive, [x > 0].",
+                    lambda z, P: z <= 0,
+                    "your mask is turned round: on which side of 0 does the ReLU let values through?",
                 ),
                 (
                     "negative",
-                    lambda x, P: x < 0,
-                    "your mask is turned round: the gradient passes where x is positive, [x > 0].",
+                    lambda z, P: z < 0,
+                    "your mask is turned round: on which side of 0 does the ReLU let values through?",
                 ),
-                ("above_one", lambda x, P: x > 1, "your mask begins at 1: the ReLU opens at 0, [x > 0]."),
+                (
+                    "above_one",
+                    lambda z, P: z > 1,
+                    "your mask begins at 1. From which value on does the ReLU let values through?",
+                ),
                 (
                     "sign",
-                    lambda x, P: x.sign(),
-                    "sign(x) is −1 where x is negative: the slope of the ReLU is 0 there, [x > 0].",
+                    lambda z, P: z.sign(),
+                    "sign(z) is −1 where z is negative. What is the slope of the ReLU there?",
                 ),
                 (
                     "value",
-                    lambda x, P: x.relu(),
-                    "you multiply by relu(x): its slope is asked for, 1 where x > 0, else 0.",
+                    lambda z, P: z.relu(),
+                    "you multiply by relu(z), the value of the ReLU. What is its slope?",
                 ),
-                ("value_before", lambda x, P: x, "you multiply by x: the slope of the ReLU is 1 where x > 0, else 0."),
+                (
+                    "value_before",
+                    lambda z, P: z,
+                    "you multiply by z. What is the slope of the ReLU, which the chain rule needs?",
+                ),
             )
         ],
         *[
             Misconception(name + end, _slope(mask=mask, **part), hint + more)
-            for end, mask, more in (("", lambda x, P: x > 0, ""), ("_no_mask", _all, NO_MASK))
+            for end, mask, more in (("", lambda z, P: z > 0, ""), ("_no_mask", _all, NO_MASK))
             for name, part, hint in (
                 ("sign", {"factor": lambda n: -1}, "the sign is turned round: the derivative of ½ (F − P)² is F − P."),
                 ("doubled", {"factor": lambda n: 2}, "a factor 2 is too much: it cancels the ½ of the cost."),
@@ -169,12 +190,12 @@ content_gradient = Exercise(
                 ),
                 (
                     "added",
-                    {"difference": lambda x, P: x.relu() + P},
+                    {"difference": lambda z, P: z.relu() + P},
                     "you add P: the derivative of ½ (F − P)² is F − P.",
                 ),
                 (
                     "target_alone",
-                    {"difference": lambda x, P: P},
+                    {"difference": lambda z, P: P},
                     "only P is left: the derivative of ½ (F − P)² is F − P.",
                 ),
             )
@@ -186,52 +207,74 @@ content_gradient = Exercise(
         ),
         Misconception(
             "without_target",
-            _slope(difference=lambda x, P: x.relu()),
+            _slope(difference=lambda z, P: z.relu()),
             "P is missing: the derivative of ½ (F − P)² is F − P.",
         ),
         Misconception(
-            "input_alone",
-            _slope(difference=lambda x, P: x, mask=_all),
-            "you return x: the gradient is (relu(x) − P) · [x > 0].",
+            "rectified_difference",
+            lambda z, P: (z - P).relu(),
+            "you apply the ReLU to the difference. Which of the two, z or P, passes a ReLU, and when?",
         ),
         Misconception(
-            "mask_alone", lambda x, P: (x > 0).to(x), "you return the slope of the ReLU: multiply it by F − P."
+            "target_rectified",
+            _slope(difference=lambda z, P: z.relu() - P.relu()),
+            "you apply the ReLU to P: take P as it is given. What if somebody compares with values before a ReLU?",
         ),
-        Misconception("mask_as_truth", lambda x, P: x > 0, "you return where x is positive: multiply that by F − P."),
+        *[
+            Misconception(
+                f"cut_{name}",
+                _slope(**part),
+                f"on small and large values alike the rule is the same, but yours {words}. Where does that number come"
+                " from?",
+            )
+            for name, words, part in (
+                ("above_6", "stops at 6", {"difference": lambda z, P: z.clamp(0, 6) - P}),
+                ("below", "begins at 1/1000", {"mask": lambda z, P: z > 1e-3}),
+            )
+        ],
+        Misconception(
+            "input_alone",
+            _slope(difference=lambda z, P: z, mask=_all),
+            "you return z. Take the two steps one after the other: first with respect to F, then through the ReLU.",
+        ),
+        Misconception(
+            "mask_alone", lambda z, P: (z > 0).to(z), "you return the slope of the ReLU: multiply it by F − P."
+        ),
+        Misconception("mask_as_truth", lambda z, P: z > 0, "you return where z is positive: multiply that by F − P."),
         Misconception(
             "cost",
-            lambda x, P: cost_variant()(x.relu(), P),
-            "you return the cost itself: its derivative by x is asked for, one number for each value of x.",
+            lambda z, P: cost_variant()(z.relu(), P),
+            "you return the cost itself: its derivative with respect to z has one number for each value of z.",
         ),
         Misconception(
             "summed",
             _slope(finish=torch.sum),
-            "you add up the gradient: each value of x has its own, so leave the sum out.",
+            "you add up the gradient: each value of z has its own, so leave the sum out.",
         ),
         *[
             Misconception(name + end, _slope(mask=mask, finish=finish), hint + more)
-            for end, mask, more in (("", lambda x, P: x > 0, ""), ("_no_mask", _all, NO_MASK))
+            for end, mask, more in (("", lambda z, P: z > 0, ""), ("_no_mask", _all, NO_MASK))
             for name, finish, hint in (
                 (
                     "per_channel",
                     lambda g: g.sum((2, 3)),
-                    "you add up over positions: each value of x has a gradient of its own.",
+                    "you add up over positions: each value of z has a gradient of its own.",
                 ),
                 (
                     "per_position",
                     lambda g: g.sum(1),
-                    "you add up over channels: each value of x has a gradient of its own.",
+                    "you add up over channels: each value of z has a gradient of its own.",
                 ),
                 (
                     "no_batch",
                     lambda g: g[0],
-                    "the axis of the batch is lost: the gradient has the shape of x, (1, C, H, W).",
+                    "the axis of the batch is lost: the gradient has the shape of z, (1, C, H, W).",
                 ),
-                ("flat", torch.flatten, "your gradient is one long row: give it the shape of x with reshape(x.shape)."),
+                ("flat", torch.flatten, "your gradient is one long row: give it the shape of z with reshape(z.shape)."),
                 (
                     "rows",
                     lambda g: g.flatten(2),
-                    "rows and columns are one axis: give the gradient the shape of x with reshape(x.shape).",
+                    "rows and columns are one axis: give the gradient the shape of z with reshape(z.shape).",
                 ),
             )
         ],

@@ -17,17 +17,24 @@ def _number(wrong):
     return lambda alpha, shape: wrong(alpha, math.prod(shape))
 
 
-COUNT = "a mean is over all C·H·W values, so "
-TIMES = "multiply α by C·H·W / 2."
-UPSIDE = "A mean is C·H·W times smaller than the sum, so its weight has to be larger: "
+COUNT = "a mean divides by the number of all values; "
+TIMES = "write both costs with the same Σ (F − P)². Which factor stands before each?"
+UPSIDE = "A mean is smaller than the sum, so its weight has to be larger: "
 
-# in the second trial C·H·W is odd, in the third the maps are square
+# in the second trial C·H·W is odd, in the third the maps are square, in the fourth α is negative, in the fifth there is
+# one channel
 mean_weight = Exercise(
     "mean_weight",
     _weight(lambda a, C, H, W: a * C * H * W / 2),
     lambda: [
         Trial(f"α = {alpha}, shape = {shape}", (torch.tensor(alpha, dtype=torch.float64), shape))
-        for alpha, shape in ((0.3, (4, 3, 5)), (1.7, (3, 5, 7)), (2.5, (6, 4, 4)), (0.04, (64, 6, 9)))
+        for alpha, shape in (
+            (0.3, (4, 3, 5)),
+            (1.7, (3, 5, 7)),
+            (2.5, (6, 4, 4)),
+            (-0.04, (512, 6, 9)),
+            (1e-6, (1, 4, 2)),
+        )
     ],
     [
         *[
@@ -38,17 +45,17 @@ mean_weight = Exercise(
                     lambda a, n: a / (n / 2),
                     "that turns it the other way round, from the mean to the sum. " + UPSIDE + TIMES,
                 ),
-                ("divided_no_half", lambda a, n: a / n, "you divide by C·H·W. " + UPSIDE + TIMES),
-                ("divided_half", lambda a, n: a / (2 * n), "you divide by C·H·W. " + UPSIDE + TIMES),
+                ("divided_no_half", lambda a, n: a / n, "you divide by the number of values. " + UPSIDE + TIMES),
+                ("divided_half", lambda a, n: a / (2 * n), "you divide by the number of values. " + UPSIDE + TIMES),
                 (
                     "divided_quarter",
                     lambda a, n: a / (4 * n),
-                    "1/(4·C·H·W) is the factor of another course. Here α · ½ Σ stays the same cost: " + TIMES,
+                    "1/(4·C·H·W) is the factor of another course. Here the cost has to stay the same: " + TIMES,
                 ),
                 (
                     "no_half",
                     lambda a, n: a * n,
-                    "the ½ of the cost is forgotten: α · ½ Σ is α · ½ · C·H·W times the mean.",
+                    "nearly: J_C is not the sum, but half of it. Where does that ½ go?",
                 ),
                 ("doubled", lambda a, n: a * n * 2, "you multiply by 2, but the ½ of the cost stays a ½: " + TIMES),
                 ("quarter", lambda a, n: a * n / 4, "you halve twice: the cost has one ½, so " + TIMES),
@@ -64,12 +71,7 @@ mean_weight = Exercise(
                 (
                     "root_of_half",
                     lambda a, n: a * (n / 2) ** 0.5,
-                    "you take the root of C·H·W / 2: leave the root out.",
-                ),
-                (
-                    "root_of_all",
-                    lambda a, n: (a * n / 2) ** 0.5,
-                    "you take the root of the weight: leave the root out.",
+                    "you take a root: the squares stand in both costs alike. What is left to convert?",
                 ),
                 (
                     "count_squared",
@@ -84,16 +86,25 @@ mean_weight = Exercise(
                 (
                     "all_squared",
                     lambda a, n: a * (n / 2) ** 2,
-                    "you square C·H·W / 2: the squares stand in the sum already.",
+                    "you square the factor: the squares stand in the sum already.",
                 ),
-                ("alpha_forgotten", lambda a, n: a * 0 + n / 2, "α is missing: multiply C·H·W / 2 by it."),
+                (
+                    "alpha_forgotten",
+                    lambda a, n: a * 0 + n / 2,
+                    "α is missing: when α doubles, the new weight has to double, too.",
+                ),
                 (
                     "alpha_and_half_forgotten",
                     lambda a, n: a * 0 + n,
-                    "that is the number of values: multiply α by it, and by ½.",
+                    "that is the number of values. What of α, and of the ½?",
                 ),
                 ("alpha_inverted", lambda a, n: n / (2 * a), "you divide by α: " + TIMES),
                 ("alpha_squared", lambda a, n: a**2 * n / 2, "α counts twice: once is enough."),
+                (
+                    "alpha_absolute",
+                    lambda a, n: a.abs() * n / 2,
+                    "you drop the sign of α. Who wants to get away from a photo takes a negative weight: what then?",
+                ),
                 ("alpha_added", lambda a, n: a + n / 2, "you add α: " + TIMES),
                 ("n_minus_1", lambda a, n: a * (n - 1) / 2, "n − 1 belongs to a variance: the mean is over n = C·H·W."),
                 (

@@ -57,4 +57,5 @@ WRITTEN = [
     (lambda alpha, shape: alpha.reshape(1) * math.prod(shape) / 2, "vector"),
     (lambda alpha, shape: alpha * math.prod(shape) ** 0.5 / 2, "root"),
     (lambda alpha, shape: alpha / 2, "half_alone"),
+    (lambda alpha, shape: abs(alpha) * math.prod(shape) / 2, "alpha_absolute"),
 ]

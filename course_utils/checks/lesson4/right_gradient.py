@@ -1,0 +1,57 @@
+"""Check of lesson 4: three programs for the gradient down to the pixels, of which one is right."""
+
+import torch
+
+from course_utils.checks.core import Choice
+from course_utils.losses import content_loss
+from course_utils.vgg import LAYERS
+
+
+class _Positive(torch.autograd.Function):
+    """A ReLU whose way back is a deconvnet's: it keeps what is positive in the gradient."""
+
+    @staticmethod
+    def forward(context, z):
+        return z.relu()
+
+    @staticmethod
+    def backward(context, gradient):
+        return gradient.relu()
+
+
+def _deconvnet(net, image, photo, layer):
+    leaf = image.detach().clone().requires_grad_()
+    x = leaf - net.mean
+    for name in LAYERS[: LAYERS.index(layer) + 1]:
+        x = _Positive.apply(x) if name in net.rectified else getattr(net, name)(x)
+    cost = content_loss(x, net.features(photo, [layer])[layer].detach()).sum()
+    return torch.autograd.grad(cost, leaf)[0]
+
+
+def _attached(net, image, photo, layer):
+    leaf = image.detach().clone().requires_grad_()
+    moving = photo + (leaf - leaf.detach())  # the photo, but tied to the generated picture
+    F, P = (net.features(picture, [layer])[layer] for picture in (leaf, moving))
+    return torch.autograd.grad(content_loss(F, P).sum(), leaf)[0]
+
+
+def _right(net, image, photo, layer):
+    leaf = image.detach().clone().requires_grad_()
+    F, P = net.features(leaf, [layer])[layer], net.features(photo, [layer])[layer].detach()
+    return torch.autograd.grad(content_loss(F, P).sum(), leaf)[0]
+
+
+PROGRAMS = {"A": _deconvnet, "B": _right, "C": _attached}  # each (net, image, photo, layer) -> ∂J_C/∂x, (1, 3, H, W)
+
+right_gradient = Choice(
+    "right_gradient",
+    "B",
+    {
+        "A": "the slope that A promises is not the slope of the cost. At each ReLU it keeps what is positive in the"
+        " gradient, as a deconvnet does. Which values decide where a gradient may pass a ReLU?",
+        "B": "right: B alone promises the slope that the small steps find. A keeps the positive part of the gradient at"
+        " each ReLU, as a deconvnet does; C lets the target move along with the picture.",
+        "C": "the slope that C promises is not the slope of the cost. Its target is not detached: P moves along with"
+        " the generated picture, and a second gradient flows through it. What does C give where both are equal?",
+    },
+)

@@ -1,0 +1,93 @@
+"""Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes.
+
+`python3 -m course_utils.long_runs` computes them anew, into data/examples/reconstructions.json and
+content_layers.webp.
+"""
+
+import json
+
+import torch
+import torch.nn.functional as nnf
+
+from course_utils.cost import Style
+from course_utils.images import load_square, to_pil
+from course_utils.paths import DATA
+from course_utils.reconstruct import reconstruct
+from course_utils.vgg import vgg19
+
+FILE = DATA / "examples" / "reconstructions.json"
+LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
+SIZE = 96
+MOMENTS = (10, 20, 40, 80, 120, 240)  # evaluations
+PHOTOS = ("animal_cat", "animal_koala", "monument_neuschwanstein_castle")
+RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluations
+    *[("animal_cat", layer, "noise", broad, 240) for broad in (True, False) for layer in reversed(LAYERS)],
+    *[
+        (photo, layer, "noise", broad, 120)
+        for photo in PHOTOS[1:]
+        for broad in (True, False)
+        for layer in LAYERS[:2:-1]
+    ],
+    *[("animal_cat", layer, "grey", broad, 120) for broad in (True, False) for layer in LAYERS[:2:-1]],
+)
+
+
+def _colours(picture):
+    """The mean of each channel over squares of 16 × 16 pixels."""
+    return nnf.avg_pool2d(picture, 16)
+
+
+def _distance(one, other):
+    return (one - other).square().mean().sqrt()
+
+
+def _grain(picture):
+    """What vanishes when each pixel is replaced by the mean of the nine around it."""
+    return _distance(picture, nnf.avg_pool2d(picture, 3, 1, 1, count_include_pad=False))
+
+
+def _measures(picture, photo):
+    """(colour error as a share of that of noise, grain as a multiple of the photo's), rounded."""
+    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(1))
+    colours = _distance(_colours(picture), _colours(photo)) / _distance(_colours(noise), _colours(photo))
+    return round(colours.item(), 3), round((_grain(picture) / _grain(photo)).item(), 2)
+
+
+def _run(net, source, layer, start, broad, evaluations, size=SIZE):
+    """One entry of the file, and {evaluations: picture}."""
+    photo = load_square(source, size)
+    rows, pictures = [], {}
+    for point in reconstruct(net, photo, layer, start, evaluations, broad_first=broad):
+        if point.evaluations in MOMENTS:
+            rows.append([point.evaluations, round(point.record, 5), *_measures(point.image, photo)])
+            pictures[point.evaluations] = point.image
+    return {"photo": source, "layer": layer, "start": start, "broad first": broad, "rows": rows}, pictures
+
+
+def _write(entries):
+    about = {
+        "about": "python3 -m course_utils.long_runs",
+        "size": SIZE,
+        "columns": ["evaluations", "share of the cost left", "colour error, of noise's", "grain, of the photo's"],
+    }
+    runs = ",\n  ".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
+    head = json.dumps(about, indent=1, ensure_ascii=False)[:-2]
+    FILE.write_text(f'{head},\n "runs": [\n  {runs}\n ]\n}}\n', encoding="utf-8")
+
+
+def _styled(net, evaluations=20, size=SIZE):
+    """The cat with the café terrace's style and the content of three layers: (1, 3, H, 3 W)."""
+    photo, painting = load_square("animal_cat", size), load_square("van_gogh_cafe_terrace_at_night", size)
+    style = Style(net, painting)
+    style.weight = 1 / style(photo, net.features(photo, style.layers)).item()
+    ends = []
+    for layer in ("relu2_2", "relu4_2", "relu5_2"):
+        *_, point = reconstruct(net, photo, layer, "grey", evaluations, more=[style])
+        ends.append(point.image)
+    return torch.cat(ends, 3)
+
+
+if __name__ == "__main__":
+    network = vgg19()
+    _write([_run(network, *run)[0] for run in RUNS])
+    to_pil(_styled(network)).save(FILE.with_name("content_layers.webp"), lossless=True)
