@@ -28,11 +28,11 @@ commuting = Choice(
     "commuting",
     "B",
     {
-        "A": "A takes the statistics of each picture apart, so it is not batch normalisation. But a shift only changes the"
-        " order of the values of one picture, so A commutes with it. Which layer changes its result if one picture"
+        "A": "A takes the statistics of each picture apart, so it is not batch normalisation. But a shift only changes"
+        " the order of the values of one picture, so A commutes with it. Which layer changes its result if one picture"
         " moves by a few columns?",
-        "B": "B takes one mean for each column, over pictures, channels and rows: the axes (0, 1, 2), which are right for"
-        " channels last. Shifts by rows do not show it, nor does a shift of the whole batch.",
+        "B": "B takes one mean for each column, over pictures, channels and rows: the axes (0, 1, 2), which are right"
+        " for channels last. Shifts by rows do not show it, nor does a shift of the whole batch.",
         "C": "C is batch normalisation per feature map: it puts each map into one row before it averages, and its"
         " statistics do not change with the order of the values. Did you shift one picture, and along both axes?",
     },

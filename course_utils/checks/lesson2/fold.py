@@ -77,12 +77,12 @@ fold = Exercise(
         Misconception(
             "neither_scaled",
             _fold(shift=lambda b, m, s, beta: b - m + beta),
-            "the bias is shifted but not scaled: what happens to an output of the convolution after the mean is subtracted?",
+            "the bias is shifted but not scaled: what does the layer do after the mean is subtracted?",
         ),
         Misconception(
             "no_mean",
             _fold(shift=lambda b, m, s, beta: b * s + beta),
-            "the mean is missing in your bias: what does the layer subtract from each value, and where can that number go?",
+            "the mean is missing in your bias: what does the layer subtract, and where can that number go?",
         ),
         Misconception(
             "mean_added",
@@ -143,7 +143,7 @@ fold = Exercise(
         Misconception(
             "weight_kept",
             _fold(filters=lambda weight, scale: weight),
-            "the weights are the old ones: if an output is twice as large after the layer, what must happen to its filter?",
+            "the weights are the old ones: if an output is doubled by the layer, what must happen to its filter?",
         ),
         Misconception(
             "weight_centred",
@@ -155,7 +155,7 @@ fold = Exercise(
             Misconception(
                 f"along_{name}",
                 _fold(filters=lambda weight, scale, shape=shape: weight * scale.reshape(shape)),
-                "your factors lie along a wrong axis of the filters: along which axis of (K, C, 3, 3) do the filters lie?",
+                "your factors lie along a wrong axis of the weights: which axis of (K, C, 3, 3) counts the filters?",
             )
             for name, shape in (("channels", (-1, 1, 1)), ("rows", (-1, 1)), ("columns", (-1,)))
         ],

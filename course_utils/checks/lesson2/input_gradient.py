@@ -95,12 +95,12 @@ input_gradient = Exercise(
             "no_mean",
             _backward(**TERMS["no_mean"][1]),
             "the way through μ is missing: every value of a map moves the mean that is subtracted from all. What does"
-            " step 3.3 say of it?",
+            " step 4.3 say of it?",
         ),
         Misconception(
             "no_deviation",
             _backward(**TERMS["no_deviation"][1]),
-            "the way through σ is missing: every value of a map changes the σ that divides all. Which term of step 3.3"
+            "the way through σ is missing: every value of a map changes the σ that divides all. Which term of step 4.3"
             " is that?",
         ),
         Misconception(
@@ -121,7 +121,7 @@ input_gradient = Exercise(
         Misconception(
             "no_sigma",
             _backward(**TERMS["no_sigma"][1]),
-            "nothing is divided by σ: what stands in front of the whole bracket of step 3.3?",
+            "nothing is divided by σ: what stands in front of the whole bracket of step 4.3?",
         ),
         Misconception(
             "times_sigma",
@@ -131,18 +131,18 @@ input_gradient = Exercise(
         Misconception(
             "by_variance",
             _backward(join=lambda g, h, r, s, mean: s / r**2 * (g - mean(g) - h * mean(g * h))),
-            "you divide by the variance: σ is its root. Compare the factor in front with that of step 3.3.",
+            "you divide by the variance: σ is its root. Compare the factor in front with that of step 4.3.",
         ),
         Misconception(
             "totals",
             _backward(mean=_total),
-            "you subtract sums where step 3.3 has 1/m: how many values share one μ?",
+            "you subtract sums where step 4.3 has 1/m: how many values share one μ?",
         ),
         *[
             Misconception(
                 name,
                 _backward(join=join),
-                "one of your two averages is a sum, and lacks 1/m: go through both terms of step 3.3 once more.",
+                "one of your two averages is a sum, and lacks 1/m: go through both terms of step 4.3 once more.",
             )
             for name, join in (
                 ("total_gradient", lambda g, h, r, s, mean: s / r * (g - _total(g) - h * mean(g * h))),
@@ -153,7 +153,7 @@ input_gradient = Exercise(
             Misconception(
                 name,
                 _backward(join=join),
-                "the values in the last term are not normalised: does step 3.3 have x, x − μ or x̂ there?",
+                "the values in the last term are not normalised: does step 4.3 have x, x − μ or x̂ there?",
             )
             for name, join in (
                 ("centred_twice", lambda g, h, r, s, mean: s / r * (g - mean(g) - h * r * mean(g * h * r))),
@@ -161,14 +161,9 @@ input_gradient = Exercise(
             )
         ],
         Misconception(
-            "product_of_means",
-            _backward(join=lambda g, h, r, s, mean: s / r * (g - mean(g) - h * mean(g) * mean(h))),
-            "you multiply the mean of g by the mean of x̂, which is 0: the sum runs over the products of the two.",
-        ),
-        Misconception(
             "not_weighted",
             _backward(join=lambda g, h, r, s, mean: s / r * (g - mean(g) - mean(g * h))),
-            "your last term is the same for all values of a map: which factor of step 3.3 belongs to the value x_b"
+            "your last term is the same for all values of a map: which factor of step 4.3 belongs to the value x_b"
             " itself?",
         ),
         Misconception(

@@ -123,6 +123,8 @@ NHWC = (
     "you average over the axes (0, 1, 2), which would be right for channels last. Here x is (N, C, H, W): at which axis"
     " do the channels stand?"
 )
-PICTURES = "you average the variances of the pictures, and how much their means differ gets lost: take the variance of all"
+PICTURES = (
+    "you average the variances of the pictures, and how much their means differ gets lost: take the variance of all"
     " values of a channel at once{}."
+)
 NOT_CENTRED = "the mean is not subtracted: divide x − μ, not x."
