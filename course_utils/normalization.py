@@ -52,6 +52,33 @@ def batch_norm(x, gamma, beta, eps=EPS):
     return normalize(x, AXES["batch"], eps) * gamma.view(1, -1, 1, 1) + beta.view(1, -1, 1, 1)
 
 
+def batch_norm_backward(g, x, gamma, eps=EPS):
+    """Gradient of batch normalisation in training with respect to its input: γ/σ (g − mean(g) − x̂ mean(g x̂)), the means
+    over the effective mini-batch (Ioffe & Szegedy 2015, section 3, put together).
+
+    Args:
+        g: (N, C, H, W), the gradient with respect to the output.
+        x: (N, C, H, W), the input.
+        gamma: (C,).
+    Returns:
+        (N, C, H, W).
+
+    >>> x = torch.tensor([[[[1.0, 3.0]]]])
+    >>> batch_norm_backward(torch.ones_like(x), x, torch.ones(1)).tolist()  # a constant g moves the mean alone
+    [[[[0.0, 0.0]]]]
+    """
+    check_tensor("x", x, "N, C, H, W", error=NormalizationError)
+    check_tensor("g", g, ", ".join(map(str, x.shape)), like=x, error=NormalizationError)
+    check_tensor("gamma", gamma, str(x.shape[1]), like=x, error=NormalizationError)
+    check_number("eps", eps, 0, error=NormalizationError)
+    over = AXES["batch"]
+    variance, mean = torch.var_mean(x, over, correction=0, keepdim=True)
+    sigma = (variance + eps).sqrt()
+    normalised = (x - mean) / sigma
+    rest = g - g.mean(over, keepdim=True) - normalised * (g * normalised).mean(over, keepdim=True)
+    return gamma.view(1, -1, 1, 1) / sigma * rest
+
+
 def group_norm(x, groups, eps=EPS):
     """Normalise each picture over groups of neighbouring channels (Wu & He 2018, arXiv:1803.08494).
 

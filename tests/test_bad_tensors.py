@@ -786,6 +786,13 @@ TABLE = {
         beta=(torch.ones(4), FOUR),
         eps=(1e-5, EPS),
     ),
+    "normalization.batch_norm_backward": takes(
+        normalization.batch_norm_backward,
+        g=(MAPS, Tensor("2456", values="any")),
+        x=(MAPS, Tensor("2456", values="any")),
+        gamma=(torch.ones(4), FOUR),
+        eps=(1e-5, EPS),
+    ),
     "normalization.group_norm": takes(normalization.group_norm, x=(MAPS, ANY), groups=(1, GROUPS), eps=(1e-5, EPS)),
     "normalization.split_groups": takes(normalization.split_groups, x=(MAPS, ANY), groups=(1, GROUPS)),
     "normalization.BatchNorm.__init__": initial(

@@ -5,7 +5,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.normalization import AXES, BatchNorm, NormalizationError, batch_norm, fold, group_norm, normalize
+from course_utils.normalization import (
+    AXES,
+    BatchNorm,
+    NormalizationError,
+    batch_norm,
+    batch_norm_backward,
+    fold,
+    group_norm,
+    normalize,
+)
 
 SHAPES = [(1, 4, 3, 5), (3, 4, 5, 2), (2, 6, 1, 7)]
 EXACT = dict(rtol=1e-12, atol=1e-12)
@@ -36,6 +45,21 @@ def test_relatives_are_torch_s(shape):
         assert torch.allclose(group_norm(x, groups), F.group_norm(x, groups), **EXACT)
     with pytest.raises(NormalizationError, match="cannot be divided into 5"):
         group_norm(x, 5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("eps", [1e-5, 0.3])
+def test_backward_by_hand_is_autograd_s(shape, eps):
+    x, g, gamma = draw(*shape).requires_grad_(), draw(*shape, seed=1), draw(shape[1], seed=2)
+    (expected,) = torch.autograd.grad(F.batch_norm(x, None, None, gamma, training=True, eps=eps), x, g)
+    assert torch.allclose(batch_norm_backward(g, x.detach(), gamma, eps), expected, **EXACT)
+
+
+def test_backward_takes_tensors_that_fit():
+    x = draw(2, 3, 4, 5)
+    for g, gamma in ((x[:1], torch.ones(3)), (x, torch.ones(4))):
+        with pytest.raises(NormalizationError, match="must have the shape"):
+            batch_norm_backward(g, x, gamma)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,8 +1,12 @@
-"""Checks of lesson 2: batch normalisation, its running statistics, folding it into a convolution, and its relatives."""
+"""Checks of lesson 2: batch normalisation, its gradient, its running statistics, folding it into a convolution, and its
+relatives.
+"""
 
 from course_utils.checks.lesson2.batch_norm import batch_norm
+from course_utils.checks.lesson2.commuting import commuting
 from course_utils.checks.lesson2.fold import fold
 from course_utils.checks.lesson2.group_norm import group_norm
+from course_utils.checks.lesson2.input_gradient import input_gradient
 from course_utils.checks.lesson2.update_running import update_running
 
-__all__ = ["batch_norm", "update_running", "fold", "group_norm"]
+__all__ = ["batch_norm", "commuting", "input_gradient", "update_running", "fold", "group_norm"]

@@ -4,13 +4,16 @@ import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
 from course_utils.checks.lesson2.moments import (
+    NHWC,
     NOT_CENTRED,
     ONE_CHANNEL,
     PICTURES,
+    ROOTS,
     deviation,
     feature_maps,
     mistaken_deviations,
     moments_over,
+    pairs,
     unbiased_variances,
 )
 
@@ -38,7 +41,10 @@ WIDTH = (
     "(C,) is lined up with the last axis of x, the columns, and raises an error where W ≠ C. Bring {} to the"
     " channels: {}."
 )
-CUT_UP = "x.reshape(C, −1) cuts across the pictures: bring the channels to the front first, x.transpose(0, 1)."
+CUT_UP = (
+    "x.reshape(C, −1) cuts across the pictures, as the batch stands in front: in which order must the axes stand before"
+    " you reshape?"
+)
 
 
 def _picture_variances(x, correction):
@@ -67,43 +73,86 @@ def _in_rows(rows, late):
     return function
 
 
-# in the second trial W = C, in the third N = C = H: there, values along a wrong axis raise no error
+# in the second trial W = C, in the third N = C = H: there, values along a wrong axis raise no error;
+# one channel, one column, large and small values are there, too
+AXES = {
+    name: (says, {"moments": moments_over(*axes)})
+    for name, says, axes in (
+        ("per_location", "each position has a mean of its own", (0,)),
+        ("layer", "all channels of a picture share one mean", (1, 2, 3)),
+        ("instance", "each picture has a mean of its own", (2, 3)),
+        ("everything", "all channels share one mean", (0, 1, 2, 3)),
+        ("channels_last", "the axes are those of channels last", (0, 1, 2)),
+    )
+}
+COUNTS = {"unbiased": ("the variance is over n − 1", {"correction": 1})}
+JOINS = {
+    name: (says, {"join": join})
+    for name, says, join in (
+        ("no_parameters", "γ and β are missing", lambda x, m, r, g, b: (x - m) / r),
+        ("no_beta", "β is missing", lambda x, m, r, g, b: g * (x - m) / r),
+        ("no_gamma", "γ is missing", lambda x, m, r, g, b: (x - m) / r + b),
+        ("swapped", "γ and β have changed places", lambda x, m, r, g, b: b * (x - m) / r + g),
+        ("beta_scaled", "γ multiplies β as well", lambda x, m, r, g, b: g * ((x - m) / r + b)),
+        ("beta_subtracted", "β is subtracted", lambda x, m, r, g, b: g * (x - m) / r - b),
+        ("not_centred", "the mean is not subtracted", lambda x, m, r, g, b: g * x / r + b),
+    )
+}
 batch_norm = Exercise(
     "batch_norm",
     _norm(),
     lambda: random_trials(
         20,
-        "x of {} × {} × {} × {}, ε = {}",
-        ((1, 4, 3, 5, 0.1), (3, 5, 4, 5, 0.01), (3, 3, 3, 6, 0.3), (1, 2, 6, 4, 0.05)),
-        lambda draw, N, C, H, W, eps: (feature_maps(draw, N, C, H, W), *draw(2, C), eps),
+        "x of {} × {} × {} × {}, ε = {}, about {}",
+        (
+            (1, 4, 3, 5, 0.1, 1),
+            (3, 5, 4, 5, 0.01, 1),
+            (3, 3, 3, 6, 0.3, 1),
+            (1, 2, 6, 4, 0.05, 1),
+            (4, 1, 2, 3, 0.1, 1),
+            (2, 3, 2, 4, 0.01, 1000),
+            (3, 2, 4, 1, 0.2, 1),
+            (2, 4, 3, 2, 1e-6, 0.001),
+        ),
+        lambda draw, N, C, H, W, eps, size: (size * feature_maps(draw, N, C, H, W), *draw(2, C), eps),
     ),
     [
         Misconception(
             "per_location",
             _norm(moments=moments_over(0)),
-            "you normalise each position by itself: average over them too, (0, 2, 3).",
+            "you normalise each position by itself: which axes hold the positions of a feature map?",
         ),
         Misconception(
             "layer",
             _norm(moments=moments_over(1, 2, 3)),
-            "that is layer norm: average over the batch, not over the channels, (0, 2, 3).",
+            "that is layer norm, one mean for each picture: whose mean is it in batch normalisation?",
         ),
         Misconception(
             "instance",
             _norm(moments=moments_over(2, 3)),
-            "that is instance norm: average over the batch as well, (0, 2, 3).",
+            "that is instance norm: each picture gets a mean of its own. Which axis is left to average over?",
         ),
         Misconception("everything", _norm(moments=moments_over(0, 1, 2, 3)), ONE_CHANNEL),
         Misconception(
             "over_channels",
             _norm(moments=moments_over(1)),
-            "axis 1, the channels, is the one not to average over: (0, 2, 3).",
+            "you average over axis 1, the channels: what is a feature map, and which axis counts them?",
+        ),
+        Misconception("channels_last", _norm(moments=moments_over(0, 1, 2)), NHWC),
+        Misconception(
+            "rows_of_channels",
+            _norm(
+                moments=lambda x, correction: torch.var_mean(x.reshape(-1, x.shape[1]), 0, correction=correction),
+                join=lambda x, m, r, g, b: g * ((x.reshape(-1, x.shape[1]) - m) / r).view_as(x) + b,
+            ),
+            "x.reshape(−1, C) makes columns of channels only where the channels stand last. Here they are axis 1: which"
+            " step must come before?",
         ),
         *[
             Misconception(
                 f"over_0_and_{axis}",
                 _norm(moments=moments_over(0, axis)),
-                "you average over one axis of the picture only: rows and columns both belong to it, (0, 2, 3).",
+                "you average over one axis of the picture only: rows and columns both belong to a feature map.",
             )
             for axis in (2, 3)
         ],
@@ -132,7 +181,7 @@ batch_norm = Exercise(
                         moments_over(2, 3)(x, 0)[1],
                     )
                 ),
-                "you subtract each picture's own mean: mean and variance are both those of the whole batch, (0, 2, 3).",
+                "you subtract each picture's own mean: mean and variance are both those of the whole batch.",
             )
             for name, variance in (
                 ("picture_means", lambda x, correction: moments_over(0, 2, 3)(x, correction)[0]),
@@ -146,7 +195,7 @@ batch_norm = Exercise(
                     moments=lambda x, correction: (_picture_variances(x, correction), moments_over(0, 2, 3)(x, 0)[1]),
                     correction=less,
                 ),
-                PICTURES.format(", correction=0"),
+                PICTURES.format(", over n"),
             )
             for less in (0, 1)
         ],
@@ -215,6 +264,12 @@ batch_norm = Exercise(
             "γ multiplies x before the mean is subtracted: put brackets, γ · (x − μ).",
         ),
         Misconception("not_centred", _norm(join=lambda x, m, r, g, b: g * x / r + b), NOT_CENTRED),
+        *[
+            wrong
+            for wrong in pairs(_norm, AXES, COUNTS, ROOTS, JOINS)
+            if (not wrong.name.startswith("unbiased+") or wrong.name.partition("+")[2] in JOINS)
+            and wrong.name not in {f"per_location+{name}" for name in ("unbiased", "eps_missing", "variance_alone")}
+        ],
     ],
     differentiable=(0, 1, 2),
 )

@@ -3,7 +3,7 @@
 import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
-from course_utils.checks.lesson2.moments import deviation, mistaken_deviations
+from course_utils.checks.lesson2.moments import ROOTS, deviation, mistaken_deviations, pairs
 
 
 def _fold(
@@ -23,37 +23,66 @@ def _fold(
     return function
 
 
-# in the second trial K = 3, in the third K = C: there, factors along a wrong axis of the filters raise no error
+FACTORS = {"no_gamma": ("γ is missing", {"factor": lambda gamma, root: 1 / root})}  # these are for `pairs`
+FILTERS = {
+    name: (says, {"filters": filters})
+    for name, says, filters in (
+        ("weight_kept", "the weights are the old ones", lambda weight, scale: weight),
+        (
+            "weight_divided",
+            "the weights are divided where they should be multiplied",
+            lambda weight, scale: weight / scale[:, None, None, None],
+        ),
+    )
+}
+SHIFTS = {
+    name: (says, {"shift": shift})
+    for name, says, shift in (
+        ("bias_not_scaled", "the old bias has kept its size", lambda b, m, s, beta: b - m * s + beta),
+        ("mean_not_scaled", "the mean is subtracted in its old size", lambda b, m, s, beta: b * s - m + beta),
+        ("neither_scaled", "the bias is shifted but not scaled", lambda b, m, s, beta: b - m + beta),
+        ("no_mean", "the mean is missing", lambda b, m, s, beta: b * s + beta),
+        ("mean_added", "the mean is added", lambda b, m, s, beta: (b + m) * s + beta),
+        ("no_bias", "the old bias is forgotten", lambda b, m, s, beta: beta - m * s),
+        ("no_beta", "β is missing", lambda b, m, s, beta: (b - m) * s),
+        ("beta_subtracted", "β is subtracted", lambda b, m, s, beta: (b - m) * s - beta),
+        ("beta_scaled", "β is scaled as well", lambda b, m, s, beta: (b - m + beta) * s),
+        ("bias_kept", "the bias is the old one", lambda b, m, s, beta: b),
+    )
+}
+
+# in the second trial K = 3, in the third K = C: there, factors along a wrong axis of the filters raise no error;
+# one filter, one channel, large and small variances are there, too
 fold = Exercise(
     "fold",
     _fold(),
     lambda: random_trials(
         22,
-        "{} filters with {} channels, ε = {}",
-        ((4, 2, 0.1), (3, 5, 0.01), (5, 5, 0.3), (2, 3, 0.05)),
-        lambda draw, K, C, eps: (draw(K, C, 3, 3), *draw(4, K), draw(K).exp(), eps),
+        "{} filters with {} channels, ε = {}, variances about {}",
+        ((4, 2, 0.1, 1), (3, 5, 0.01, 1), (5, 5, 0.3, 1), (2, 3, 1e-6, 0.001), (1, 3, 0.05, 1), (4, 1, 1e-3, 1000)),
+        lambda draw, K, C, eps, size: (draw(K, C, 3, 3), *draw(4, K), size * draw(K).exp(), eps),
     ),
     [
         *mistaken_deviations(_fold),
         Misconception(
             "bias_not_scaled",
             _fold(shift=lambda b, m, s, beta: b - m * s + beta),
-            "multiply the old bias by γ/√(σ² + ε) too.",
+            "the old bias has kept its size: what does batch normalisation do to all that the convolution gives out?",
         ),
         Misconception(
             "mean_not_scaled",
             _fold(shift=lambda b, m, s, beta: b * s - m + beta),
-            "subtract μ from b before you multiply by γ/√(σ² + ε).",
+            "the mean is subtracted in its old size: in which order does the layer subtract and multiply?",
         ),
         Misconception(
             "neither_scaled",
             _fold(shift=lambda b, m, s, beta: b - m + beta),
-            "b − μ has to be multiplied by γ/√(σ² + ε), as the weights.",
+            "the bias is shifted but not scaled: what does the layer do after the mean is subtracted?",
         ),
         Misconception(
             "no_mean",
             _fold(shift=lambda b, m, s, beta: b * s + beta),
-            "the mean is missing: subtract it from the old bias, b − μ.",
+            "the mean is missing in your bias: what does the layer subtract, and where can that number go?",
         ),
         Misconception(
             "mean_added",
@@ -63,12 +92,12 @@ fold = Exercise(
         Misconception(
             "bias_from_mean",
             _fold(shift=lambda b, m, s, beta: (m - b) * s + beta),
-            "you subtract the bias from the mean: it is b − μ.",
+            "you subtract the bias from the mean: which of the two does the layer take away?",
         ),
         Misconception(
             "no_bias",
             _fold(shift=lambda b, m, s, beta: beta - m * s),
-            "the old bias is forgotten: it is (b − μ) · γ/√(σ² + ε) + β.",
+            "the old bias is forgotten: what does the convolution give out on a black input, and what becomes of it?",
         ),
         Misconception(
             "no_beta", _fold(shift=lambda b, m, s, beta: (b - m) * s), "β is missing: add it to the new bias."
@@ -77,24 +106,29 @@ fold = Exercise(
             "beta_scaled", _fold(shift=lambda b, m, s, beta: (b - m + beta) * s), "β is scaled as well: add it last."
         ),
         Misconception(
+            "beta_subtracted",
+            _fold(shift=SHIFTS["beta_subtracted"][1]["shift"]),
+            "you subtract β: the layer adds it at the end.",
+        ),
+        Misconception(
             "bias_kept",
             _fold(shift=lambda b, m, s, beta: b),
-            "the bias is the old one: the new one is (b − μ) · γ/√(σ² + ε) + β.",
+            "the bias is the old one: what do both layers together give out where the input is 0?",
         ),
         Misconception(
             "no_gamma",
             _fold(factor=lambda gamma, root: 1 / root),
-            "γ is missing: the factor of each filter is γ/√(σ² + ε).",
+            "γ is missing: by which two numbers does the layer change the size of a value?",
         ),
         Misconception(
             "gamma_in_bias",
             lambda w, b, gamma, *rest: _fold()(w / gamma[:, None, None, None], b, gamma, *rest),
-            "γ is in the bias only: multiply the weights by it too, as you divide both by the root.",
+            "γ is in the bias only: the weights have been divided by the root, and what comes next?",
         ),
         Misconception(
             "gamma_in_weights",
             lambda w, b, gamma, beta, mean, *rest: _fold()(w, mean + (b - mean) / gamma, gamma, beta, mean, *rest),
-            "γ is in the weights only: multiply b − μ by it too, as you divide both by the root.",
+            "γ is in the weights only: the bias passes through the same layer as what the weights give.",
         ),
         Misconception(
             "swapped",
@@ -102,9 +136,14 @@ fold = Exercise(
             "γ and β have changed places: γ multiplies, β is added.",
         ),
         Misconception(
+            "weight_divided",
+            _fold(filters=FILTERS["weight_divided"][1]["filters"]),
+            "the weights are divided by the factor of the layer: if γ is twice as large, what becomes of the output?",
+        ),
+        Misconception(
             "weight_kept",
             _fold(filters=lambda weight, scale: weight),
-            "the weights are the old ones: multiply them by γ/√(σ² + ε).",
+            "the weights are the old ones: if an output is doubled by the layer, what must happen to its filter?",
         ),
         Misconception(
             "weight_centred",
@@ -116,8 +155,7 @@ fold = Exercise(
             Misconception(
                 f"along_{name}",
                 _fold(filters=lambda weight, scale, shape=shape: weight * scale.reshape(shape)),
-                "γ/√(σ² + ε) lies along a wrong axis of the filters: each filter has one factor, scale[:, None, None,"
-                " None].",
+                "your factors lie along a wrong axis of the weights: which axis of (K, C, 3, 3) counts the filters?",
             )
             for name, shape in (("channels", (-1, 1, 1)), ("rows", (-1, 1)), ("columns", (-1,)))
         ],
@@ -131,6 +169,7 @@ fold = Exercise(
             _fold(join=lambda filters, bias: torch.cat((filters.flatten(), bias))),
             "your result is one long row: make a row of each filter, flatten(1), with its bias as the last column.",
         ),
+        *pairs(_fold, ROOTS, FACTORS, FILTERS, SHIFTS),
     ],
     differentiable=(0, 1, 2, 3),
 )

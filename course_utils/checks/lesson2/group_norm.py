@@ -42,6 +42,7 @@ group_norm = Exercise(
             (3, 8, 2, 5, 4, 0.3),
             (1, 5, 5, 2, 1, 0.05),
             (2, 4, 3, 2, 4, 0.2),
+            (2, 1, 3, 4, 1, 0.01),
         ),
         lambda draw, N, C, H, W, groups, eps: (feature_maps(draw, N, C, H, W), groups, eps),
     ),

@@ -5,6 +5,21 @@ import torch
 from course_utils.checks.core import Misconception
 
 
+def pairs(variant, *parts):
+    """Two mistakes at once: all pairs of mistakes in different parts, each {name: (what is wrong, what it replaces)}.
+
+    A hint says what both are, and that one of them is to be mended first.
+    """
+    found = []
+    for number, part in enumerate(parts):
+        for other in parts[number + 1 :]:
+            for first, (says, replaced) in part.items():
+                for second, (says_too, replaced_too) in other.items():
+                    hint = f"two things are wrong at once: {says}, and {says_too}. Mend the first, and check again."
+                    found.append(Misconception(f"{first}+{second}", variant(**replaced, **replaced_too), hint))
+    return found
+
+
 def feature_maps(draw, N, C, H, W):
     """Feature maps whose channels clearly differ in mean and scale."""
     return draw(N, C, H, W) * torch.linspace(1, 3, C)[:, None, None] + 2 * draw(C, 1, 1)
@@ -91,10 +106,25 @@ def unbiased_variances(variant):
     ]
 
 
+ROOTS = {  # for `pairs`
+    "eps_outside": ("ε stands outside of the root", {"root": eps_outside}),
+    "eps_missing": ("ε is missing", {"root": lambda variance, eps: variance.sqrt()}),
+    "root_forgotten": ("the root is missing", {"root": lambda variance, eps: variance + eps}),
+    "variance_alone": ("you divide by the variance itself", {"root": lambda variance, eps: variance}),
+    "deviation_in_root": (
+        "the root holds a standard deviation, which is a root already",
+        {"root": lambda variance, eps: deviation(variance.sqrt(), eps)},
+    ),
+}
 ONE_CHANNEL = (
-    "you take one mean and one variance of all values: each channel has its own, so leave axis 1 out, (0, 2, 3)."
+    "you take one mean and one variance of all values, but each channel has its own: which axis must survive the mean?"
+)
+NHWC = (
+    "you average over the axes (0, 1, 2), which would be right for channels last. Here x is (N, C, H, W): at which axis"
+    " do the channels stand?"
 )
 PICTURES = (
-    "you average the variances of the pictures, and how much their means differ gets lost: use x.var((0, 2, 3){})."
+    "you average the variances of the pictures, and how much their means differ gets lost: take the variance of all"
+    " values of a channel at once{}."
 )
 NOT_CENTRED = "the mean is not subtracted: divide x − μ, not x."

@@ -3,7 +3,7 @@
 import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
-from course_utils.checks.lesson2.moments import ONE_CHANNEL, PICTURES, feature_maps
+from course_utils.checks.lesson2.moments import NHWC, ONE_CHANNEL, PICTURES, feature_maps
 
 
 def _blend(old, new, momentum):
@@ -41,7 +41,7 @@ update_running = Exercise(
     lambda: random_trials(
         21,
         "x of {} × {} × {} × {}, momentum {}",
-        ((3, 4, 2, 3, 0.1), (2, 3, 4, 3, 0.3), (4, 2, 1, 5, 0.2), (3, 5, 3, 2, 0.4)),
+        ((3, 4, 2, 3, 0.1), (2, 3, 4, 3, 0.3), (4, 2, 1, 5, 0.2), (3, 5, 3, 2, 0.4), (3, 1, 2, 4, 0.05)),
         lambda draw, N, C, H, W, momentum: (draw(C), draw(C).exp(), feature_maps(draw, N, C, H, W), momentum),
     ),
     [
@@ -179,6 +179,11 @@ update_running = Exercise(
             "your momentum is 0.1, as torch has it unless told otherwise: use the one that your function is given.",
         ),
         Misconception("everything", _running(average=torch.mean, spread=lambda x, *means: x.var()), ONE_CHANNEL),
+        Misconception(
+            "channels_last",
+            _running(average=lambda x: x.mean((0, 1, 2)), spread=lambda x, *means: x.var((0, 1, 2))),
+            NHWC,
+        ),
         Misconception(
             "per_picture",
             _running(average=lambda x: x.mean((2, 3)), spread=lambda x, *means: x.var((2, 3))),
