@@ -11,6 +11,7 @@ from torch import nn
 
 from bounds import DOUBLE
 from course_utils import deconvnet
+from course_utils.checks.lesson1.no_rectification import three_deconvnets
 from course_utils.deconvnet import BACKWARD_RULES, occlusion_map, project
 from course_utils.images import load_square
 from course_utils.receptive import Box, UnitError, chain, cut, geometry, map_size, patch_box, receptive_field
@@ -206,6 +207,16 @@ def test_steps_make_the_projection(net64, small):
         for step in reversed(trace):
             signal = deconvnet.step_back(signal, *step, rule)
         assert near(signal, project(net64, small, "relu3_2", [7, 30], [(4, 5), (9, 1)], rule, seed=1.0))
+
+
+def test_three_deconvnets_differ_as_the_exercise_says(net64, small):
+    """Filters that are not flipped, no rectification, biases: each fails the test that belongs to its mistake alone."""
+    ways, expected = three_deconvnets(net64), net64.conv1_1.weight[7]
+    for name, way in ways.items():
+        one, none, minus = (way(small, "relu3_1", (40, 4, 6), start) for start in (1, 0, -1))
+        assert none.any() == (name == "C") and minus.any() == (name != "A") and near(minus, -one) == (name == "B")
+        first = way(small, "relu1_1", (7, 20, 20))[0, :, 19:22, 19:22]
+        assert near(first, expected) == (name == "B") and near(first, expected.flip(1, 2)) == (name == "A")
 
 
 def test_refusals_of_a_step():
