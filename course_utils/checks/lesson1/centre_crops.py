@@ -11,6 +11,6 @@ centre_crops = Choice(
         "B": "The control takes the size of the fields away, and the likeness falls nevertheless: from 0.88 at relu1_1"
         " to about 0.1 in the last blocks. Deep units answer to things, whatever the pixels in the middle are.",
         "C": "For this the middles of deep units' patches would have to be more alike than those of shallow ones."
-        " Compare the nine patches of a relu1_1 channel with those of a relu5_1 channel: whose middles have one colour?",
+        " Compare nine patches of a relu1_1 channel with nine of a relu5_1 channel: whose middles have one colour?",
     },
 )
