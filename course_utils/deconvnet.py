@@ -127,6 +127,47 @@ def _forward(modules, x):
     return trace, x
 
 
+@torch.no_grad()
+def step_back(signal, module, before, switches=None, backward_rule="deconvnet"):
+    """One layer of the way back (Zeiler & Fergus 2014, section 2.1): the signal before it from the signal after it.
+
+    Args:
+        signal: (N, C', H', W'), one for each unit.
+        module: a convolution, a rectification or a pooling that does not overlap, as in `project`.
+        before: (1, C, H, W), the layer's input on the way there.
+        switches: (1, C, H', W') int64, of a max pooling: the places of its maxima, from
+            `max_pool2d(…, return_indices=True)`.
+        backward_rule: 'deconvnet', 'gradient' or 'guided'.
+    Returns:
+        (N, C, H, W), without a graph.
+    Raises:
+        UnitError: a layer without an exact way back, or a signal that does not fit its output.
+    """
+    if not isinstance(backward_rule, str) or backward_rule not in BACKWARD_RULES:
+        raise UnitError(f"There is no backward rule {short(backward_rule)}: choose from {', '.join(BACKWARD_RULES)}.")
+    _refuse_inexact("of this step", module)
+    check_tensor("The signal", signal, "N, C, H, W", error=UnitError)
+    check_tensor("The layer's input", before, "1, C, H, W", like=signal, same_type=True, error=UnitError)
+    sides, channels = map_size("0", *before.shape[2:], nn.Sequential(module)), (before.shape[1],) * 2
+    if isinstance(module, nn.Conv2d):
+        channels = module.in_channels, module.out_channels
+        check_tensor("The filters", module.weight, like=signal, same_type=True, error=UnitError)
+    if (before.shape[1], *signal.shape[1:]) != (*channels, *sides):
+        raise UnitError(
+            f"A signal of shape {tuple(signal.shape)} does not belong to this {type(module).__name__}, whose input had"
+            f" the shape {tuple(before.shape)}: give both as they were at this layer."
+        )
+    if isinstance(module, nn.MaxPool2d):
+        good = isinstance(switches, torch.Tensor) and switches.dtype == torch.int64 and not switches.is_meta
+        last = before.shape[2] * before.shape[3]
+        if not good or switches.shape != (1, *signal.shape[1:]) or not ((switches >= 0) & (switches < last)).all():
+            raise UnitError(
+                "A pooling needs its switches, the places that max_pool2d(…, return_indices=True) gives for this input,"
+                f" not {short(switches)}."
+            )
+    return _back(signal, module, before, switches, BACKWARD_RULES[backward_rule])
+
+
 def _back(signal, module, x, switches, rule):
     """The signal before a layer from the signal after it; x (1, …) was the layer's input."""
     if isinstance(module, nn.ReLU):

@@ -861,6 +861,26 @@ TABLE = {
         backward_rule=("deconvnet", CHOICE),
         seed=(None, number(also=[None])),
     ),
+    "deconvnet.step_back": takes(
+        deconvnet.step_back,
+        signal=(MAPS, ExactFloat("NCHW", values="any", sized=True)),
+        module=(
+            CONV,
+            Kind(None, 3, "conv", nn.Conv2d, nn.Linear(4, 4), nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), object()),
+        ),
+        before=(MAPS[:1], ExactFloat("1CHW", values="any", sized=True)),
+        backward_rule=("deconvnet", CHOICE),
+    )
+    + takes(
+        deconvnet.step_back,
+        signal=(MAPS[:, :, :2, :3], ExactFloat("NCHW", values="any")),
+        module=(nn.MaxPool2d(2), Kind(None, nn.AvgPool2d(2), nn.MaxPool2d(3, 2), nn.MaxPool2d(3), CONV)),
+        before=(MAPS[:1], Some("1CHW", values="any", dtype=torch.float32)),
+        switches=(
+            F.max_pool2d(MAPS[:1], 2, return_indices=True)[1],
+            Kind(None, 3, "max", [], MAPS, torch.zeros(1, 4, 2, 3), torch.full((1, 4, 2, 3), 30), object()),
+        ),
+    ),
     "deconvnet.occlusion_map": takes(
         deconvnet.occlusion_map,
         net=(NET, network(NET)),

@@ -11,6 +11,7 @@ from torch import nn
 
 from bounds import DOUBLE
 from course_utils import deconvnet
+from course_utils.checks.lesson1.no_rectification import three_deconvnets
 from course_utils.deconvnet import BACKWARD_RULES, occlusion_map, project
 from course_utils.images import load_square
 from course_utils.receptive import Box, UnitError, chain, cut, geometry, map_size, patch_box, receptive_field
@@ -190,6 +191,49 @@ def test_way_back_through_a_convolution_is_its_adjoint(kernel, stride, padding, 
     back = deconvnet._back(y, conv, x, None, None)
     assert back.shape == x.shape
     assert ((forward * y).sum() - (x * back).sum()).abs() < DOUBLE * (forward * y).abs().sum()
+
+
+def test_steps_make_the_projection(net64, small):
+    """Two units at a time, from the last layer to the pixels, each step by itself."""
+    for rule in BACKWARD_RULES:
+        x, trace = small, []
+        for _, module in chain(net64, "relu3_2"):
+            pooled = F.max_pool2d(x, 2, return_indices=True) if isinstance(module, nn.MaxPool2d) else (module(x), None)
+            trace.append((module, x, pooled[1]))
+            x = pooled[0]
+        signal = x.new_zeros(2, *x.shape[1:])
+        for n, (channel, row, column) in enumerate(((7, 4, 5), (30, 9, 1))):
+            signal[n, channel, row, column] = 1
+        for step in reversed(trace):
+            signal = deconvnet.step_back(signal, *step, rule)
+        assert near(signal, project(net64, small, "relu3_2", [7, 30], [(4, 5), (9, 1)], rule, seed=1.0))
+
+
+def test_three_deconvnets_differ_as_the_exercise_says(net64, small):
+    """Filters that are not flipped, no rectification, biases: each fails the test that belongs to its mistake alone."""
+    ways, expected = three_deconvnets(net64), net64.conv1_1.weight[7]
+    for name, way in ways.items():
+        one, none, minus = (way(small, "relu3_1", (40, 4, 6), start) for start in (1, 0, -1))
+        assert none.any() == (name == "C") and minus.any() == (name != "A") and near(minus, -one) == (name == "B")
+        first = way(small, "relu1_1", (7, 20, 20))[0, :, 19:22, 19:22]
+        assert near(first, expected) == (name == "B") and near(first, expected.flip(1, 2)) == (name == "A")
+
+
+def test_refusals_of_a_step():
+    maps, conv, pool = torch.rand(1, 4, 5, 7), nn.Conv2d(4, 6, 3, padding=1), nn.MaxPool2d(2)
+    signal, switches = F.max_pool2d(maps, 2, return_indices=True)
+    assert deconvnet.step_back(signal, pool, maps, switches).shape == maps.shape
+    for arguments, message in (
+        ((maps, conv, maps), "does not belong to this Conv2d"),
+        ((conv(maps), conv, maps[:, :3]), "does not belong to this Conv2d"),
+        ((conv(maps), conv, maps.double()), "must be torch.float32"),
+        ((signal, pool, maps), "needs its switches"),
+        ((signal, pool, maps, switches + 35), "needs its switches"),
+        ((signal, nn.AvgPool2d(2), maps), "averages"),
+        ((maps, nn.ReLU(), maps, None, "smooth"), "no backward rule"),
+    ):
+        with pytest.raises(UnitError, match=message):
+            deconvnet.step_back(*arguments)
 
 
 @pytest.mark.filterwarnings("ignore:Input Tensor 0:UserWarning", "ignore:Setting backward hooks:UserWarning")

@@ -1,8 +1,12 @@
-"""Checks of lesson 1: receptive fields, the strongest units, and the way back through pooling and convolution."""
+"""Checks of lesson 1: receptive fields, the strongest units, the way back through pooling and convolution, and two
+questions.
+"""
 
+from course_utils.checks.lesson1.centre_crops import centre_crops
 from course_utils.checks.lesson1.conv_back import conv_back
 from course_utils.checks.lesson1.field_of import field_of
+from course_utils.checks.lesson1.no_rectification import no_rectification
 from course_utils.checks.lesson1.pool_back import pool_back
 from course_utils.checks.lesson1.strongest import strongest
 
-__all__ = ["field_of", "pool_back", "conv_back", "strongest"]
+__all__ = ["field_of", "strongest", "conv_back", "pool_back", "centre_crops", "no_rectification"]

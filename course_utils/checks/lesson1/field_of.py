@@ -11,6 +11,8 @@ STACKS = {
     "one layer, kernel 5, stride 3, padding 1": [(5, 3, 1)],
     "AlexNet up to conv3": [(11, 4, 2), (3, 2, 0), (5, 1, 2), (3, 2, 0), (3, 1, 1)],
     "three layers with strides 2, 3 and 2": [(7, 2, 3), (4, 3, 1), (3, 2, 1)],
+    "kernels of 1 with strides": [(1, 2, 0), (3, 1, 1), (1, 1, 1), (5, 1, 0)],
+    "strides larger than the kernels": [(2, 3, 0), (3, 5, 1), (3, 1, 1)],
     "no layer at all": [],
 }
 
@@ -39,9 +41,18 @@ def _field(
 
 
 CENTRE = (
-    "your start is the centre of the field, as some texts have it; here it is its first pixel: add no half of the"
-    " kernel or size."
+    "your start is the centre of the field, as some texts have it. Here it is the first pixel of the field: which term"
+    " of yours moves it to the middle?"
 )
+WHOLE = (
+    "the numbers are right, but size, jump and start count pixels: they are whole, and int64 is expected. Which of your"
+    " operations makes another type of them?"
+)
+
+
+def _of_type(dtype):
+    return lambda layers: _field()(layers).to(dtype)
+
 
 field_of = Exercise(
     "field_of",
@@ -53,73 +64,79 @@ field_of = Exercise(
             _field(
                 grow=lambda size, k, s, p, jump: size + (k - 1) * jump * s, shift=lambda k, s, p, jump: -p * jump * s
             ),
-            "you multiply the jump by the stride too early: in the layer's input the old jump holds. Change it last.",
+            "size and start come out too large after a layer with a stride, because you change the jump "
+            "before you use it. Which jump holds between the units that this layer looks at: the one before "
+            "the layer, or the one behind it?",
         ),
         Misconception(
             "size_with_new_jump",
             _field(grow=lambda size, k, s, p, jump: size + (k - 1) * jump * s),
-            "the size grows by the new jump: the layer looks at its input, so use the jump from before this layer's"
-            " stride.",
+            "your size grows by the jump behind the layer. The layer looks at its input: how far apart are "
+            "the units there?",
         ),
         Misconception(
             "start_with_new_jump",
             _field(shift=lambda k, s, p, jump: -p * jump * s),
-            "the start moves by the new jump: the padding lies around the layer's input, so use the jump from before"
-            " its stride.",
+            "your start moves by the jump behind the layer. The padding lies around the layer's input: how "
+            "many pixels wide is one step there?",
         ),
         Misconception(
             "whole_kernel",
             _field(grow=lambda size, k, s, p, jump: size + k * jump),
-            "you add kernel · jump: one of the kernel's places is in the field already, so add (kernel − 1) · jump.",
+            "your fields are too large, already after one layer. Try a layer with kernel 1: how many pixels "
+            "should it add to the field?",
         ),
         Misconception(
             "strides_ignored",
             _field(spread=lambda jump, s: jump),
-            "the jump stays 1: multiply it by the stride of each layer, after the size and the start are done.",
+            "your jump stays 1. After a layer with stride 2, how far apart are the fields of two neighbouring units?",
         ),
         Misconception(
             "size_without_jump",
             _field(grow=lambda size, k, s, p, jump: size + k - 1),
-            "you add kernel − 1 alone: those are steps in the layer's input, each `jump` pixels wide. Multiply.",
+            "your sizes are right until the first stride. Behind it, the kernel's steps are steps between "
+            "units: how many pixels does one such step take?",
         ),
         Misconception(
             "start_without_jump",
             _field(shift=lambda k, s, p, jump: -p),
-            "you subtract the padding alone: it counts steps in the layer's input, each `jump` pixels wide. Multiply.",
+            "your starts are right until the first stride. Behind it, the padding counts units and not "
+            "pixels: how many pixels does one of them take?",
         ),
         Misconception(
             "neither_with_jump",
             _field(grow=lambda size, k, s, p, jump: size + k - 1, shift=lambda k, s, p, jump: -p),
-            "the jump is right, but you do not use it: multiply both kernel − 1 and the padding by it, to have them in"
-            " pixels.",
+            "your jump is right, but you never use it. The kernel and the padding count units of the layer's "
+            "input: how do you turn such a count into pixels?",
         ),
         Misconception(
             "own_stride",
             _field(grow=lambda size, k, s, p, jump: size + (k - 1) * s, shift=lambda k, s, p, jump: -p * s),
-            "this layer's own stride is not what spreads its inputs: use the jump, the product of all strides"
-            " before it.",
+            "you use this layer's own stride where the strides of all the layers before it count. What has "
+            "spread the units of this layer's input?",
         ),
         Misconception(
             "backward_formula",
             _field(grow=lambda size, k, s, p, jump: (size - 1) * s + k),
-            "(size − 1) · stride + kernel starts at the last layer. From the first on, it is size += (kernel − 1) ·"
-            " jump.",
+            "your recurrence belongs to the way from the last layer back to the picture, and you go from the "
+            "picture on. On this way, what does a layer add to a field that is known already?",
         ),
         Misconception(
             "padding_ignored",
             _field(shift=lambda k, s, p, jump: 0),
-            "your start is always 0: padding lets unit 0 look beyond the edge of the picture, so subtract padding ·"
-            " jump.",
+            "your start is always 0. With padding, unit 0 begins beyond the edge of the picture: at which "
+            "pixel does it begin after one layer with padding 1?",
         ),
         Misconception(
             "start_sign",
             _field(shift=lambda k, s, p, jump: p * jump),
-            "the start has the wrong sign: padding lies before the first pixel. Subtract padding · jump.",
+            "your start has the wrong sign. Does the padding lie before the first pixel of the picture, or behind it?",
         ),
         Misconception(
             "jump_added",
             _field(spread=lambda jump, s: jump + s),
-            "you add the strides to the jump: a step of 2 made of steps of 2 is a step of 4. Multiply.",
+            "you add the strides. Try two layers of stride 4: every unit of the second one moves by 4 units "
+            "of the first, so by how many pixels?",
         ),
         Misconception("centre", _field(shift=lambda k, s, p, jump: ((k - 1) // 2 - p) * jump), CENTRE),
         Misconception(
@@ -132,43 +149,63 @@ field_of = Exercise(
         Misconception(
             "kernels_multiplied",
             _field(grow=lambda size, k, s, p, jump: size * k),
-            "you multiply the kernels: neighbouring fields overlap, so each layer only adds (kernel − 1) · jump.",
+            "you multiply the kernels, as if neighbouring fields did not overlap. Two convolutions of 3 × 3 "
+            "see 5 × 5 pixels, not 9 × 9: how much does the second one add?",
         ),
         Misconception(
             "from_zero",
             _field(size=0),
-            "your size begins at 0: before the first layer a unit is a pixel, and its field has the size 1.",
+            "your sizes are one too small, because you begin at 0. How many pixels does a unit see before "
+            "the first layer, where a unit is a pixel?",
         ),
         Misconception(
             "reversed",
             _field(order=reversed),
-            "you take the layers from the last to the first; the jump grows from the picture on, so begin with the"
-            " first.",
+            "you take the layers from the last to the first. Your jump grows from the picture on: at which "
+            "end do you have to begin?",
         ),
         Misconception(
             "padding_off_size",
             _field(grow=lambda size, k, s, p, jump: size + (k - 1 - 2 * p) * jump),
-            "the padding changes the size of the field. It only moves the field: start −= padding · jump.",
+            "in your function the padding changes the size of the field. Padding adds nothing that a unit "
+            "could see: what does it change instead?",
         ),
         Misconception(
             "returned_in_loop",
             lambda layers: _field()(layers[:1]) if layers else None,
-            "only the first layer counts: the function returns from inside the loop. Return after it.",
+            "only the first layer counts, because your function returns from inside the loop. After which "
+            "line should it return?",
         ),
         Misconception(
             "start_before_jump",
             _field(answer=lambda size, jump, start: (size, start, jump)),
-            "jump and start have changed places: return size, jump, start.",
+            "your three numbers are right, but jump and start have changed places. Look up the order in the docstring.",
         ),
         Misconception(
             "padding_before_stride",
             lambda layers: _field()([(k, p, s) for k, s, p in layers]),
-            "you take the padding for the stride and the stride for the padding: a layer is (kernel, stride, padding).",
+            "you take the padding for the stride and the stride for the padding. In which order does the "
+            "docstring name the three numbers of a layer?",
         ),
+        Misconception(
+            "kernel_one_skipped",
+            lambda layers: _field()([layer for layer in layers if layer[0] != 1]),
+            "you leave out layers with kernel 1. Such a layer adds nothing to the size: but can it have a "
+            "stride, or padding?",
+        ),
+        Misconception(
+            "stride_capped",
+            lambda layers: _field()([(k, min(k, s), p) for k, s, p in layers]),
+            "you limit the stride to the size of the kernel. A layer may step further than its kernel "
+            "reaches and leave pixels out: what does that change in your recurrence?",
+        ),
+        Misconception("as_floats", _of_type(torch.float32), WHOLE),
+        Misconception("as_doubles", _of_type(torch.float64), WHOLE),
+        Misconception("as_int32", _of_type(torch.int32), WHOLE),
         Misconception(
             "jump_before_size",
             _field(answer=lambda size, jump, start: (jump, size, start)),
-            "size and jump have changed places: return size, jump, start.",
+            "your three numbers are right, but size and jump have changed places. Look up the order in the docstring.",
         ),
     ],
 )

@@ -5,19 +5,24 @@ import torch.nn.functional as F
 
 from course_utils.checks.core import Exercise, Misconception, Trial
 
+SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (1, 1, 4, 6))
+
 
 def _pooled():
     """Rectified maps as in the deep layers: half of the windows or more are all zero, and some others have their
-    maximum twice.
+    maximum twice. Two are not rectified: most windows of the one, and all of the other, hold negative values only.
     """
     generator, trials = torch.Generator().manual_seed(10), []
-    for number, (N, C, H, W) in enumerate(((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9))):
+    for number, (N, C, H, W) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
-        x = (torch.randn(N, C, H, W, generator=generator, dtype=dtype) * 2).round().relu() / 2
+        shift = {4: 1, 5: 9}.get(number, 0)
+        x = (torch.randn(N, C, H, W, generator=generator, dtype=dtype) * 2).round() / 2 - shift
+        x = x if shift else x.relu()
         alive = torch.rand(N, C, (H + 1) // 2, (W + 1) // 2, generator=generator) > 0.5
-        x = x * alive.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :H, :W]
+        x = x if shift else x * alive.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :H, :W]
         signal = torch.randn(N, C, H // 2, W // 2, generator=generator, dtype=dtype)
-        trials.append(Trial(f"x of {N} × {C} × {H} × {W}, {str(dtype).removeprefix('torch.')}", (signal, x)))
+        words = f"x of {N} × {C} × {H} × {W}" + ", many values negative" * bool(shift)
+        trials.append(Trial(f"{words}, {str(dtype).removeprefix('torch.')}", (signal, x)))
     return trials
 
 
@@ -52,12 +57,12 @@ def _sizeless(signal, x):
 
 
 UPSAMPLED = (
-    "all four places of a window get the value, as if the picture were enlarged: only the place of the window's maximum"
-    " gets it."
+    "all four positions of a window get the value, as if the map were enlarged. From which of the four did the pooling"
+    " take its value?"
 )
 SIZELESS = (
-    "max_unpool2d guesses the size of x from the signal, and where x has an odd height or width, it guesses wrong. "
-    "Tell it the size, output_size=x.shape."
+    "your result is wrong where x has an odd height or width: max_unpool2d guesses the size of x from the signal. How"
+    " can you tell it the size? Look at its arguments."
 )
 
 pool_back = Exercise(
@@ -71,75 +76,91 @@ pool_back = Exercise(
         Misconception(
             "upper_left",
             _unpooled(lambda windows: F.one_hot(torch.zeros_like(windows[..., 0]).long(), 4)),
-            "every value goes to the upper left of its window: it belongs where x has the window's maximum, so look it"
-            " up in x.",
+            "every value goes to the upper left of its window. What does x tell you about the window that "
+            "the signal does not know?",
         ),
         Misconception(
             "quarters",
             _unpooled(lambda windows: torch.full_like(windows, 0.25)),
-            "each place gets a quarter: that is the way back through a mean. Of a maximum, its place alone gets the"
-            " whole value.",
+            "each position gets a quarter, which would be the way back through a mean. How many of the four "
+            "values did the maximum depend on?",
         ),
         Misconception(
             "tied_places_all",
             _unpooled(_maxima),
-            "where several places share the maximum (in a window of zeros, all four), each gets the value. Only the"
-            " first should.",
+            "where several positions share the maximum (in a window of zeros, all four), each of them gets "
+            "the value. Which one of them does the exercise name?",
         ),
         Misconception(
             "tied_places_share",
             _unpooled(lambda windows: _maxima(windows) / _maxima(windows).sum(4, keepdim=True)),
-            "where several places share the maximum, you split the value. The first of them in reading order gets all"
-            " of it.",
+            "where several positions share the maximum, you split the value among them. Which one of them "
+            "does the exercise name, and how much does it get?",
         ),
         Misconception(
             "last_of_ties",
             _unpooled(lambda windows: _strongest_place(windows.flip(4)).flip(4)),
-            "where several places share the maximum, you take the last: take the first in reading order (> where you"
-            " have >=).",
+            "where several positions share the maximum, you take the last one. What happens in your "
+            "comparison when two values are equal?",
         ),
         Misconception(
             "ties_by_column",
             _unpooled(lambda windows: _strongest_place(windows[..., [0, 2, 1, 3]])[..., [0, 2, 1, 3]]),
-            "where several places share the maximum, you look through the window column by column. Reading order is row"
-            " by row.",
+            "where several positions share the maximum, you look through the window column by column. In "
+            "which order does one read?",
         ),
         Misconception(
             "zero_windows_empty",
             _unpooled(lambda windows: _strongest_place(windows) * (windows.amax(4, keepdim=True) > 0)),
-            "the values of windows that are all zero get lost. Their first place holds the maximum, 0, and gets the"
-            " value.",
+            "the values of some windows get lost, those whose values are all zero. Such a window has a "
+            "maximum, too: which value is it, and where does it stand first?",
         ),
         Misconception(
             "minimum",
             _unpooled(lambda windows: _strongest_place(-windows)),
-            "each value goes to its window's smallest entry: the pooling had taken the largest.",
+            "each value goes to the smallest entry of its window. Which entry had the pooling taken?",
         ),
         Misconception(
             "values_of_x",
             _unpooled(value=lambda signal, windows: windows),
-            "the places are right, but you put the values of x there. Put those of the signal: x only says where.",
+            "the positions are right, but you put the values of x there. What is sent back: what was there "
+            "on the way forward, or the signal?",
         ),
         Misconception(
             "rectified",
             _unpooled(value=lambda signal, windows: signal[..., None].relu()),
-            "you set the negative values of the signal to zero: rectifying is a step of its own. Here, let them pass.",
+            "you set the negative values of the signal to zero. The rectification is a step of its own: what "
+            "does this step do with a negative value?",
         ),
         Misconception(
             "first_picture",
             _unpooled(lambda windows: _strongest_place(windows[:1].expand_as(windows))),
-            "you use the maxima of the first picture for all of them: each picture of the batch has its own.",
+            "you use the maxima of the first picture for all of them. What does each picture of the batch "
+            "have of its own?",
         ),
         Misconception(
             "times_x",
             _unpooled(value=lambda signal, windows: signal[..., None] * windows),
-            "you multiply the signal by the values of x. x only says where the maximum was; the signal goes there as"
-            " it is.",
+            "you multiply the signal by the values of x. What do you need of x: its values, or the positions "
+            "of its maxima?",
         ),
         Misconception(
             "x_elsewhere",
             _unpooled(rest=lambda windows: windows * (1 - _strongest_place(windows))),
-            "the other places keep the values of x: begin with zeros, torch.zeros_like(x), not with a copy of x.",
+            "the other positions keep the values of x. What should stand there, and with which tensor do you "
+            "have to begin?",
+        ),
+        Misconception(
+            "searched_from_zero",
+            _unpooled(lambda windows: _strongest_place(windows.relu())),
+            "in windows that hold negative values only, the value goes to the wrong position. With which "
+            "number does your search for the maximum begin, or what do you do with x before it?",
+        ),
+        Misconception(
+            "absolute",
+            _unpooled(lambda windows: _strongest_place(windows.abs())),
+            "in windows with negative values, you take the value that is furthest from zero. Is that the one "
+            "that max pooling takes?",
         ),
         Misconception("no_output_size", _sizeless, SIZELESS),
         Misconception(

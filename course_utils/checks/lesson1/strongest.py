@@ -4,12 +4,18 @@ import torch
 
 from course_utils.checks.core import Exercise, Misconception, Trial
 
+SIZES = (  # (N, C, H, W, k)
+    *((5, 4, 3, 6, 3), (4, 2, 6, 5, 4), (6, 3, 4, 7, 2), (3, 5, 5, 3, 1)),
+    *((4, 1, 3, 5, 2), (1, 3, 4, 2, 1), (1, 1, 3, 4, 1)),  # one channel, one picture, one of both
+)
+
 
 def _activations():
     generator, trials = torch.Generator().manual_seed(12), []
-    for number, (N, C, H, W, k) in enumerate(((5, 4, 3, 6, 3), (4, 2, 6, 5, 4), (6, 3, 4, 7, 2), (3, 5, 5, 3, 1))):
+    for number, (N, C, H, W, k) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
         maps = torch.randn(N, C, H, W, generator=generator, dtype=dtype) - 10 * (number == 1)  # once, all are negative
+        maps = maps * {4: 1e-5, 5: 1e4}.get(number, 1)  # once all are tiny, once large
         trials.append(Trial(f"maps of {N} × {C} × {H} × {W}, k = {k}, {str(dtype).removeprefix('torch.')}", (maps, k)))
     return trials
 
@@ -55,6 +61,16 @@ def _masked(maps, k):
     return torch.tensor(rows)
 
 
+WHOLE = (
+    "the numbers are right, but they count pictures, rows and columns: they are whole, and int64 is expected, whatever"
+    " the type of the maps. Which tensor of yours has another type?"
+)
+
+
+def _of_type(change):
+    return lambda maps, k: change(_ranked()(maps, k), maps)
+
+
 strongest = Exercise(
     "strongest",
     _ranked(),
@@ -63,82 +79,86 @@ strongest = Exercise(
         Misconception(
             "repeated",
             _repeating,
-            "one picture occurs several times: take the strongest unit of each picture first, then the k strongest of"
-            " those.",
+            "one picture occurs several times in your list. How many units may a picture send into the "
+            "contest, and which one should it be?",
         ),
         Misconception(
             "masked_with_zero",
             _masked,
-            "a picture that was used comes again: you set its map to 0, and 0 is larger than negative values. Set it to"
-            " -math.inf.",
+            "a picture that you have used comes again. You set its map to 0: which value is smaller than "
+            "every activation, also where all of them are negative?",
         ),
         Misconception(
             "by_mean",
             _ranked(score=lambda maps: maps.mean((2, 3))),
-            "you rank the pictures by the mean or sum of the map: rank them by its maximum, the strongest unit.",
+            "you rank the pictures by the mean or the sum of a map. A channel is judged by a single unit "
+            "here: by which one?",
         ),
         Misconception(
-            "weakest",
-            _ranked(prepare=torch.neg),
-            "you look for the smallest values: the strongest units are those with the largest.",
+            "weakest", _ranked(prepare=torch.neg), "you look for the smallest values. Which units are the strongest?"
         ),
         Misconception(
             "weakest_pictures",
             _ranked(lambda scores, k: scores.topk(k, dim=0, largest=False).indices),
-            "you take each picture's maximum, but then the k smallest of them: sort with the largest first.",
+            "you take the maximum of each picture, but then the k smallest of these. In which direction do you sort?",
         ),
         Misconception(
             "absolute",
             _ranked(prepare=torch.abs),
-            "you go by absolute values, so that a strongly negative unit wins: compare the values with their sign.",
+            "you go by absolute values, so that a strongly negative unit wins. Does a negative value say "
+            "that a unit is strongly activated?",
         ),
         Misconception(
             "swapped",
             _ranked(decode=lambda places, H, W: (places % W, places // W)),
-            "row and column have changed places: the order is (picture, row, column).",
+            "row and column have changed places. Look up the order in the docstring, and try a map with a "
+            "single large value.",
         ),
         Misconception(
             "by_height",
             _ranked(decode=lambda places, H, W: (places // H, places % H)),
-            "you take positions apart by the height of the map: a row has W places, so row = place // W and column ="
-            " place % W.",
+            "you take positions apart by the height of the map. How many positions does one row have?",
         ),
         Misconception(
             "ascending",
             _ranked(lambda scores, k: scores.topk(k, dim=0).indices.flip(0)),
-            "the right units in the wrong order: the strongest comes first (descending=True).",
+            "you have the right units in the wrong order. Which one should stand first?",
         ),
         Misconception(
             "by_picture",
             _ranked(lambda scores, k: scores.topk(k, dim=0).indices.sort(0).values),
-            "the right units, but in the order of the pictures' numbers: the strongest comes first.",
+            "you have the right units, but in the order of the pictures' numbers. Which one should stand first?",
         ),
         Misconception(
             "same_pictures",
             _ranked(score=lambda maps: maps.amax((1, 2, 3))[:, None].expand(maps.shape[:2])),
-            "all channels show the same pictures: rank the pictures for each channel by itself, over its own"
-            " maps[:, c].",
+            "all channels of yours show the same pictures. Does every channel prefer the same ones, or does "
+            "each need a ranking of its own?",
         ),
         Misconception(
             "first_pictures",
             _ranked(lambda scores, k: torch.arange(k)[:, None].expand(k, scores.shape[1])),
-            "you take the first k pictures as they come: rank all N of them by the maximum of the map.",
+            "you take the first k pictures as they come. By which number do you have to rank all N of them?",
         ),
         Misconception(
             "places_of_first",
             _ranked(find=lambda places, pictures: places[: len(pictures)]),
-            "the pictures are right, but the positions are those of pictures 0, 1, …: pick them with the same indices"
-            " (gather).",
+            "your pictures are right, but the positions are those of pictures 0, 1, 2 and so on. How do you "
+            "pick the position that belongs to each chosen picture?",
         ),
         Misconception(
             "ranks_first",
             _ranked(arrange=lambda *three: torch.stack(three, 2)),
-            "your first two axes have changed places, (k, C, 3): the channel comes first. Use transpose(0, 1).",
+            "your first two axes have changed places: the shape is (k, C, 3). Which of the two comes first "
+            "in the docstring?",
         ),
+        Misconception("as_floats", _of_type(lambda result, maps: result.float()), WHOLE),
+        Misconception("as_maps", _of_type(lambda result, maps: result.to(maps)), WHOLE),
+        Misconception("as_int32", _of_type(lambda result, maps: result.int()), WHOLE),
         Misconception(
             "picture_last",
             _ranked(arrange=lambda pictures, *place: torch.stack((*place, pictures), 2).transpose(0, 1)),
-            "the picture's number comes last: the order is (picture, row, column).",
+            "the number of the picture comes last in your triples. Look up the order in the docstring.",
         ),
     ],
 )

@@ -17,6 +17,9 @@ HIDDEN = [
     (lambda y, weight: nnf.conv_transpose2d(y.mul_(2), weight, padding=1) / 2, "in_place"),
     (torch.no_grad()(lesson1.conv_back.reference), "detached"),
     (lambda y, weight: lesson1.conv_back.reference((y + y.detach()) / 2, weight), "gradient"),
+    (lambda y, weight: lesson1.conv_back.reference(y, weight.detach()), "gradient"),
+    (lambda y, weight: lesson1.conv_back.reference(y, weight.data), "gradient"),
+    (lambda y, weight: lesson1.conv_back.reference(y, weight.squeeze()), "error"),
 ]
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------

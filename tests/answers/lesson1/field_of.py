@@ -37,4 +37,7 @@ WRITTEN = [
     (lambda layers: field_backwards(layers[::-1]), "reversed"),
     (lambda layers: field_backwards([(k, s, 0) for k, s, _ in layers]), "padding_ignored"),
     (lambda layers: tuple(field_backwards(layers).tolist()), "type"),
+    (lambda layers: field_backwards([layer for layer in layers if layer[0] > 1]), "kernel_one_skipped"),
+    (lambda layers: field_backwards([(k, min(s, k), p) for k, s, p in layers]), "stride_capped"),
+    (lambda layers: torch.Tensor(field_backwards(layers).tolist()), "as_floats"),
 ]

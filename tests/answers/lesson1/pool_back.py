@@ -43,4 +43,6 @@ WRITTEN = [
     ),
     (lambda signal, x: nnf.max_unpool2d(signal, nnf.max_pool2d(x, 2, return_indices=True)[1], 2, 2), "no_output_size"),
     (lambda signal, x: unpool_loop(signal.clamp(min=0), x), "rectified"),
+    (lambda signal, x: unpool_loop(signal, x.clamp(min=0)), "searched_from_zero"),
+    (lambda signal, x: unpool_loop(signal, x.abs()), "absolute"),
 ]

@@ -41,4 +41,7 @@ HIDDEN = [
 WRITTEN = [
     (lambda maps, k: strongest_sorted(-maps, k), "weakest"),
     (lambda maps, k: strongest_loop(maps, k)[..., [0, 2, 1]], "swapped"),
+    (lambda maps, k: torch.Tensor(strongest_loop(maps, k).tolist()), "as_floats"),
+    (lambda maps, k: strongest_loop(maps, k).to(maps.dtype), "as_maps"),
+    (lambda maps, k: strongest_loop(maps.squeeze(), k), "error"),
 ]
