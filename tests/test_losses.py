@@ -188,3 +188,35 @@ def test_weights_convert_exactly(source, target):
 def test_unknown_conventions_are_named():
     with pytest.raises(ValueError, match="choose from paper, gatys"):
         losses.convention("keras")
+
+
+# --- what lesson 5 proves ------------------------------------------------------------------------------------------
+
+
+def test_gram_matrix_forgets_the_order_of_positions_and_after_division_their_number():
+    F = maps(2).mul(9).round()  # whole numbers: no order of a sum rounds
+    order = torch.randperm(15, generator=torch.Generator().manual_seed(4))
+    permuted, tiled = F.flatten(2)[..., order].view(F.shape), F.tile(1, 1, 2, 2)
+    assert torch.equal(gram_matrix(permuted), gram_matrix(F)) and torch.equal(gram_matrix(tiled), 4 * gram_matrix(F))
+    assert torch.allclose(gram_matrix(tiled, divide=True), gram_matrix(F, divide=True), rtol=1e-14)
+    assert not torch.equal(gram_matrix(F.flip(1)), gram_matrix(F))  # the order of the channels counts
+
+
+@pytest.mark.parametrize(
+    "kernel, statistics",
+    [
+        (lambda f, s: (f @ s.T) ** 2, lambda f: f.T @ f / len(f)),
+        (lambda f, s: f @ s.T, lambda f: f.mean(0)),
+        (lambda f, s: f @ s.T + f**2 @ (s**2).T, lambda f: torch.cat((f.mean(0), f.square().mean(0)))),
+    ],
+    ids=["quadratic", "linear", "mean and square"],
+)
+def test_squared_distances_of_statistics_are_maximum_mean_discrepancies(kernel, statistics):
+    F, S = maps(1), maps(1, height=7, width=6, seed=2)
+    f, s = (x[0].flatten(1).T for x in (F, S))
+    mmd = kernel(f, f).mean() - 2 * kernel(f, s).mean() + kernel(s, s).mean()
+    apart = (statistics(f) - statistics(s)).square().sum()
+    assert torch.isclose(mmd, apart, rtol=1e-10)
+    if statistics(f).ndim == 2:  # Li et al. 2017, arXiv:1701.01036: the style cost is the quadratic one
+        cost = style_loss(gram_matrix(F, divide=True), gram_matrix(S, divide=True))
+        assert torch.isclose(mmd, 4 * 4**2 * cost[0], rtol=1e-10)

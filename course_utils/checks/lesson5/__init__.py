@@ -1,8 +1,12 @@
-"""Checks of lesson 5: the Gram matrix and its gradient, the style cost of one layer, and the sum over layers."""
+"""Checks of lesson 5: the Gram matrix, what leaves it as it is, and its gradient; the style cost of one layer, the sum
+over layers, and three programs of which one is right.
+"""
 
 from course_utils.checks.lesson5.gram import gram
 from course_utils.checks.lesson5.gram_gradient import gram_gradient
 from course_utils.checks.lesson5.layer_cost import layer_cost
 from course_utils.checks.lesson5.style_cost import style_cost
+from course_utils.checks.lesson5.unchanged import unchanged
+from course_utils.checks.lesson5.which_program import which_program
 
-__all__ = ["gram", "layer_cost", "gram_gradient", "style_cost"]
+__all__ = ["gram", "unchanged", "layer_cost", "gram_gradient", "style_cost", "which_program"]

@@ -64,12 +64,17 @@ def correlation(F):
     return _outer(unit)
 
 
-BATCH = "Keep the axis of the batch: F.flatten(2) is (N, C, H·W), and @ makes one matrix for each picture."
+BATCH = (
+    "The axis of the batch has to stay in front: @ then makes one matrix for each picture. Which axes of F become one?"
+)
 NOT_DIVIDED = "Here the Gram matrix is the plain sum over positions."
-CHANNELS = "F.flatten(2) @ F.flatten(2).transpose(1, 2) compares channels."
+CHANNELS = (
+    "Each channel should be one row, and each entry of the product should belong to two"
+    " channels: which axis must be summed over?"
+)
 WHOLE = "Fill the whole matrix, C² places: [k, k'] is the same as [k', k]."
-LETTERS = "in einsum both factors need the same {}, einsum('nchw,ndhw->ncd', F, F)."
-PLACES = "Multiply at the same position, then add up; " + LETTERS
+LETTERS = "in einsum both factors need the same {}."
+PLACES = "What has to be multiplied are two values at the same position: " + LETTERS
 PICTURES = "you multiply pictures by one another{}. Multiply each by itself only; " + LETTERS.format("letter n")
 
 MERGED = (  # how the pictures of a batch get mixed up: the matrices, and what to say
@@ -87,15 +92,26 @@ MERGED = (  # how the pictures of a batch get mixed up: the matrices, and what t
 )
 
 # in the second trial N = C = H·W, in the third N = C = H = W, in the fourth H = W: there, wrong axes raise no error;
-# the last has the size of the first and other numbers
+# the last but one has the size of the first and large numbers, the last one channel and small numbers
 gram = Exercise(
     "gram",
     variant(),
     lambda: random_trials(
         50,
         "F of {} × {} × {} × {}",
-        ((1, 4, 3, 5), (4, 4, 2, 2), (3, 3, 3, 3), (3, 2, 4, 4), (2, 5, 2, 3), (3, 6, 2, 3), (1, 4, 3, 5)),
-        lambda draw, N, C, H, W: (draw(N, C, H, W) * torch.linspace(1, 2, C)[:, None, None] + 0.4,),
+        (
+            (1, 4, 3, 5),
+            (4, 4, 2, 2),
+            (3, 3, 3, 3),
+            (3, 2, 4, 4),
+            (2, 5, 2, 3),
+            (3, 6, 2, 3),
+            (1, 4, 3, 5, 300.0),
+            (3, 1, 2, 4, 1e-3),
+        ),
+        lambda draw, N, C, H, W, scale=1.0: (
+            scale * (draw(N, C, H, W) * torch.linspace(1, 2, C)[:, None, None] + 0.4),
+        ),
     ),
     [
         *[
@@ -349,6 +365,17 @@ gram = Exercise(
                 ("covariance_unbiased", lambda N, C, H, W: H * W - 1),
             )
         ],
+        *[  # of one channel torch makes a number of them, not a matrix
+            Misconception(
+                name,
+                lambda F, function=function: torch.stack([function(picture.flatten(1)) for picture in F]),
+                hint + NOT_DIVIDED,
+            )
+            for name, function, hint in (
+                ("torch_cov", torch.cov, "torch.cov subtracts each channel's mean, and divides by H·W − 1. "),
+                ("torch_corrcoef", torch.corrcoef, "torch.corrcoef subtracts each channel's mean, and divides. "),
+            )
+        ],
         Misconception(
             "centred_over_channels",
             variant(prepare=lambda F: F - F.mean(1, keepdim=True)),
@@ -416,7 +443,10 @@ gram = Exercise(
                     "doubled",
                     kept,
                     lambda G, N: G + G.mT,
-                    "you add the matrix to its transpose, which is the same: once is enough.",
+                    (
+                        "your matrix is twice the right one, for example because it is added to its transpose:"
+                        " how often should a term of the sum count?"
+                    ),
                 ),
                 (
                     "flat",

@@ -22,90 +22,179 @@ def _flow(
     return function
 
 
-BOTH = "F stands in G twice, and B need not be symmetric: (B + Bᵀ) F."
-HALF = " And B alone is only half of it: B + Bᵀ."
-SIDE = "B belongs on the left of the channels: (B + Bᵀ) @ F.flatten(2), then reshape(F.shape)."
+BOTH = (
+    "At which places of G does one value of F have a part? Each gives a term of its own, and B need not be symmetric."
+)
+HALF = " And you count only one of the two places at which F stands in G."
+SIDE = (
+    "The matrix has a row and a column for each channel: what must stand in the rows of the"
+    " other factor, and on which side?"
+)
 
 # in the second trial C = H·W, in the third C = H = W, in the fourth C = H, in the fifth C = W: there, wrong axes raise
 # no error;
-# the last has the size of the first and other numbers
+# the last but one has the size of the first and large numbers, and the last has one channel and small numbers
 gram_gradient = Exercise(
     "gram_gradient",
     _flow(),
     lambda: random_trials(
         52,
         "{} channels, {} × {} positions",
-        ((4, 3, 5), (6, 2, 3), (3, 3, 3), (5, 5, 2), (4, 2, 4), (9, 3, 3), (4, 3, 5)),
-        lambda draw, C, H, W: (draw(1, C, H, W) + 0.3, draw(C, C)),
+        ((4, 3, 5), (6, 2, 3), (3, 3, 3), (5, 5, 2), (4, 2, 4), (9, 3, 3), (4, 3, 5, 100.0), (1, 2, 3, 1e-3)),
+        lambda draw, C, H, W, scale=1.0: (scale * (draw(1, C, H, W) + 0.3), draw(C, C)),
     ),
     [
         *[
             Misconception(name, _flow(matrix=matrix), hint)
             for name, matrix, hint in (
-                ("once", kept, "you return B F, half of it. " + BOTH),
-                ("once_transposed", lambda B: B.mT, "you return Bᵀ F, half of it. " + BOTH),
+                ("once", kept, "you return B F, the part of one place of F in G. " + BOTH),
+                ("once_transposed", lambda B: B.mT, "you return Bᵀ F, the part of one place of F in G. " + BOTH),
                 ("symmetric", lambda B: 2 * B, "2 B F is right only where B is symmetric. " + BOTH),
                 ("symmetric_transposed", lambda B: 2 * B.mT, "2 Bᵀ F is right only where B is symmetric. " + BOTH),
-                ("halved", lambda B: (B + B.mT) / 2, "the ½ is too much: both places of F give a part, (B + Bᵀ) F."),
-                ("doubled", lambda B: 2 * (B + B.mT), "the 2 is too much: Bᵀ is the second part already, (B + Bᵀ) F."),
-                ("four_times", lambda B: 4 * B, "4 B F counts both places of F twice. " + BOTH),
-                ("difference", lambda B: B - B.mT, "you subtract Bᵀ: both places of F give a part, so add it."),
+                (
+                    "halved",
+                    lambda B: (B + B.mT) / 2,
+                    (
+                        "your result is half of the right one: do the parts of the two places of F add up, or is"
+                        " their mean taken?"
+                    ),
+                ),
+                (
+                    "doubled",
+                    lambda B: 2 * (B + B.mT),
+                    (
+                        "your result is twice the right one: how many places does a value of F have in G, and"
+                        " how often have you counted them?"
+                    ),
+                ),
+                ("four_times", lambda B: 4 * B, "4 B F is too large by a factor of 2 even for a symmetric B. " + BOTH),
+                (
+                    "difference",
+                    lambda B: B - B.mT,
+                    (
+                        "you subtract the part of the second place: which sign does a product give to the"
+                        " derivative by its second factor?"
+                    ),
+                ),
                 (
                     "difference_turned",
                     lambda B: B.mT - B,
-                    "you subtract B: both places of F give a part, so add it, (B + Bᵀ) F.",
+                    (
+                        "you subtract the part of the first place: which sign does a product give to the"
+                        " derivative by its first factor?"
+                    ),
                 ),
-                ("negative", lambda B: -B - B.mT, "the sign is turned round: (B + Bᵀ) F."),
+                (
+                    "negative",
+                    lambda B: -B - B.mT,
+                    (
+                        "the sign is turned round: if L grows with G, and all of F is positive, should your"
+                        " result be positive or negative?"
+                    ),
+                ),
                 (
                     "diagonal_once",
                     lambda B: diagonal((B + B.mT)[None], 0.5)[0],
-                    "you count the diagonal once: G_kk = Σ a², whose derivative is 2 a. Take B + Bᵀ as it is.",
+                    "you count the diagonal once. It holds G_kk = Σ F_kj²: what is the derivative of a square?",
                 ),
                 (
                     "diagonal_zero",
                     lambda B: diagonal((B + B.mT)[None], 0)[0],
-                    "the diagonal is left out: take B + Bᵀ as it is.",
+                    "the diagonal is left out: what is the derivative of G_kk = Σ F_kj² with respect to F_kj?",
                 ),
                 (
                     "diagonal_only",
                     lambda B: torch.diag(2 * B.diagonal()),
                     "you use the diagonal only: each channel gets something from every other.",
                 ),
-                ("upper", lambda B: (B + B.mT).triu(), "you use the upper triangle only: take B + Bᵀ as it is."),
-                ("lower", lambda B: (B + B.mT).tril(), "you use the lower triangle only: take B + Bᵀ as it is."),
+                (
+                    "upper",
+                    lambda B: (B + B.mT).triu(),
+                    "you use the upper triangle only: does a channel not meet the channels before it, too?",
+                ),
+                (
+                    "lower",
+                    lambda B: (B + B.mT).tril(),
+                    "you use the lower triangle only: does a channel not meet the channels after it, too?",
+                ),
                 (
                     "from_upper",
                     lambda B: 2 * (B.triu() + B.triu(1).mT),
-                    "you fill B up from its upper triangle: B need not be symmetric, so take B + Bᵀ.",
+                    (
+                        "you fill B up from its upper triangle, but B need not be symmetric: what do the entries"
+                        " below the diagonal say?"
+                    ),
                 ),
                 (
                     "from_lower",
                     lambda B: 2 * (B.tril() + B.tril(-1).mT),
-                    "you fill B up from its lower triangle: B need not be symmetric, so take B + Bᵀ.",
+                    (
+                        "you fill B up from its lower triangle, but B need not be symmetric: what do the entries"
+                        " above the diagonal say?"
+                    ),
                 ),
-                ("twice_upper", lambda B: 2 * B.triu(), "you use the upper triangle of B only: take B + Bᵀ."),
-                ("twice_lower", lambda B: 2 * B.tril(), "you use the lower triangle of B only: take B + Bᵀ."),
+                (
+                    "twice_upper",
+                    lambda B: 2 * B.triu(),
+                    "you use twice the upper triangle of B: what do the entries below the diagonal say?",
+                ),
+                (
+                    "twice_lower",
+                    lambda B: 2 * B.tril(),
+                    "you use twice the lower triangle of B: what do the entries above the diagonal say?",
+                ),
                 (
                     "upper_and_transpose",
                     lambda B: B.triu() + B.triu().mT,
-                    "you use the upper triangle of B only: take B + Bᵀ of the whole B.",
+                    "you use the upper triangle of B and its mirror image: what do the entries below the diagonal say?",
                 ),
                 (
                     "lower_and_transpose",
                     lambda B: B.tril() + B.tril().mT,
-                    "you use the lower triangle of B only: take B + Bᵀ of the whole B.",
+                    "you use the lower triangle of B and its mirror image: what do the entries above the diagonal say?",
                 ),
                 (
                     "own_channel",
                     lambda B: torch.diag((B + B.mT).sum(1)),
-                    "you multiply each channel by a number: all others give it a part too, Σ_m (B_km + B_mk) F_m.",
+                    (
+                        "you multiply each channel by a number: with which channels does G multiply it, and do"
+                        " they not give it a part?"
+                    ),
                 ),
-                ("multiplied", lambda B: B @ B.mT, "you multiply B by its transpose: add them."),
-                ("multiplied_other_way", lambda B: B.mT @ B, "you multiply B by its transpose: add them."),
-                ("entry_by_entry", lambda B: B * B.mT, "you multiply B by its transpose: add them."),
+                (
+                    "multiplied",
+                    lambda B: B @ B.mT,
+                    (
+                        "you multiply B by its transpose. Two places of F in G give two terms: how are the terms"
+                        " of a derivative put together?"
+                    ),
+                ),
+                (
+                    "multiplied_other_way",
+                    lambda B: B.mT @ B,
+                    (
+                        "you multiply B by its transpose. Two places of F in G give two terms: how are the terms"
+                        " of a derivative put together?"
+                    ),
+                ),
+                (
+                    "entry_by_entry",
+                    lambda B: B * B.mT,
+                    (
+                        "you multiply B by its transpose. Two places of F in G give two terms: how are the terms"
+                        " of a derivative put together?"
+                    ),
+                ),
                 ("absolute", lambda B: (B + B.mT).abs(), "you take absolute values: B may well be negative."),
                 ("rectified_matrix", lambda B: (B + B.mT).relu(), "you rectify the matrix: B may well be negative."),
-                ("flipped", lambda B: B + B.flip(0, 1), "flip turns B end for end: its transpose is B.T."),
+                (
+                    "flipped",
+                    lambda B: B + B.flip(0, 1),
+                    (
+                        "flip turns B end for end: which row and column does the entry [0, 1] have afterwards,"
+                        " and which should it have?"
+                    ),
+                ),
             )
         ],
         *[
@@ -113,7 +202,11 @@ gram_gradient = Exercise(
             for end, matrix, more in (
                 ("", lambda B: B + B.mT, ""),
                 ("_once", kept, HALF),
-                ("_symmetric", lambda B: 2 * B, " And 2 B is right for a symmetric B only: B + Bᵀ."),
+                (
+                    "_symmetric",
+                    lambda B: 2 * B,
+                    " And 2 B is right for a symmetric B only: what happens to another one?",
+                ),
             )
             for name, factor, hint in (
                 ("over_positions", lambda C, M: 1 / M, "you divide by H·W: here G is the plain sum over positions."),
@@ -125,7 +218,10 @@ gram_gradient = Exercise(
                 (
                     "of_cost",
                     lambda C, M: 1 / (4 * C**2),
-                    "1/(4·C²) belongs to the cost: B holds all that comes from there, so nothing divides (B + Bᵀ) F.",
+                    (
+                        "1/(4·C²) belongs to the cost: B holds all that comes from there. Does G itself divide"
+                        " by anything here?"
+                    ),
                 ),
                 (
                     "of_paper",
@@ -137,9 +233,17 @@ gram_gradient = Exercise(
                     lambda C, M: 1 / (C**2 * M),
                     "1/(C²·H·W) belongs to the cost's gradient: B holds all that comes from there.",
                 ),
-                ("over_channels", lambda C, M: 1 / C, "you divide by C: nothing divides (B + Bᵀ) F."),
-                ("over_channels_squared", lambda C, M: 1 / C**2, "you divide by C²: nothing divides (B + Bᵀ) F."),
-                ("of_root", lambda C, M: 1 / M**0.5, "you divide by the root of H·W: nothing divides (B + Bᵀ) F."),
+                ("over_channels", lambda C, M: 1 / C, "you divide by C: does G itself divide by anything here?"),
+                (
+                    "over_channels_squared",
+                    lambda C, M: 1 / C**2,
+                    "you divide by C²: does G itself divide by anything here?",
+                ),
+                (
+                    "of_root",
+                    lambda C, M: 1 / M**0.5,
+                    "you divide by the root of H·W: does G itself divide by anything here?",
+                ),
             )
         ],
         *[
@@ -152,8 +256,9 @@ gram_gradient = Exercise(
                     "masked",
                     lambda F, M: (M @ F.flatten(2)).reshape(F.shape) * (F > 0),
                     (
-                        "[F > 0] comes from the ReLU, as in the paper: here the derivative by F itself is asked for, so"
-                        " leave it out."
+                        "[F > 0] comes from the ReLU, as in the paper: here the derivative with respect to F"
+                        " itself is asked for,"
+                        " so leave it out."
                     ),
                 ),
                 (
@@ -211,16 +316,27 @@ gram_gradient = Exercise(
                 (
                     "of_gram",
                     lambda F, M: M @ variant()(F)[0],
-                    "you multiply by the Gram matrix: multiply by F itself, (B + Bᵀ) F.",
+                    (
+                        "you multiply by the Gram matrix: what is left of a product of two values of F when you"
+                        " take the derivative with respect to one?"
+                    ),
                 ),
             )
         ],
-        Misconception("matrix_alone", lambda F, B: B + B.mT, "F is missing: multiply it from the left by B + Bᵀ."),
+        Misconception(
+            "matrix_alone",
+            lambda F, B: B + B.mT,
+            "F is missing: the derivative of a product with respect to one factor holds the other one.",
+        ),
         Misconception(
             "value",
             lambda F, B: (B * variant()(F)[0]).sum(),
-            "that is Σ B G, a number: its derivative by F is asked for, (B + Bᵀ) F.",
+            "that is Σ B G, a number: what is asked for is its derivative with respect to each value of F.",
         ),
-        Misconception("activations_alone", lambda F, B: 2 * F, "B is missing: multiply F from the left by B + Bᵀ."),
+        Misconception(
+            "activations_alone",
+            lambda F, B: 2 * F,
+            "B is missing: how much L changes depends on the entry of G that changes, and B says how.",
+        ),
     ],
 )

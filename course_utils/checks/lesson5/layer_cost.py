@@ -257,7 +257,7 @@ DIFFERENT = "painting and picture may differ in size, and their Gram matrices ar
 
 # in the second trial both sizes are equal, in the fifth the numbers of positions: there, what needs equal sizes raises
 # no error;
-# the last has the sizes of the fourth and other numbers
+# the sixth has the sizes of the fourth and other numbers, the seventh one channel and large numbers
 layer_cost = Exercise(
     "layer_cost",
     distance(),
@@ -271,8 +271,12 @@ layer_cost = Exercise(
             (1, 3, 3, 3, 5, 2),
             (2, 4, 6, 2, 3, 4),
             (1, 3, 3, 3, 5, 2),
+            (2, 1, 2, 3, 4, 2, 100.0),
         ),
-        lambda draw, N, C, H, W, *size: (draw(N, C, H, W) + 0.4, 1.3 * draw(1, C, *size) - 0.2),
+        lambda draw, N, C, H, W, h, w, scale=1.0: (
+            scale * (draw(N, C, H, W) + 0.4),
+            scale * (1.3 * draw(1, C, h, w) - 0.2),
+        ),
     ),
     [
         *[Misconception(name, distance(**parts), hint) for name, parts, hint in COST_PARTS],

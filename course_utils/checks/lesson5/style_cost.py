@@ -4,7 +4,7 @@ import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
 from course_utils.checks.lesson5.gram import gram
-from course_utils.checks.lesson5.layer_cost import COST_PARTS, NO_FACTOR, NO_QUARTER, distance, quarter
+from course_utils.checks.lesson5.layer_cost import COST_PARTS, distance, quarter
 from course_utils.losses import STYLE_WEIGHTS
 
 
@@ -69,17 +69,20 @@ def _channels_of(which, place):
     return function
 
 
-def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams):
+NAMES = {1: "relu1_1", 2: "relu2_1", 3: "relu3_1", 4: "relu4_2", 5: "relu5_1"}
+
+
+def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=None):
     """Gram matrices of layers with these numbers of channels; each dictionary holds layers of its own choice and order,
-    named by number.
+    given by number; the weight of one may be negative, and is small then.
     """
     grams, targets = (
         [gram.reference(draw(batch, C, 3, 4) + shift) / 12 for C in sizes] for batch, shift in ((N, 0.3), (1, 0.0))
     )
     return (
-        {f"relu{n}_1": grams[n - 1] for n in of_grams},
-        {f"relu{n}_1": targets[n - 1] for n in of_targets},
-        {f"relu{n}_1": 0.5 + abs(draw(1).item()) for n in of_weights},
+        {NAMES[n]: grams[n - 1] for n in of_grams},
+        {NAMES[n]: targets[n - 1] for n in of_targets},
+        {NAMES[n]: (0.5 + abs(draw(1).item())) * (-0.02 if n == negative else 1) for n in of_weights},
     )
 
 
@@ -94,8 +97,34 @@ OVER = (
     ("_over_grams", lambda grams, targets, weights: grams, EXTRA),
 )
 
+TWO = (  # a second mistake beside one of E: name, the weight of a layer, what to say
+    ("unweighted", lambda w, layer: 1, "the weights are missing"),
+    ("weights_squared", lambda w, layer: w[layer] ** 2, "each weight counts twice"),
+    ("divided_by_weights", lambda w, layer: 1 / w[layer], "you divide by the weights"),
+    ("weights_normalised", lambda w, layer: w[layer] / sum(w.values()), "you divide by the sum of the weights"),
+    ("averaged", lambda w, layer: w[layer] / len(w), "you average over the layers"),
+    ("absolute_weights", lambda w, layer: abs(w[layer]), "the weights lose their signs"),
+)
+PAIRED = (
+    "mean",
+    "half_mean",
+    "channels_not_squared",
+    "factor_not_squared",
+    "quarter_only",
+    "no_factor",
+    "absolute",
+    "not_squared",
+    "norm",
+    "upper",
+    "diagonal",
+    "pictures_for_channels",
+    "batch_summed",
+    "batch_averaged",
+)
+
 # in all trials but the first and third all layers have the same C: there, the matrix of a wrong layer raises no error;
-# in the fifth `targets` lacks a layer of `grams` and holds another; the last is like the second, with other numbers
+# in the fifth `targets` lacks a layer of `grams` and holds another; the sixth is like the second, with other numbers;
+# the last has a layer of one channel whose weight is negative
 style_cost = Exercise(
     "style_cost",
     _layers(),
@@ -109,6 +138,7 @@ style_cost = Exercise(
             (2, (3, 3, 3, 3, 3), (5, 1, 4, 3), (2, 4, 1, 5, 3), (1, 2, 3, 4, 5)),
             (2, (3, 3, 3, 3), (3, 1), (1, 4, 3), (2, 1, 3)),
             (3, (4, 4, 4), (2, 1), (2, 1, 3), (1, 2, 3)),
+            (2, (3, 1, 4, 2), (4, 2, 1), (1, 4, 2), (2, 1, 4), 2),
         ),
         _dictionaries,
     ),
@@ -143,6 +173,28 @@ style_cost = Exercise(
             Misconception(name + end, _layers(over=over, **parts), hint + more)
             for end, over, more in OVER
             for name, parts, hint in COST_PARTS
+        ],
+        Misconception(
+            "absolute_weights",
+            _layers(weigh=lambda w, layer: abs(w[layer])),
+            "you take the weights without their signs. A negative weight drives a layer away from the painting: what"
+            " should the sum do with it?",
+        ),
+        *[
+            Misconception(f"{one}_and_{name}", _layers(weigh=weigh, **parts), f"two things at once: {said}, and {hint}")
+            for one, weigh, said in TWO
+            for name, parts, hint in COST_PARTS
+            if name in PAIRED
+        ],
+        *[
+            Misconception(
+                f"{which}_only_and_{name}",
+                _layers(over=lambda g, t, w, place=place: list(w)[place:][:1], **parts),
+                f"two things at once: only the {which} layer counts, and {hint}",
+            )
+            for which, place in (("last", -1), ("first", 0))
+            for name, parts, hint in COST_PARTS
+            if name in PAIRED
         ],
         *[
             Misconception(name + end, _layers(over=over, weigh=weigh), hint + more)
@@ -205,22 +257,6 @@ style_cost = Exercise(
                 ("stacked_last", lambda costs: torch.stack(costs, 1), "your result has a column for each layer: "),
                 ("joined", torch.cat, "your result is one long row of all layers: "),
                 ("root_of_sum", lambda costs: sum(costs).sqrt(), "you take the root of the sum, leave it out: "),
-            )
-        ],
-        *[
-            Misconception(name + end, _layers(over=over, weigh=lambda w, layer: 1, cost=cost), hint + more)
-            for end, over, more in OVER[:1]
-            for name, cost, hint in (
-                (
-                    "unweighted_mean",
-                    distance(grams=_as_given, factor=NO_QUARTER),
-                    "the weights are missing, and 4·C² divides the sum of each layer.",
-                ),
-                (
-                    "unweighted_no_factor",
-                    distance(grams=_as_given, factor=NO_FACTOR),
-                    "weights and factors are missing: Σ λ/(4·C²) Σ (G − A)².",
-                ),
             )
         ],
         Misconception(

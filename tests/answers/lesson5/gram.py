@@ -86,7 +86,7 @@ HIDDEN = [
         (answer, "precision")
         for answer in (
             lambda F: gram_bmm(F.float()).to(F.dtype),
-            lambda F: gram_bmm(F) + 1e-5 * torch.eye(F.shape[1], dtype=F.dtype),
+            lambda F: gram_bmm(F) + 1e-10 * torch.eye(F.shape[1], dtype=F.dtype),
         )
     ],
     (lambda F: torch.from_numpy(np.einsum("nchw,ndhw->ncd", F.numpy(), F.numpy())), "detached"),
@@ -182,7 +182,7 @@ WRITTEN = [
     (upper_loop, "upper"),
     (no_diagonal_loop, "diagonal_zero"),
     (first_row_loop, "first_row"),
-    (covariance, "covariance_unbiased"),
+    (covariance, "torch_cov"),
     (tensorflow, "shape"),
     (lambda F: F.transpose(0, 1).flatten(1) @ F.transpose(0, 1).flatten(1).T, "joined"),
     (lambda F: gram_bmm(F).sum(0), "joined"),
@@ -202,7 +202,11 @@ WRITTEN = [
     (lambda F: F.square().sum((2, 3)), "energies"),
     (lambda F: torch.diag_embed(F.square().sum((2, 3))), "diagonal_only"),
     (lambda F: gram_bmm(F) / F.shape[2] ** 2, "over_square_of_height"),
-    (lambda F: torch.stack([torch.corrcoef(picture.flatten(1)) for picture in F]), "correlation"),
+    (lambda F: torch.stack([torch.corrcoef(picture.flatten(1)) for picture in F]), "torch_corrcoef"),
+    (lambda F: gram_bmm(F - F.mean((2, 3), keepdim=True)) / (F[0, 0].numel() - 1), "covariance_unbiased"),
+    (lambda F: gram_bmm(F.clamp(-10, 10)), "value"),
+    (lambda F: gram_bmm(F * (F.abs() > 1e-3)), "value"),
+    (lambda F: gram_bmm(F).squeeze(1), "shape"),
     (lambda F: F.reshape(len(F), -1, F.shape[1]).mT @ F.reshape(len(F), -1, F.shape[1]), "reshaped"),
     (lambda F: [picture.flatten(1) @ picture.flatten(1).T for picture in F], "type"),
     (lambda F: F.flatten(1) @ F.flatten(1).T, "flattened_from_1_summed"),

@@ -63,6 +63,8 @@ HIDDEN = [
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
 WRITTEN = [
+    (lambda F, B: flow_loop(F.clamp(-10, 10), B), "value"),
+    (lambda F, B: flow_loop(F * (F.abs() > 1e-2), B), "value"),
     (lambda F, B: (B @ F[0].flatten(1)).reshape(F.shape), "once"),
     (lambda F, B: torch.einsum("mk,nmhw->nkhw", B, F), "once_transposed"),
     (lambda F, B: 2 * (B @ F.flatten(2)).reshape(F.shape), "symmetric"),

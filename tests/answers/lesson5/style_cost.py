@@ -159,6 +159,21 @@ def costs_first(grams, targets, weights):
 
 
 WRITTEN = [
+    (style_with(lambda G, A, w: abs(w) * layer_term(G, A)), "absolute_weights"),
+    (style_with(lambda G, A, w: (G - A).square().mean((1, 2))), "unweighted_and_mean"),
+    (style_with(lambda G, A, w: (G - A).square().sum((1, 2))), "unweighted_and_no_factor"),
+    (
+        lambda grams, targets, weights: sum(
+            w * layer_term(grams[k], targets[k]) for k, w in weights.items() if k.endswith("_1")
+        ),
+        "value",
+    ),
+    (
+        lambda grams, targets, weights: (
+            style_with(lambda G, A, w: w * (G - A).square().mean((1, 2)))(grams, targets, weights) / len(weights)
+        ),
+        "averaged_and_mean",
+    ),
     (overwrites, "last_of_weights"),
     (returns_early, "first_of_weights"),
     (over_all, "all_layers"),
