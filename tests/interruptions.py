@@ -209,7 +209,8 @@ class Moment:
         self.at, self.action, self.count, self.files = at, action, 0, []
 
     def __call__(self, frame, event, argument):
-        touches = event == "c_call" and getattr(argument, "__name__", "") in FILES
+        progress = "tqdm" in frame.f_code.co_filename  # how often a bar is drawn is a matter of time
+        touches = event == "c_call" and getattr(argument, "__name__", "") in FILES and not progress
         if not touches and not (event == "call" and "course_utils" in frame.f_code.co_filename):
             return
         self.count += 1
@@ -280,7 +281,8 @@ def trial(command, how, at, whole, folder):
         problems.append("the moment was not reached")
     elif code not in (0, 1, 2, 130) or "Traceback" in said:
         problems.append(f"exit {code}: {said[-1500:]}")
-    elif code == 0 and how != "ctrl-c" and command.files(folder) != whole:
+    elif code == 0 and how != "ctrl-c" and not whole.items() <= command.files(folder).items():
+        # where the folder is gone after the result was written, its state may be left there
         problems.append(f"exit 0, and not what a whole run leaves: {said[-1500:]}")
     after = command.files(folder)
     again, said, _ = in_a_fork(command, folder)
