@@ -209,9 +209,11 @@ class Moment:
         self.at, self.action, self.count, self.files = at, action, 0, []
 
     def __call__(self, frame, event, argument):
-        progress = "tqdm" in frame.f_code.co_filename  # how often a bar is drawn is a matter of time
-        touches = event == "c_call" and getattr(argument, "__name__", "") in FILES and not progress
-        if not touches and not (event == "call" and "course_utils" in frame.f_code.co_filename):
+        file = frame.f_code.co_filename
+        if "tqdm" in file or file.endswith("terminal.py"):  # how often a bar is drawn is a matter of time
+            return
+        touches = event == "c_call" and getattr(argument, "__name__", "") in FILES
+        if not touches and not (event == "call" and "course_utils" in file):
             return
         self.count += 1
         if touches:
