@@ -77,6 +77,12 @@ def test_a_commission_measures_what_is_chosen(capsys):
     assert task.judge({"weight": 0.5}).message == "size 50% (at most 40%). Too large."
     assert task.judge({"weight": float("nan")}).reason == "size"
     assert task.judge({"weight": "many"}).reason == "error"
+
+    def overflows(settings):
+        raise RuntimeError("the loss is infinite")
+
+    overflow = Commission("it", ("weight",), overflows, {})
+    assert "nothing can be painted: the loss is infinite" in overflow.judge({"weight": 1}).message
     assert (
         task({"weight": 0.25}, solution=True)
         and capsys.readouterr().out == "✓ solution of it: size 25% (at most 40%).\n"
@@ -91,8 +97,9 @@ def test_the_commission_of_lesson_6(net):
         ({"style_weight": 1.0}, "content"),
         ({"style_weight": 0.0}, "style"),
         ({"content_weight": 0.0}, "content"),
+        ({"style_weight": 0.0007}, ""),
         ({"style_weight": 0.0008}, ""),
-        ({"style_weight": 0.0013}, ""),
+        ({"style_weight": 0.001}, "content"),
     ):
         assert task.judge(settings).reason == reason
     assert "nothing can be painted" in task.judge({"style_weight": -1}).message

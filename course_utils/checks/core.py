@@ -412,7 +412,7 @@ class Commission:
             )
         try:
             found = self.measure(answer)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:  # a loss that is not finite, too
             return Result(False, f"with these settings nothing can be painted: {error}", "error")
         above = [what for what, (most, _) in self.bounds.items() if not found[what] <= most]
         said = "; ".join(f"{what} {found[what]:.0%} (at most {most:.0%})" for what, (most, _) in self.bounds.items())

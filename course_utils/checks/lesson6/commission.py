@@ -44,12 +44,12 @@ commission = Commission(
     measure,
     {
         "content": (
-            0.3,
+            0.2,
             "The opera house is lost: its content cost is too near to that of an even grey. Which of your settings"
             " speaks for the photo?",
         ),
         "style": (
-            0.2,
+            0.25,
             "That is still a photo: its style cost is too near to the unchanged photo's. Which of your settings speaks"
             " for the painting?",
         ),
