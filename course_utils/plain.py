@@ -85,13 +85,14 @@ def unbounded_lbfgs(
     *,
     precondition: Callable | None = None,
     width: float = 10.0,
+    first_step: float = 4 * GREY_LEVEL,
 ) -> Iterator[torch.Tensor]:
     """`projected_lbfgs` in a box so wide that no value of a picture comes near its walls: what the box is worth.
 
-    `width` is that of the box, whose middle is 0.5; `precondition` as in `projected_lbfgs`. For the rest see
-    `gradient_descent`.
+    `width` is that of the box, whose middle is 0.5; `precondition` and `first_step` as in `projected_lbfgs`. For the
+    rest see `gradient_descent`.
     """
-    _check(start, evaluations, GREY_LEVEL)
+    _check(start, evaluations, first_step)
     check_number("width", width, 1)
 
     def widened(small):
@@ -100,7 +101,7 @@ def unbounded_lbfgs(
 
     first = (start.detach() - 0.5) / width + 0.5
     for point in projected_lbfgs(
-        widened, first, evaluations, precondition=precondition, first_step=4 * GREY_LEVEL / width
+        widened, first, evaluations, precondition=precondition, first_step=first_step / width
     ):
         yield (point.image - 0.5) * width + 0.5
 

@@ -54,6 +54,9 @@ def test_steps_have_the_length_that_was_asked_for():
         first = next(bare_lbfgs(flat, inside, 1, first_step=step * GREY_LEVEL))
         assert torch.allclose(first - inside, torch.full_like(inside, step * GREY_LEVEL))
         assert torch.allclose(next(adam(flat, inside, 1, step=step * GREY_LEVEL)) - inside, inside * 0 + step / 255)
+        falling = lambda image: (-image.sum().item(), -torch.ones_like(image), None)  # noqa: E731
+        *_, second = unbounded_lbfgs(falling, inside, 2, first_step=step * GREY_LEVEL)
+        assert torch.allclose(second - inside, torch.full_like(inside, step * GREY_LEVEL))
     first = next(bare_lbfgs(flat, inside, 1))  # torch's own: all values together
     assert abs((first - inside).sum().item() / GREY_LEVEL - 1) < 1e-9
 

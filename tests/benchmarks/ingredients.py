@@ -38,6 +38,7 @@ COARSE = {"short": {20: (20, 15), 60: (60, 45)}, "long": {20: (40, 10), 60: (120
 INGREDIENTS = {  # what is compared: (with it, without it)
     "a first step of 4 grey levels": ("bare, first step", "bare L-BFGS"),
     "and no rise": ("no box", "bare, first step"),
+    "no rise, after torch's first step": ("no box, small step", "bare L-BFGS"),
     "box": ("projected", "no box"),
     "colours": ("colours", "projected"),
     "guess": ("guess", "projected"),
@@ -82,12 +83,18 @@ def everything(cost, image, evaluations, guided=12):
     return (state.image for state in minimise(cost, image, evaluations))
 
 
+def small_first_step(cost, image, evaluations):
+    """The test of every step, but torch's first step: the values change together by one grey level."""
+    return unbounded_lbfgs(cost, image, evaluations, first_step=GREY_LEVEL / image.numel())
+
+
 METHODS: dict[str, tuple[str, Callable[..., Iterator]]] = {  # (where it begins, how it goes on)
     "gradient descent": ("content", gradient_descent),
     "Adam": ("content", adam),
     "bare L-BFGS": ("content", bare_lbfgs),
     "bare, first step": ("content", lambda *given: bare_lbfgs(*given, first_step=4 * GREY_LEVEL)),
     "no box": ("content", unbounded_lbfgs),
+    "no box, small step": ("content", small_first_step),
     "projected": ("content", projected),
     "guess": ("content", with_guess),
     "colours": ("colour", projected),
