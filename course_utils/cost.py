@@ -199,7 +199,7 @@ class Cost:
     def __call__(
         self, image: torch.Tensor, objective: Callable | None = None
     ) -> tuple[float, torch.Tensor, dict[str, float]]:
-        """(J, ∂J/∂G, losses): the value as a float, the gradient by the pixels, the parts of J as floats.
+        """(J, ∂J/∂G, losses): the value as a float, the gradient with respect to the pixels, the parts of J as floats.
 
         With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are
         still those of J.

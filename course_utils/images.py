@@ -70,6 +70,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+CAPTION = re.compile(r"Figure \d\.\d+\. \S.*[.?!]")
 SAME_SHAPE = (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
 # what Pillow's readers raise on damaged files (UnidentifiedImageError and ImageCms.PyCMSError apart)
 DAMAGE = (
@@ -566,8 +567,20 @@ def img_tag(picture, alt, width=None):
     return f'<img alt="{html.escape(alt)}"{size} style="max-width:100%" src="data:image/webp;base64,{data}">'
 
 
-def show(picture, alt, width=None):
-    """Display a picture or a matplotlib Figure in the notebook, with its description (see `img_tag`)."""
+def show(picture, caption, alt, width=None):
+    """Display a picture or a matplotlib Figure in a notebook, with a visible caption.
+
+    Args:
+        picture, alt, width: as `img_tag` takes them.
+        caption: what to learn from it, such as 'Figure 1.3. A unit of relu5_1 sees the whole cat.'; the lesson's number
+            and that of the figure in the lesson come first.
+    Raises:
+        ValueError: a caption without its number or text; and as `img_tag`.
+    """
     from IPython.display import display
 
-    display({"text/html": img_tag(picture, alt, width), "text/plain": alt}, raw=True)
+    if not isinstance(caption, str) or not CAPTION.fullmatch(caption):
+        raise ValueError("Begin the caption with 'Figure 1.3. ' (lesson, number) and end it with a full stop.")
+    below = f"<figcaption><i>{html.escape(caption)}</i></figcaption>"
+    figure = f'<figure style="margin:0">{img_tag(picture, alt, width)}{below}</figure>'
+    display({"text/html": figure, "text/plain": f"{caption}\n{alt}"}, raw=True)

@@ -59,7 +59,7 @@ class MeanActivations:
 
     @property
     def dead(self):
-        """{convolution: list of the channels that no picture excites}, only where there are some."""
+        """{convolution: list of the channels that no picture activates}, only where there are some."""
         return {name: sums[3].eq(0).nonzero()[:, 0].tolist() for name, sums in self.sums.items() if sums[3].eq(0).any()}
 
     def __add__(self, other):

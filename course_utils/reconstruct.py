@@ -31,7 +31,7 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequenc
         more: a list of further terms, such as `TotalVariation`.
     Raises:
         ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the
-            photo does not excite.
+            photo does not activate.
     """
     check_network(net)
     check_layers([layer], net=net)
@@ -40,7 +40,7 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequenc
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
         raise ValueError(
-            f"The photo excites nothing in {layer}, or more than can be counted: take another photo, or a layer"
+            f"The photo activates nothing in {layer}, or more than can be counted: take another photo, or a layer"
             " before it."
         )
     term.weight = 1 / silent

@@ -197,8 +197,8 @@ class WinogradConv2d(nn.Module):
         return result[:height, :width].permute(2, 0, 1)
 
     def transposed(self, gradient):
-        """The gradient by the input from that by the output, (K, H, W) -> (C, H, W): each step transposed, the last one
-        first.
+        """The gradient with respect to the input from that with respect to the output, (K, H, W) -> (C, H, W): each
+        step transposed, the last one first.
         """
         (m, n), (outputs, height, width), inputs = self.tile, gradient.shape, self.filters.shape[1]
         sums_before, sums_after = ([matrix.T for matrix in self.matrices(kind, gradient)] for kind in (0, 2))

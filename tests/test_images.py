@@ -655,6 +655,17 @@ def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == old and os.listdir(tmp_path) == ["a.png"]
 
 
+def test_show_has_a_caption(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    images.show(torch.zeros(1, 3, 4, 4), "Figure 1.12. Black, <and> small.", "a square", width=10)
+    assert shown[0]["text/plain"] == "Figure 1.12. Black, <and> small.\na square"
+    assert "<figcaption><i>Figure 1.12. Black, &lt;and&gt; small.</i></figcaption>" in shown[0]["text/html"]
+    for caption in ("Black and small.", "Figure 1. Black.", "Figure 1.2. ", "Figure 1.2. Black", None):
+        with pytest.raises(ValueError, match="Begin the caption with"):
+            images.show(torch.zeros(1, 3, 4, 4), caption, "a square")
+
+
 def test_img_tag_describes():
     tag = images.img_tag(torch.zeros(1, 3, 4, 4), 'a "black" square', width=10)
     assert 'alt="a &quot;black&quot; square"' in tag and 'width="10"' in tag

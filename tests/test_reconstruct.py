@@ -79,7 +79,7 @@ def test_refusals(net, photo):
     dark = copy.deepcopy(net)
     dark.conv1_1.weight.zero_()
     dark.conv1_1.bias.fill_(-1)
-    with pytest.raises(ValueError, match="excites nothing"):
+    with pytest.raises(ValueError, match="activates nothing"):
         next(reconstruct(dark, photo, "relu1_1"))
 
 

@@ -202,7 +202,7 @@ def _says(found, k, other, half, share):
 
 
 def _entries(found, channels, values):
-    """The whole matrix, its part for some channels, and for the colours of this part a colour map and a Normalize."""
+    """The whole matrix, its part for some channels, and for the colours of this part a colour map and its scale."""
     if values not in VALUES:
         raise ValueError(f"The values are {', '.join(VALUES)}, not {values!r}.")
     matrix = found.matrices[values]

@@ -397,7 +397,7 @@ gram = Exercise(
         Misconception(
             "normalised_over_channels",
             variant(prepare=nnf.normalize),
-            "normalize divides each position by its length: take F as it is.",
+            "`normalize` divides each position by its length: take F as it is.",
         ),
         Misconception(
             "unit_energy",

@@ -73,7 +73,7 @@ gram_gradient = Exercise(
                     lambda B: B - B.mT,
                     (
                         "you subtract the part of the second place: which sign does a product give to the"
-                        " derivative by its second factor?"
+                        " derivative with respect to its second factor?"
                     ),
                 ),
                 (
@@ -81,7 +81,7 @@ gram_gradient = Exercise(
                     lambda B: B.mT - B,
                     (
                         "you subtract the part of the first place: which sign does a product give to the"
-                        " derivative by its first factor?"
+                        " derivative with respect to its first factor?"
                     ),
                 ),
                 (

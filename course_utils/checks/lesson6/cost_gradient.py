@@ -741,7 +741,8 @@ cost_gradient = Exercise(
             Misconception(
                 name,
                 lambda *arguments, finish=finish: finish(_costs(*arguments)),
-                "you return the cost itself: its derivative by F is asked for, one number for each value of F.",
+                "you return the cost itself: the exercise asks for its derivative with respect to F, one number for"
+                " each value of F.",
             )
             for name, finish in (("value", kept), ("value_summed", torch.sum), ("value_averaged", torch.mean))
         ],

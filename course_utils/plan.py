@@ -1,0 +1,221 @@
+"""How long a lesson takes, and which lesson needs which: what the headers, the README and the course map say.
+
+The minutes are words / 200 to read, lines of code / 10 to understand, those of the exercises, and those of the computer
+(which the header says, measured on two cores). Sections marked ★ are counted apart.
+"""
+
+import json
+import math
+import re
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course_utils.files import replace_file
+from course_utils.paths import DATA, NOTEBOOKS, ROOT
+
+WORDS, LINES = 200, 10  # read in a minute
+MAP = DATA / "examples" / "course_map.svg"
+EXERCISE = re.compile(r"^\*Difficulty [●○]{3} · (\d+) minutes · ", re.M)
+COMPUTING = re.compile(r"(\d+) for the computer")
+TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
+SECTION = re.compile(r"^(?=## )", re.M)
+PLACES = {0: (0, 1), 1: (1.3, 2), 2: (1.3, 0), 3: (3, 0), 4: (3, 2), 5: (4.5, 0.5), 6: (5.8, 1.2), 7: (7.2, 1.2)}
+IDEAS = {  # (from, to): what the later lesson takes from the earlier one
+    (0, 1): "a picture\nis a tensor",
+    (0, 2): "feature\nmaps",
+    (1, 4): "what a layer\nsees and keeps",
+    (2, 3): "the mean over\nall positions",
+    (3, 5): "channels that\ncount alike",
+    (4, 5): "a cost in a layer,\nand its gradient",
+    (4, 6): "the content cost",
+    (5, 6): "the style\ncost",
+    (6, 7): "the loop\nthat paints",
+}
+
+
+@dataclass
+class Part:
+    """Words, lines of code and minutes of exercises of some sections."""
+
+    words: int = 0
+    lines: int = 0
+    exercises: int = 0
+
+    @property
+    def reading(self) -> int:
+        """Minutes."""
+        return math.ceil(self.words / WORDS + self.lines / LINES)
+
+
+@dataclass
+class Load:
+    """What a lesson asks of its reader.
+
+    Attributes:
+        number, title: of the lesson.
+        main, further: the sections without and with a ★ in their title.
+        sections: {title: its words}.
+        computing: minutes of the computer.
+        exercises, predictions, figures: how many.
+    """
+
+    number: int
+    title: str
+    computing: int
+    main: Part = field(default_factory=Part)
+    further: Part = field(default_factory=Part)
+    sections: dict[str, int] = field(default_factory=dict)
+    exercises: int = 0
+    predictions: int = 0
+    figures: int = 0
+
+    @property
+    def short(self) -> str:
+        """The title without what explains it."""
+        return re.split(r",| in ", self.title)[0]
+
+    @property
+    def minutes(self) -> int:
+        """Of the main line, in steps of five."""
+        return 5 * math.ceil((self.main.reading + self.main.exercises + self.computing) / 5)
+
+    @property
+    def more(self) -> int:
+        """Minutes of the sections marked ★, in steps of five."""
+        return 5 * math.ceil((self.further.reading + self.further.exercises) / 5)
+
+    @property
+    def header(self) -> str:
+        """The line of the first cell that says all this."""
+        line = f"**Time:** about {self.minutes} minutes: {self.main.reading} to read, "
+        line += f"{self.main.exercises} for the exercises, {self.computing} for the computer."
+        if self.more:
+            line += f" The sections marked ★ can be skipped; they take {self.more} minutes more."
+        return line
+
+
+def load(notebook) -> Load:
+    """The load of a notebook, given as nbformat reads it. The solutions are not counted."""
+    first = notebook.cells[0].source
+    number, title = re.match(r"# Lesson (\d) · (.*)", first).groups()
+    computing = COMPUTING.search(first)
+    result = Load(int(number), title, int(computing[1]) if computing else 0)
+    part, section = result.main, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for text in SECTION.split(cell.source):
+                if text.startswith("## "):
+                    section = text.partition("\n")[0].removeprefix("## ")
+                    part = result.further if "★" in section else result.main
+                words, minutes = len(text.split()), [int(found) for found in EXERCISE.findall(text)]
+                part.words += words
+                part.exercises += sum(minutes)
+                result.exercises += len(minutes)
+                result.predictions += len(re.findall(r"\*\*Predict\b", text))
+                result.figures += len(re.findall(r"^\*Figure \d\.\d+\. ", text, re.M))
+                if section:
+                    result.sections[section] = result.sections.get(section, 0) + words
+        elif "solution" not in cell.metadata.get("tags", []):
+            part.lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+            result.figures += len(re.findall(r"\"Figure \d\.\d+\. ", cell.source))
+    return result
+
+
+def loads() -> list[Load]:
+    """Those of all lessons, in their order."""
+    import nbformat
+
+    return [load(nbformat.read(path, 4)) for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+def table(found: list[Load]) -> str:
+    """The loads as a table in Markdown."""
+    rows = ["| lesson | words | lines of code | longest section | exercises | predictions | figures | minutes | ★ |"]
+    rows.append("|" + " --- |" * 9)
+    for each in found:
+        words, lines = each.main.words + each.further.words, each.main.lines + each.further.lines
+        longest, count = max(each.sections.values()), each.exercises
+        cells = (each.number, words, lines, longest, count, each.predictions, each.figures, each.minutes, each.more)
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(rows)
+
+
+def description(found: list[Load]) -> str:
+    """The course map in words, for those who do not see it."""
+    leads: dict[int, list[str]] = {}
+    for (source, target), idea in IDEAS.items():
+        leads.setdefault(source, []).append(f"{' '.join(idea.split())} to lesson {target}")
+    parts = [
+        f"lesson {each.number}, {each.short}, {each.minutes} minutes"
+        + (f" (leads by {', by '.join(leads[each.number])})" if each.number in leads else "")
+        for each in found
+    ]
+    return f"A map of the course: {'; '.join(parts)}."
+
+
+def draw(found: list[Load], path: Path = MAP) -> None:
+    """Draw the course map as SVG: lessons with their minutes, and arrows with the ideas that lead on."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4.2))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set(xlim=(-0.6, 7.8), ylim=(-0.5, 2.5))
+    axis.axis("off")
+    boxes = {}
+    for each in found:
+        x, y = PLACES[each.number]
+        boxes[each.number] = axis.text(
+            x,
+            y,
+            f"{each.number}\n{textwrap.fill(each.short, 14)}\n{each.minutes} minutes",
+            ha="center",
+            va="center",
+            fontsize=11,
+            bbox={"boxstyle": "round,pad=0.5", "facecolor": "#fff3d6", "edgecolor": "#7a5c00"},
+        )
+    for (source, target), idea in IDEAS.items():
+        arrow = {"arrowstyle": "-|>", "color": "#444444", "patchA": boxes[source].get_bbox_patch()}
+        arrow["patchB"] = boxes[target].get_bbox_patch()
+        axis.annotate("", PLACES[target], PLACES[source], arrowprops=arrow)
+        x, y = ((a + b) / 2 for a, b in zip(PLACES[source], PLACES[target]))
+        axis.text(
+            x, y, idea, ha="center", va="center", fontsize=8.5, style="italic", bbox={"color": "white", "pad": 1.5}
+        )
+    metadata = {"Date": None, "Title": "Course map", "Description": description(found)}
+    with matplotlib.rc_context({"svg.hashsalt": "course map"}):
+        figure.savefig(path, format="svg", metadata=metadata)
+
+
+def renewed(found: list[Load]) -> dict[Path, str]:
+    """{file: its text with the minutes of now} of each notebook and the README, where they differ."""
+    texts = {}
+    for path, each in zip(sorted(NOTEBOOKS.glob("*.ipynb")), found):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        first = notebook["cells"][0]
+        first["source"] = TIME.sub(lambda _: each.header, "".join(first["source"])).splitlines(keepends=True)
+        first["source"] = _mapped("".join(first["source"]), found).splitlines(keepends=True)
+        texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for each in found:
+        row = re.compile(rf"^(\| \[{each.number} · .* \| )\d+( \|)$", re.M)
+        readme = row.sub(lambda match: f"{match[1]}{each.minutes}{match[2]}", readme)
+    texts[ROOT / "README.md"] = _mapped(readme, found)
+    return {path: text for path, text in texts.items() if text != path.read_text(encoding="utf-8")}
+
+
+def _mapped(text, found):
+    """A text with the description of the course map of now, where it shows it."""
+    return re.sub(rf"!\[[^\]]*\](?=\([./]*data/examples/{MAP.name}\))", lambda _: f"![{description(found)}]", text)
+
+
+def write() -> list[Path]:
+    """Renew what says the minutes, and the course map. Returns the files that have changed."""
+    found = loads()
+    texts = renewed(found)
+    for path, text in texts.items():
+        replace_file(path, text.encode())
+    before = MAP.read_bytes() if MAP.exists() else b""
+    draw(found)
+    return [*texts, *[MAP] * (MAP.read_bytes() != before)]
