@@ -118,14 +118,14 @@ def paintings() -> list[str]:
 
 
 def title(name: str) -> str:
-    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'neuschwanstein castle'.
+    """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'Neuschwanstein Castle'.
 
     Raises ImageError for another name.
     """
     row = catalogue().get(name) if isinstance(name, str) else None
     if row is None:
         raise ImageError(f"There is no bundled picture '{one_line(name)}': {_similar(name)}")
-    return row["title"] or name.split("_", 1)[-1].replace("_", " ")
+    return row["title"]
 
 
 def _similar(name):

@@ -143,7 +143,7 @@ def test_lesson_0(page, lab):
     picture = view.locator(".jp-OutputArea .jupyter-widgets img")
 
     changes(picture, lambda: view.get_by_role("button", name="blue").click(), "^Photo")
-    changes(picture, lambda: view.get_by_label("photo").select_option("koala"), "^Photo")
+    changes(picture, lambda: view.get_by_label("photo").select_option("Koala in a tree"), "^Photo")
     for handle in view.locator(".noUi-handle").all():  # of the two sliders, by the keyboard
         changes(picture, lambda: (handle.focus(), page.keyboard.press("ArrowRight")), "^Photo")
     shoot(page, "lesson0_widget")
@@ -167,7 +167,7 @@ def test_lesson_1(page, lab, tmp_path):
     changes(sheet, lambda: view.get_by_label("show").select_option("projections"), "^The projections")
     changes(sheet, lambda: view.get_by_label("rule").select_option("guided"), "guided")
     shoot(page, "lesson1_widget")
-    changes(place, lambda: view.get_by_label("photo").select_option("koala"))
+    changes(place, lambda: view.get_by_label("photo").select_option("Koala in a tree"))
     changes(place, lambda: drag(0))
     changes(place, lambda: drag(1))
     changes(place, lambda: view.get_by_role("button", name="Strongest place").click())
@@ -218,7 +218,7 @@ def test_lesson_3(page, lab):
     changes(picture, lambda: view.get_by_label("negative").click(), "times -3: .* does not pass through the ReLU")
     changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("conv2_1"), "of conv2_1")
     changes(picture, lambda: type_in(view, "filter", "9"), "Filter 9 of conv2_1")
-    changes(picture, lambda: view.get_by_label("photo", exact=True).select_option("koala"))
+    changes(picture, lambda: view.get_by_label("photo", exact=True).select_option("Koala in a tree"))
     shoot(page, "lesson3_widget")
     assert browser.errors(page) == []
 
@@ -226,7 +226,7 @@ def test_lesson_3(page, lab):
 def test_lesson_4(page, lab):
     view = lesson(page, lab, "04_content_cost")
     view.get_by_label("layer", exact=True).select_option("relu3_1")
-    view.get_by_label("photo", exact=True).select_option("koala")
+    view.get_by_label("photo", exact=True).select_option("Koala in a tree")
     view.get_by_label("size, pixels").select_option("64")
     view.get_by_label("start", exact=True).select_option("grey")
     type_in(view, "evaluations", "1000")
@@ -250,7 +250,9 @@ def test_lesson_5(page, lab):
     changes(picture, lambda: type_in(view, "channel k'", "244"), "channels 30 and 244")
     shoot(page, "lesson5_pair")
     changes(
-        picture, lambda: view.get_by_label("picture", exact=True).select_option("koala"), "koala.*channels 30 and 244"
+        picture,
+        lambda: view.get_by_label("picture", exact=True).select_option("Koala in a tree"),
+        "Koala.*channels 30 and 244",
     )
     changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("relu1_1"), "relu1_1")
     changes(picture, lambda: view.get_by_label("channels", exact=True).select_option("strongest"), "relu1_1")
@@ -269,7 +271,7 @@ def test_lesson_6(page, lab, tmp_path, tally):
         expect(view.get_by_label("size, pixels", exact=True)).to_have_value(held)
 
     type_in(view, "evaluations", "2000")
-    view.get_by_label("photo", exact=True).select_option("koala")
+    view.get_by_label("photo", exact=True).select_option("Koala in a tree")
     view.get_by_label("painting", exact=True).select_option("Langlois Bridge at Arles, 1888")
     view.get_by_label("style weight").select_option("0.01")
     view.get_by_label("colours").select_option("the photo's")
@@ -332,7 +334,7 @@ def uploads(page, view, folder, tally):
         else:
             expect(page.locator(browser.ERRORS)).to_have_text(re.compile(r"^The [^\n]*: [^\n]*\.\s*$"))
             expect(view.locator("button", has_text="own photo (0)")).to_be_visible()
-            expect(view.get_by_alt_text("The chosen photo: neuschwanstein castle.")).to_be_visible()
+            expect(view.get_by_alt_text("The chosen photo: Neuschwanstein Castle.")).to_be_visible()
             shoot(page, "lesson6_refused")
         tally("uploads: in the browser")
 

@@ -40,13 +40,20 @@ def test_manifest_matches_the_files():
         assert row["licence"] in ("Public domain", "CC0-1.0") and row["author"] and row["source"], row["file"]
 
 
+def test_each_picture_has_a_title_of_its_own():
+    titles = [images.title(name) for name in catalogue()]
+    assert len(set(titles)) == len(titles) == 157
+    assert all(title == title.strip() and title[:1].isupper() for title in titles)
+    assert max(len(images.title(name)) for name in images.photos()) <= 40  # a menu shows it whole
+
+
 @pytest.mark.parametrize("name", ["monument_neuschwanstein_castle", "van_gogh_night_cafe"])
 def test_bundled_names(name):
     image = load_image(name)
     row = catalogue()[name]
     assert image.shape == (1, 3, int(row["height"]), int(row["width"])) and image.dtype == torch.float32
     assert torch.equal(image, load_image(images.DATA / row["file"]))
-    assert images.title(name)
+    assert images.title(name) == row["title"]
 
 
 def test_sources(tmp_path):

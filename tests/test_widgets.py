@@ -10,10 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from course_utils.images import load_image, photos
+from course_utils.images import load_image, paintings, photos
 from course_utils.settings import Settings
 from course_utils.widgets import lesson0, lesson6
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, titled
 from events import PATIENCE, held
 
 
@@ -49,6 +49,16 @@ def test_pixels_widget_redraws():
         slider.set_state({"value": value})
         assert slider.value == end
     assert messages.outputs == ()
+
+
+def test_menus_of_pictures_go_by_group_and_title():
+    labels, names = zip(*titled(["monument_colosseum", "monument_chateaude_chambord", *paintings(), *photos()[:40]]))
+    assert sorted(names) == sorted(["monument_colosseum", "monument_chateaude_chambord", *paintings(), *photos()[:40]])
+    assert labels[0] == "Aylesbury duck at the water" and names[-10:-8] == (  # â is an a
+        "monument_chateaude_chambord",
+        "monument_colosseum",
+    )
+    assert [name.split("_")[0] for name in names] == 29 * ["animal"] + 11 * ["energy"] + 2 * ["monument"] + 8 * ["van"]
 
 
 def test_view_describes_itself_where_it_is_not_alive():

@@ -106,7 +106,7 @@ def test_each_control_redraws(view):
         assert [field.max for field in view.fields] == [last, last] and (
             same_pair or [field.value for field in view.fields] == heads(view)[0][:2]
         )
-        assert f"{view.layer.value}, " in view.text.value and (view.source.value == CAFE or "cat: " in view.text.value)
+        assert f"{view.layer.value}, " in view.text.value and (view.source.value == CAFE or "wool: " in view.text.value)
     for values in ("G / M", "correlation", "cosine"):
         before, picture = pixels(view.overview), view.picture.value
         colours = [button.style.button_color for button in view.buttons]
@@ -163,7 +163,7 @@ def test_changes_in_quick_succession_end_with_the_last(view):
     view.source.value = "animal_cat"
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     assert (
-        view.text.value.startswith("relu2_1, cat: channel")
+        view.text.value.startswith("relu2_1, Kitten with a ball of wool: channel")
         and [field.value for field in view.fields] == heads(view)[1][:2]
     )
     assert [field.max for field in view.fields] == [127, 127] and marked(view) == [1]

@@ -7,9 +7,11 @@ import math
 import threading
 import time
 import traceback
+import unicodedata
 
 import ipywidgets as w
 
+from course_utils.images import title
 from course_utils.inputs import lacks_memory
 
 
@@ -33,6 +35,16 @@ def menu(description, options, value):
         some = ", ".join(map(str, values[:16])) + ", …" * (len(values) > 16)
         raise ValueError(f"The field '{description}' does not offer {value!r}: take one of {some}.")
     return w.Dropdown(options=options, value=value, description=description)
+
+
+def titled(names):
+    """The options (title, name) of a menu of bundled pictures: animal_…, then energy_… and so on, each by title."""
+
+    def order(option):
+        label, name = option
+        return name.split("_")[0], unicodedata.normalize("NFKD", label).casefold()
+
+    return sorted(((title(name), name) for name in names), key=order)
 
 
 def number(description, value, least, most, step=1):

@@ -4,7 +4,7 @@ import ipywidgets as w
 
 from course_utils.images import img_tag, load_image, photos, title
 from course_utils.plots import magnifier
-from course_utils.widgets.core import Messages, View, menu
+from course_utils.widgets.core import Messages, View, menu, titled
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 SIZE = 128  # pixels on the longer side: few enough that single ones can be seen
@@ -33,7 +33,7 @@ def magnified(name, channel="red", row=0.5, column=0.5):
 
 def pixels(name="animal_cat"):
     """The widget: choose a photo and a channel, move the window, and read the numbers in it."""
-    photo = menu("photo", [(title(photo), photo) for photo in photos()], name)
+    photo = menu("photo", titled(photos()), name)
     channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
     row, column = (
         w.IntSlider(50, 0, 100, 2, description=description, continuous_update=False)

@@ -13,12 +13,12 @@ import torch
 
 from course_utils.dataset import SIZE, StatisticsError, pictures, pictures_in
 from course_utils.deconvnet import BACKWARD_RULES, project
-from course_utils.images import catalogue, img_tag, load_square, title
+from course_utils.images import catalogue, img_tag, load_square
 from course_utils.plots import around_grey, boxes_on_photo, mosaic, tile
 from course_utils.receptive import map_size, patch_box, receptive_field
 from course_utils.top import TopActivations, search
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, titled
 
 SHOWS = ("patches and projections", "patches", "projections")
 TILE = 104  # side of a tile, in pixels
@@ -226,11 +226,9 @@ class Units(View):
 
     def _sources(self):
         broken = {source for source, _ in self._skipped}
-        return [
-            (title(source) if source in catalogue() else Path(source).name, source)
-            for source in self.table.sources
-            if source not in broken
-        ]
+        sources = [source for source in self.table.sources if source not in broken]
+        bundled, own = ([source for source in sources if (source in catalogue()) == answer] for answer in (True, False))
+        return titled(bundled) + [(Path(source).name, source) for source in own]
 
     # --- controls that depend on each other
 

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 
-from course_utils.images import img_tag, load_square, photos, title
+from course_utils.images import img_tag, load_square, photos
 from course_utils.plots import COLOURS
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, number
+from course_utils.widgets.core import Job, Messages, View, number, titled
 
 SIDE = 112  # of the photo, in pixels
 FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
@@ -171,9 +171,7 @@ class ScaleOne(View):
         )
         self.negative = w.Checkbox(description="negative", indent=False, layout=w.Layout(width="auto"))
         self.undo = w.Checkbox(description="undo in the next layer", indent=False, layout=w.Layout(width="auto"))
-        self.photo = w.Dropdown(
-            options=[(title(name), name) for name in photos()], value="animal_cat", description="photo"
-        )
+        self.photo = w.Dropdown(options=titled(photos()), value="animal_cat", description="photo")
         self.text, self.picture = w.HTML(), w.HTML()
         self.job = Job(self._draw, self._show, self._drawn)
         self.layer.observe(self.messages.guard(self._layer_changed), "value")

@@ -2,11 +2,11 @@
 
 import ipywidgets as w
 
-from course_utils.images import img_tag, load_square, photos, title
+from course_utils.images import img_tag, load_square, photos
 from course_utils.plots import gallery
 from course_utils.reconstruct import STARTS, reconstruct
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number
+from course_utils.widgets.core import Job, Messages, View, menu, number, titled
 
 SIZES = (64, 96, 112, 160, 224)
 
@@ -50,7 +50,7 @@ class Reconstruction(View):
 
     def __init__(self, source, layer, size, evaluations, net):
         self.net, self.messages = net, Messages()
-        self.photo = menu("photo", [(title(name), name) for name in photos()], source)
+        self.photo = menu("photo", titled(photos()), source)
         self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
         self.begin = w.Dropdown(options=STARTS, description="start")

@@ -22,7 +22,7 @@ from course_utils.losses import gram_matrix
 from course_utils.plots import COLOURS
 from course_utils.receptive import receptive_field
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View
+from course_utils.widgets.core import Job, Messages, View, titled
 
 SIDE = 224  # the longer side of the picture, in pixels
 COUNT, STRONG = 12, 64  # channels in the grid; among how many of the strongest those most alike are looked for
@@ -288,9 +288,7 @@ class GramMap(View):
             w.Label(),
             w.HTML(),
         )
-        self.source = w.Dropdown(
-            options=[(title(name), name) for name in paintings() + photos()], value=source, description="picture"
-        )
+        self.source = w.Dropdown(options=titled(paintings()) + titled(photos()), value=source, description="picture")
         self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.channels = w.Dropdown(options=CHOICES, description="channels")
         self.values = w.Dropdown(options=VALUES.keys(), description="values")

@@ -7,12 +7,12 @@ from pathlib import Path
 import ipywidgets as w
 
 from course_utils.cost import SMALLEST
-from course_utils.images import ImageError, img_tag, load_image, paintings, photos, title
+from course_utils.images import ImageError, img_tag, load_image, paintings, photos
 from course_utils.plots import loss_curves
 from course_utils.settings import COLOURS, STARTS, Settings
 from course_utils.transfer import descend
 from course_utils.vgg import VGG, vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number
+from course_utils.widgets.core import Job, Messages, View, menu, number, titled
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 VARIATION_WEIGHT_CHOICES = (("none", 0.0), ("1,000", 1e3), ("10,000", 1e4), ("100,000", 1e5))
@@ -59,7 +59,7 @@ def live_view(
 
 def _menu(kind, names, source):
     """A Dropdown of bundled pictures; the path of another one stands on top."""
-    options = [(title(name), name) for name in names]
+    options = titled(names)
     if isinstance(source, (str, os.PathLike)) and source not in names:
         source = os.fspath(source)
         load_image(source, PREVIEW)  # raises ImageError

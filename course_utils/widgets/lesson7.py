@@ -8,12 +8,12 @@ import torch
 
 from course_utils.cost import SMALLEST, painting_cost
 from course_utils.descent import inverse_frequency, projected_lbfgs
-from course_utils.images import img_tag, load_image, paintings, photos, title, to_8bit
+from course_utils.images import img_tag, load_image, paintings, photos, to_8bit
 from course_utils.plain import unbounded_lbfgs
 from course_utils.plots import gallery, loss_curves
 from course_utils.transfer import minimise, pick_device, starting_image
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number
+from course_utils.widgets.core import Job, Messages, View, menu, number, titled
 from course_utils.winograd import prepared
 
 INGREDIENTS = ("colours", "box", "guess", "transport")
@@ -111,8 +111,8 @@ class Race(View):
 
     def __init__(self, content, style, size, evaluations, net=None):
         self.net, self.lanes = net, {}
-        self.content = menu("photo", [(title(name), name) for name in photos()], content)
-        self.style = menu("painting", [(title(name), name) for name in paintings()], style)
+        self.content = menu("photo", titled(photos()), content)
+        self.style = menu("painting", titled(paintings()), style)
         self.size = number("size, pixels", size, 64, 512, step=32)
         self.evaluations = number("evaluations", evaluations, 1, 500, step=10)
         self.ingredients = {
