@@ -312,7 +312,7 @@ def boxes_on_photo(image, boxes, height=4.0):
     for colour, (label, box) in zip(itertools.cycle(COLOURS[1:]), boxes.items()):
         axis.add_patch(_frame(box, "white", 3.5, zorder=3))
         axis.add_patch(_frame(box, colour, 2, zorder=4, label=label))
-    axis.set(xlim=(left - 1, right), ylim=(bottom, top - 1))
+    axis.set(xlim=(left - 1, right), ylim=(bottom, top - 1), xlabel="column, in pixels", ylabel="row, in pixels")
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=9)
     axis.tick_params(labelsize=8)
     return figure
@@ -344,6 +344,7 @@ def score_map(image, occlusions, box, height=3.0):
     inside = box.clip(tall, wide)
     photo.add_patch(_frame(inside, "white", 2))
     photo.set_title("photo and field of the unit", fontsize=9)
+    photo.set(xlabel="column, in pixels", ylabel="row, in pixels")
     for axis, (label, occlusion) in zip(maps, occlusions.items()):
         half = [
             (places[1] - places[0]) / 2 if len(places) > 1 else 0.5 for places in (occlusion.rows, occlusion.columns)
@@ -356,7 +357,7 @@ def score_map(image, occlusions, box, height=3.0):
         )
         drawn = axis.imshow((occlusion.scores / occlusion.before).numpy(), cmap="magma", vmin=0, extent=extent)
         axis.set_title(f"{label}, share left", fontsize=9)
-        axis.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5))
+        axis.set(xlim=(-0.5, wide - 0.5), ylim=(tall - 0.5, -0.5), xlabel="column of the square, in pixels")
         figure.colorbar(drawn, ax=axis, shrink=0.8)
     return figure
 

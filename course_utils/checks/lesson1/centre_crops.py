@@ -6,10 +6,11 @@ centre_crops = Choice(
     "centre_crops",
     "B",
     {
-        "A": "That would be so if the size of the fields were the whole reason. But what if a deep unit answers to an"
-        " eye of any colour, a little to the left or to the right: how alike are the pixels in the middle then?",
-        "B": "The control takes the size of the fields away, and the likeness falls nevertheless: from 0.88 at relu1_1"
-        " to about 0.1 in the last blocks. What the patches of a deep channel share is not their middles' pixels.",
+        "A": "That would be so if the size of the fields were the whole reason. But suppose that a deep unit"
+        " responds to an eye of any colour, a little to the left or to the right: how alike are the pixels in the"
+        " middle?",
+        "B": "Now all patches have the same size, and the likeness falls nevertheless, from 0.88 at relu1_1 to about"
+        " 0.1 in the last blocks. So the size is not the whole reason: the middles themselves have different pixels.",
         "C": "For this the middles of deep units' patches would have to be more alike than those of shallow ones."
         " Compare nine patches of a relu1_1 channel with nine of a relu5_1 channel: whose middles have one colour?",
     },

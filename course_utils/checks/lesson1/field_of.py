@@ -66,18 +66,18 @@ field_of = Exercise(
             ),
             "size and start come out too large after a layer with a stride, because you change the jump "
             "before you use it. Which jump holds between the units that this layer looks at: the one before "
-            "the layer, or the one behind it?",
+            "the layer, or the one after it?",
         ),
         Misconception(
             "size_with_new_jump",
             _field(grow=lambda size, k, s, p, jump: size + (k - 1) * jump * s),
-            "your size grows by the jump behind the layer. The layer looks at its input: how far apart are "
+            "your size grows by the jump after the layer. The layer looks at its input: how far apart are "
             "the units there?",
         ),
         Misconception(
             "start_with_new_jump",
             _field(shift=lambda k, s, p, jump: -p * jump * s),
-            "your start moves by the jump behind the layer. The padding lies around the layer's input: how "
+            "your start moves by the jump after the layer. The padding lies around the layer's input: how "
             "many pixels wide is one step there?",
         ),
         Misconception(
@@ -94,13 +94,13 @@ field_of = Exercise(
         Misconception(
             "size_without_jump",
             _field(grow=lambda size, k, s, p, jump: size + k - 1),
-            "your sizes are right until the first stride. Behind it, the kernel's steps are steps between "
+            "your sizes are right until the first stride. After it, the kernel's steps are steps between "
             "units: how many pixels does one such step take?",
         ),
         Misconception(
             "start_without_jump",
             _field(shift=lambda k, s, p, jump: -p),
-            "your starts are right until the first stride. Behind it, the padding counts units and not "
+            "your starts are right until the first stride. After it, the padding counts units and not "
             "pixels: how many pixels does one of them take?",
         ),
         Misconception(
@@ -130,7 +130,7 @@ field_of = Exercise(
         Misconception(
             "start_sign",
             _field(shift=lambda k, s, p, jump: p * jump),
-            "your start has the wrong sign. Does the padding lie before the first pixel of the picture, or behind it?",
+            "your start has the wrong sign. Does unit 0 begin before the first pixel of the picture, or after it?",
         ),
         Misconception(
             "jump_added",

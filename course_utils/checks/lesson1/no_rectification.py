@@ -64,8 +64,9 @@ no_rectification = Choice(
     {
         "A": "A does rectify: with a start of −1 its picture is empty. Project a unit of relu1_1 and compare the"
         " picture with the filter of its channel: what is wrong in A instead?",
-        "B": "B lacks the rectification. From a start of −1 a right deconvnet makes an empty picture, since its first"
-        " step takes the −1 away; B makes minus the picture of +1. A does not flip its filters, C adds biases.",
+        "B": "B lacks the rectification. From a start of −1 a right deconvnet makes an empty picture, because its"
+        " first step sets the −1 to zero. B makes the picture of +1 with the opposite sign. A does not flip its"
+        " filters, and C adds biases.",
         "C": "C gives a picture even where the start is 0. A missing rectification alone cannot make something out of"
         " nothing: what can? Now find out what A and B make of a start of −1.",
     },

@@ -79,8 +79,8 @@ strongest = Exercise(
         Misconception(
             "repeated",
             _repeating,
-            "one picture occurs several times in your list. How many units may a picture send into the "
-            "contest, and which one should it be?",
+            "one picture occurs several times in your list. How many units may one picture "
+            "contribute, and which one is it?",
         ),
         Misconception(
             "masked_with_zero",
@@ -91,8 +91,8 @@ strongest = Exercise(
         Misconception(
             "by_mean",
             _ranked(score=lambda maps: maps.mean((2, 3))),
-            "you rank the pictures by the mean or the sum of a map. A channel is judged by a single unit "
-            "here: by which one?",
+            "you rank the pictures by the mean or the sum of a map. Here a single unit of each "
+            "picture counts: which one?",
         ),
         Misconception(
             "weakest", _ranked(prepare=torch.neg), "you look for the smallest values. Which units are the strongest?"
@@ -105,7 +105,7 @@ strongest = Exercise(
         Misconception(
             "absolute",
             _ranked(prepare=torch.abs),
-            "you go by absolute values, so that a strongly negative unit wins. Does a negative value say "
+            "you compare absolute values, so that a strongly negative unit wins. Does a negative value say "
             "that a unit is strongly activated?",
         ),
         Misconception(
