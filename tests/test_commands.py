@@ -691,9 +691,14 @@ def test_lab_serves_lesson_0_to_this_machine_alone(tmp_path, monkeypatch):
             r"(http://127\.0\.0\.1:\d+)/lab/tree/my_lessons/00_start_here.ipynb\?token=(\w{48})$", address
         ).groups()
         assert "<title>JupyterLab</title>" in urllib.request.urlopen(address).read().decode()
-        contents = json.load(urllib.request.urlopen(f"{base}/api/contents/my_lessons/00_start_here.ipynb?token={token}"))
+        contents = json.load(
+            urllib.request.urlopen(f"{base}/api/contents/my_lessons/00_start_here.ipynb?token={token}")
+        )
         assert contents["content"]["cells"][0]["source"].startswith("# Lesson 0")
         assert not any(cell.get("outputs") for cell in contents["content"]["cells"])
+        exported = f"{base}/nbconvert/html/my_lessons/00_start_here.ipynb?token={token}"  # Save and Export as HTML
+        exported = urllib.request.urlopen(exported).read().decode()
+        assert "<math " in exported and not re.search(r"<script[^>]*src", exported)
         kernels = json.load(urllib.request.urlopen(f"{base}/api/kernelspecs?token={token}"))["kernelspecs"]
         assert kernels["python3"]["spec"]["argv"][0] == "python"
         for path in ("contents", "kernels", "kernelspecs", "terminals"):
