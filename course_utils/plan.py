@@ -193,9 +193,11 @@ def renewed(found: list[Load]) -> dict[Path, str]:
     texts = {}
     for path, each in zip(sorted(NOTEBOOKS.glob("*.ipynb")), found):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        first = notebook["cells"][0]
-        first["source"] = TIME.sub(lambda _: each.header, "".join(first["source"])).splitlines(keepends=True)
-        first["source"] = _mapped("".join(first["source"]), found).splitlines(keepends=True)
+        for number, cell in enumerate(notebook["cells"]):
+            if cell["cell_type"] == "markdown":
+                text = _mapped("".join(cell["source"]), found)
+                text = text if number else TIME.sub(lambda _: each.header, text)
+                cell["source"] = text.splitlines(keepends=True)
         texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for each in found:
