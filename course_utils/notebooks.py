@@ -55,6 +55,16 @@ def select(names=()):
     return list(chosen)
 
 
+def read(path):
+    """The notebook in a file. Raises NotANotebook."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
+        raise NotANotebook(f"'{path}' is not a notebook that can be read: give the path of an .ipynb file.") from error
+    return notebook
+
+
 def execute(path, in_place=False):
     """Run a notebook from a fresh kernel; the result goes to build/notebooks/, or replaces the notebook.
 
@@ -65,11 +75,7 @@ def execute(path, in_place=False):
         NotebookError: a cell failed, or the kernel died; the notebook as far as it came is in build/notebooks/. Or the
             kernel did not start, or the result cannot be written.
     """
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise NotANotebook(f"'{path}' is not a notebook that can be read: give the path of an .ipynb file.") from error
+    notebook = read(path)
     stored = copy.deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":

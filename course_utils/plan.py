@@ -19,6 +19,7 @@ MAP = DATA / "examples" / "course_map.svg"
 EXERCISE = re.compile(r"^\*Difficulty [●○]{3} · (\d+) minutes · ", re.M)
 COMPUTING = re.compile(r"(\d+) for the computer")
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
+UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # what a picture shows, for those who do not see it
 SECTION = re.compile(r"^(?=## )", re.M)
 PLACES = {0: (0, 1), 1: (1.3, 2), 2: (1.3, 0), 3: (3, 0), 4: (3, 2), 5: (4.5, 0.5), 6: (5.8, 1.2), 7: (7.2, 1.2)}
 IDEAS = {  # (from, to): what the later lesson takes from the earlier one
@@ -108,7 +109,7 @@ def load(notebook) -> Load:
                 if text.startswith("## "):
                     section = text.partition("\n")[0].removeprefix("## ")
                     part = result.further if "★" in section else result.main
-                words, minutes = len(text.split()), [int(found) for found in EXERCISE.findall(text)]
+                words, minutes = len(UNSEEN.sub("", text).split()), [int(found) for found in EXERCISE.findall(text)]
                 part.words += words
                 part.exercises += sum(minutes)
                 result.exercises += len(minutes)
@@ -193,9 +194,11 @@ def renewed(found: list[Load]) -> dict[Path, str]:
     texts = {}
     for path, each in zip(sorted(NOTEBOOKS.glob("*.ipynb")), found):
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        first = notebook["cells"][0]
-        first["source"] = TIME.sub(lambda _: each.header, "".join(first["source"])).splitlines(keepends=True)
-        first["source"] = _mapped("".join(first["source"]), found).splitlines(keepends=True)
+        for number, cell in enumerate(notebook["cells"]):
+            if cell["cell_type"] == "markdown":
+                text = _mapped("".join(cell["source"]), found)
+                text = text if number else TIME.sub(lambda _: each.header, text)
+                cell["source"] = text.splitlines(keepends=True)
         texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for each in found:

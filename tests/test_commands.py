@@ -628,6 +628,12 @@ c.ServerApp.tornado_settings = {"websocket_max_message_size": 1}
 """
 
 
+def test_lab_where_the_copies_cannot_be_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("course_utils.copies.renew.__defaults__", (tmp_path / "no" / "folder", tmp_path))
+    monkeypatch.setattr("course_utils.commands.lab.go_on_as", lambda *_: pytest.fail("the server was started"))
+    assert main(["lab"]) == 2 and capsys.readouterr().err.startswith("error: The lessons cannot be copied to")
+
+
 @pytest.mark.parametrize("variable", ["JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"])
 def test_lab_where_jupyter_cannot_write(tmp_path, capsys, monkeypatch, variable):
     (tmp_path / "file").touch()
@@ -679,13 +685,20 @@ def test_lab_serves_lesson_0_to_this_machine_alone(tmp_path, monkeypatch):
         "JUPYTER_TOKEN": "",
     }.items():
         monkeypatch.setenv(name, value)
-    with browser.lab("--port", "8931") as address, browser.lab("--port", "8931") as other:
+    with browser.lab("--port", "8931") as address, browser.lab("--port", "8931", "--results") as other:
+        assert "/lab/tree/notebooks/00_start_here.ipynb?" in other
         base, token = re.match(
-            r"(http://127\.0\.0\.1:\d+)/lab/tree/notebooks/00_start_here.ipynb\?token=(\w{48})$", address
+            r"(http://127\.0\.0\.1:\d+)/lab/tree/my_lessons/00_start_here.ipynb\?token=(\w{48})$", address
         ).groups()
         assert "<title>JupyterLab</title>" in urllib.request.urlopen(address).read().decode()
-        contents = json.load(urllib.request.urlopen(f"{base}/api/contents/notebooks/00_start_here.ipynb?token={token}"))
+        contents = json.load(
+            urllib.request.urlopen(f"{base}/api/contents/my_lessons/00_start_here.ipynb?token={token}")
+        )
         assert contents["content"]["cells"][0]["source"].startswith("# Lesson 0")
+        assert not any(cell.get("outputs") for cell in contents["content"]["cells"])
+        exported = f"{base}/nbconvert/html/my_lessons/00_start_here.ipynb?token={token}"  # Save and Export as HTML
+        exported = urllib.request.urlopen(exported).read().decode()
+        assert "<math " in exported and not re.search(r"<script[^>]*src", exported)
         kernels = json.load(urllib.request.urlopen(f"{base}/api/kernelspecs?token={token}"))["kernelspecs"]
         assert kernels["python3"]["spec"]["argv"][0] == "python"
         for path in ("contents", "kernels", "kernelspecs", "terminals"):

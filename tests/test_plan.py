@@ -34,8 +34,9 @@ def test_load_by_hand():
     exercise = "### Exercise 4.1 · Think\n*Difficulty ●○○ · 25 minutes · objective 4.a · write*"
     main = "## 1. One\n" + "word " * (393 - len(exercise.split())) + "\n\n" + exercise
     further = "## 2. ★ Two\n" + "word " * 400 + "\n\n**Predict:** *Figure 4.1. Nothing.*\n\n*Figure 4.2. All.*"
+    picture = "![Words that are not counted.](../data/examples/a.webp)"
     solution = nbformat.v4.new_code_cell("a = 1\n" * 50, metadata={"tags": ["solution"]})
-    given = small(main, ">" + "a = 1\n\n" * 21, further, '>show(a,\n     "Figure 4.3. More.", "alt")')
+    given = small(main + picture, ">" + "a = 1\n\n" * 21, further, '>show(a,\n     "Figure 4.3. More.", "alt")')
     given.cells.insert(2, solution)
     found = plan.load(given)
     assert (found.number, found.title, found.short, found.computing) == (4, "A test, and its meaning", "A test", 3)

@@ -1,4 +1,4 @@
-"""`lab`: JupyterLab, on the first lesson."""
+"""`lab`: JupyterLab, on the student's own copy of the first lesson."""
 
 import os
 import sys
@@ -6,10 +6,10 @@ import tempfile
 
 from course_utils.commands.arguments import whole
 from course_utils.commands.processes import before_others, environment, go_on_as
-from course_utils.commands.refusals import fail
-from course_utils.paths import JUPYTER, ROOT
+from course_utils.commands.refusals import fail, note
+from course_utils.paths import COPIES, JUPYTER, NOTEBOOKS, ROOT
 
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
+FIRST_LESSON = "00_start_here.ipynb"
 
 
 def add(commands):
@@ -17,8 +17,12 @@ def add(commands):
     parser = commands.add_parser(
         "lab",
         help="open JupyterLab on the first lesson",
-        description="Open JupyterLab on the first lesson. Stop it with Ctrl-C.",
+        description=(
+            "Open JupyterLab on the first lesson. Your own copies of the lessons lie in my_lessons/, without results; "
+            "what you write there is never replaced. Stop it with Ctrl-C."
+        ),
     )
+    parser.add_argument("--results", action="store_true", help="open the lessons with their results, in notebooks/")
     parser.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     parser.add_argument(
         "--port",
@@ -43,6 +47,15 @@ def run(options):
                 "name a folder that you may write to.",
                 2,
             )
+    folder = NOTEBOOKS if options.results else COPIES
+    if not options.results:
+        from course_utils.copies import CopyError, renew
+
+        try:
+            for sentence in renew():
+                note(sentence)
+        except CopyError as error:
+            return fail(error, 2)
     command = [
         sys.executable,
         "-m",
@@ -50,7 +63,7 @@ def run(options):
         f"--ServerApp.root_dir={ROOT}",
         f"--ServerApp.port={options.port}",
         "--ServerApp.identity_provider_class=course_utils.server.OwnToken",
-        f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}",
+        f"--LabApp.default_url=/lab/tree/{folder.name}/{FIRST_LESSON}",
     ]
     if options.no_browser:
         command.append("--no-browser")
