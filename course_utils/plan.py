@@ -21,17 +21,17 @@ COMPUTING = re.compile(r"(\d+) for the computer")
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
 UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # what a picture shows, for those who do not see it
 SECTION = re.compile(r"^(?=## )", re.M)
-PLACES = {0: (0, 1), 1: (1.3, 2), 2: (1.3, 0), 3: (3, 0), 4: (3, 2), 5: (4.5, 0.5), 6: (5.8, 1.2), 7: (7.2, 1.2)}
+PLACES = {0: (0, 1), 1: (1.4, 2), 2: (1.4, 0), 3: (3.1, 0), 4: (3.1, 2), 5: (4.7, 0.4), 6: (6.2, 1.2), 7: (7.7, 1.2)}
 IDEAS = {  # (from, to): what the later lesson takes from the earlier one
     (0, 1): "a picture\nis a tensor",
     (0, 2): "feature\nmaps",
     (1, 4): "what a layer\nsees and keeps",
     (2, 3): "the mean over\nall positions",
-    (3, 5): "channels that\ncount alike",
+    (3, 5): "channels\nthat count\nalike",
     (4, 5): "a cost in a layer,\nand its gradient",
     (4, 6): "the content cost",
-    (5, 6): "the style\ncost",
-    (6, 7): "the loop\nthat paints",
+    (5, 6): "the\nstyle\ncost",
+    (6, 7): "the loop\nthat\npaints",
 }
 
 
@@ -160,9 +160,9 @@ def draw(found: list[Load], path: Path = MAP) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 4.2))
+    figure = Figure(figsize=(13, 4))
     axis = figure.add_axes((0, 0, 1, 1))
-    axis.set(xlim=(-0.6, 7.8), ylim=(-0.5, 2.5))
+    axis.set(xlim=(-0.55, 8.25), ylim=(-0.5, 2.5))
     axis.axis("off")
     boxes = {}
     for each in found:
@@ -173,7 +173,7 @@ def draw(found: list[Load], path: Path = MAP) -> None:
             f"{each.number}\n{textwrap.fill(each.short, 14)}\n{each.minutes} minutes",
             ha="center",
             va="center",
-            fontsize=11,
+            fontsize=12,
             bbox={"boxstyle": "round,pad=0.5", "facecolor": "#fff3d6", "edgecolor": "#7a5c00"},
         )
     for (source, target), idea in IDEAS.items():
@@ -182,7 +182,7 @@ def draw(found: list[Load], path: Path = MAP) -> None:
         axis.annotate("", PLACES[target], PLACES[source], arrowprops=arrow)
         x, y = ((a + b) / 2 for a, b in zip(PLACES[source], PLACES[target]))
         axis.text(
-            x, y, idea, ha="center", va="center", fontsize=8.5, style="italic", bbox={"color": "white", "pad": 1.5}
+            x, y, idea, ha="center", va="center", fontsize=9.5, style="italic", bbox={"color": "white", "pad": 1.5}
         )
     metadata = {"Date": None, "Title": "Course map", "Description": description(found)}
     with matplotlib.rc_context({"svg.hashsalt": "course map"}):

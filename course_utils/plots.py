@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from course_utils.deconvnet import Occlusion
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.receptive import check_box, cut
 
+CURVES = 5  # so many can be told apart in one figure
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = (
     "#0072b2",
@@ -74,6 +76,44 @@ def _terms(runs):
     return ("total", *reversed([name for name in states[0][1] if name != "total"]))
 
 
+def _name_curves(axis, size=9):
+    """Write the name of each curve at its right end, in its colour; names that would overlap are moved apart. More than
+    `CURVES` curves, which nobody can follow by their colours, get a legend.
+    """
+    lines = axis.get_lines()
+    if len(lines) > CURVES:
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        return
+    axis.figure.draw_without_rendering()  # from here on the axis knows its size
+    step = 1.3 * size * axis.figure.dpi / 72 / axis.get_window_extent().height
+    ends = []
+    for line in lines:
+        x, y = (np.asarray(values, dtype=float) for values in line.get_data())
+        drawn = np.flatnonzero(np.isfinite(y))
+        if len(drawn):
+            end = x[drawn[-1]], y[drawn[-1]]
+            height = axis.transAxes.inverted().transform(axis.transData.transform(end))[1]
+            ends.append((min(max(height, 0), 1), end, line))
+    ends.sort(key=lambda found: found[0])
+    room = [height for height, _, _ in ends]
+    for n in range(1, len(room)):
+        room[n] = max(room[n], room[n - 1] + step)
+    for n in reversed(range(len(room))):
+        room[n] = min(room[n], 1 - step * (len(room) - 1 - n))
+    for height, (_, end, line) in zip(room, ends):
+        axis.annotate(
+            line.get_label(),
+            end,
+            (1.03, height),
+            textcoords="axes fraction",
+            va="center",
+            fontsize=size,
+            color=line.get_color(),
+            arrowprops={"arrowstyle": "-", "color": line.get_color(), "lw": 0.6, "shrinkA": 0, "shrinkB": 3},
+            annotation_clip=False,
+        )
+
+
 def gallery(pictures, columns=None, height=2.6):
     """Pictures side by side with captions.
 
@@ -114,8 +154,7 @@ def loss_curves(runs, terms=None, title=None, top=None):
     if top is not None:
         check_number("top", top)
     curves = [(label, term, _curve(label, states, term)) for label, states in runs.items() for term in terms]
-    crowded = len(curves) > 4  # then the legend stands beside the curves
-    figure = Figure(figsize=(9 if crowded else 7, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, (label, term, points) in enumerate(curves):
         axis.semilogy(
@@ -127,8 +166,9 @@ def loss_curves(runs, terms=None, title=None, top=None):
         )
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
     axis.set_ylim(top=top)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3, which="both")
-    axis.legend(frameon=False, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if crowded else {}))
+    _name_curves(axis)
     return figure
 
 
@@ -389,5 +429,5 @@ def labelled_curves(curves, labels, height=3.2, logarithmic=False, xlabel=None, 
     else:
         axis.set_ylim(bottom=0)
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False)
+    _name_curves(axis)
     return figure

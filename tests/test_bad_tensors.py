@@ -735,7 +735,10 @@ TABLE = {
             ("gradient_descent", {"first_step": (0.1, number(1e-30))}),
             ("adam", {"step": (0.1, number(1e-30))}),
             ("bare_lbfgs", {"memory": (10, WHOLE), "first_step": (0.1, number(0))}),
-            ("unbounded_lbfgs", {"precondition": (None, NOT_TRIED), "width": (10.0, number(1))}),
+            (
+                "unbounded_lbfgs",
+                {"precondition": (None, NOT_TRIED), "width": (10.0, number(1)), "first_step": (0.1, number(1e-30))},
+            ),
         )
     },
     "descent.evaluate": takes(descent.evaluate, function=(lambda x: (1.0, x, None), FUNCTION), image=(P, NOT_TRIED)),

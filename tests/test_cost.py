@@ -105,7 +105,7 @@ def test_killed_and_resumed_to_the_same_bits(net, pair, tmp_path, one_thread, la
     )  # writing takes a share of the time at most
     assert torch.equal(rest.image, whole.image) and rest.history == whole.history
     (axis,) = plots.loss_curves({"own": rest.history}).axes
-    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    labels = [line.get_label() for line in axis.lines]
     assert labels == ["total", "palette", "style", "content"]
     assert list(axis.lines[1].get_ydata()) == pytest.approx([losses["palette"] for _, losses in rest.history])
 

@@ -1,6 +1,7 @@
 """Figures whose content follows from a rule: the rule."""
 
 import torch
+from matplotlib.text import Text
 
 from course_utils import plots
 
@@ -26,3 +27,32 @@ def test_feature_maps_shows_strong_maps_that_differ():
 def test_feature_maps_takes_maps_of_one_position_and_dead_ones():
     assert sorted(shown(plots.feature_maps({"a": torch.ones(1, 4, 1, 1)}, 4))) == [0, 1, 2, 3]
     assert sorted(shown(plots.feature_maps({"a": torch.zeros(1, 3, 2, 2)}, 3))) == [0, 1, 2]
+
+
+def names(figure):
+    """{name: its box in pixels, without the line to its curve} of the names beside the curves."""
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    return {text.get_text(): Text.get_window_extent(text) for text in axis.texts}
+
+
+def test_curves_are_named_at_their_ends_and_no_two_names_overlap():
+    runs = {name: [(1, {"total": 9.0}), (2, {"total": 1 + 0.001 * n})] for n, name in enumerate("abcde")}
+    for figure in (
+        plots.loss_curves(runs),
+        plots.labelled_curves({name: [n, 3] for n, name in enumerate("abc")}, "xy"),
+    ):
+        found = names(figure)
+        assert [*found] == sorted(found) and figure.axes[0].get_legend() is None  # from below, where they differ
+        boxes = list(found.values())
+        assert all(low.y1 <= high.y0 + 1 for low, high in zip(boxes, boxes[1:]))
+        frame = figure.axes[0].get_window_extent()
+        assert all(box.x0 > frame.x1 and box.y1 <= frame.y1 + box.height for box in boxes)
+        for text, line in zip(figure.axes[0].texts, figure.axes[0].get_lines()):
+            assert text.get_color() == line.get_color()
+
+
+def test_a_curve_without_an_end_and_too_many_curves():
+    assert set(names(plots.labelled_curves({"a": [1, float("nan")], "b": [float("nan")] * 2}, "xy"))) == {"a"}
+    many = plots.labelled_curves({str(n): [1, 2] for n in range(6)}, "xy")
+    assert names(many) == {} and len(many.axes[0].get_legend().get_texts()) == 6
