@@ -17,7 +17,7 @@ from course_utils.inputs import check_number, check_tensor, first_line, is_plain
 EPS = 1e-5  # added to the variance, as in torch's layers
 
 AXES = {  # the axes over which each kind takes its mean and variance; the others get statistics of their own
-    "per location": (0,),  # H·W·C pairs of statistics from N values each: what convolutions must not do
+    "per position": (0,),  # H·W·C pairs of statistics from N values each: what convolutions must not do
     "batch": (0, 2, 3),  # C pairs from N·H·W values (Ioffe & Szegedy 2015, section 3.2)
     "layer": (1, 2, 3),  # N pairs from C·H·W values (Ba, Kiros & Hinton 2016, arXiv:1607.06450)
     "instance": (2, 3),  # N·C pairs from H·W values (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022)

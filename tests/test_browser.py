@@ -194,7 +194,7 @@ def test_lesson_2(page, lab):
         block, lambda: (view.get_by_label("N pictures", exact=True).focus(), page.keyboard.press("Space")), "batch norm"
     )
     changes(block, lambda: view.get_by_label("H rows", exact=True).click())
-    changes(block, lambda: view.get_by_label("W columns", exact=True).click(), "per location")
+    changes(block, lambda: view.get_by_label("W columns", exact=True).click(), "per position")
     changes(block, lambda: view.get_by_label("memory", exact=True).select_option("NHWC"), "NHWC")
     changes(block, lambda: view.get_by_label("method", exact=True).select_option("group norm"), "group norm")
     changes(block, lambda: view.get_by_label("groups", exact=True).select_option("4"))

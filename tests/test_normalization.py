@@ -128,7 +128,7 @@ def test_only_the_statistics_of_whole_maps_commute_with_translation():
     def shift_first(maps):
         return torch.cat([maps[:1].roll((2, 1), (2, 3)), maps[1:]])
 
-    for name, commutes in (("batch", True), ("instance", True), ("layer", True), ("per location", False)):
+    for name, commutes in (("batch", True), ("instance", True), ("layer", True), ("per position", False)):
         gap = normalize(shift_first(x), AXES[name]) - shift_first(normalize(x, AXES[name]))
         assert (gap.abs().max() < 1e-12) == commutes
         assert (gap[1:].abs().max() < 1e-12) == commutes  # the pictures that did not move

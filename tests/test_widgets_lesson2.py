@@ -120,7 +120,7 @@ def test_names_of_methods():
         ("CHW", 1): "layer norm",
         ("HW", 1): "instance norm",
         ("CHW", 2): "group norm",
-        ("N", 1): "per location",
+        ("N", 1): "per position",
         ("C", 1): "at each position over the channels",
         ("WH", 4): "instance norm",
         ("", 1): "each value alone",
@@ -273,7 +273,7 @@ def test_methods_and_axes_agree(view):
     for name, axes, groups in (
         ("group norm", "CHW", 2),
         ("layer norm", "CHW", 1),
-        ("per location", "N", 1),
+        ("per position", "N", 1),
         ("instance norm", "HW", 1),
         ("batch norm", "NHW", 1),
     ):
@@ -288,7 +288,7 @@ def test_methods_and_axes_agree(view):
         ("C", False, "instance norm"),
         ("H", False, "own choice"),
         ("W", False, "own choice"),
-        ("N", True, "per location"),
+        ("N", True, "per position"),
     ):
         view.ticks[tick].value = on
         assert view.method.value == name, tick

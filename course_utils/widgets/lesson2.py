@@ -19,11 +19,11 @@ from course_utils.widgets.core import Job, Messages, View, menu
 
 LAYOUTS, GROUPS, OWN = ("NCHW", "NHWC"), (1, 2, 4), "own choice"
 METHODS = {
-    name if name == "per location" else f"{name} norm": "".join("NCHW"[axis] for axis in axes)
+    name if name == "per position" else f"{name} norm": "".join("NCHW"[axis] for axis in axes)
     for name, axes in AXES.items()
 }
 METHODS["group norm"] = METHODS["layer norm"]  # but with more than one group
-PRESETS = ("batch norm", "layer norm", "instance norm", "group norm", "per location", OWN)
+PRESETS = ("batch norm", "layer norm", "instance norm", "group norm", "per position", OWN)
 SHAPE = (3, 4, 3, 4)  # of the drawn tensor: N, C, H, W
 STRONG, TINTS = (
     COLOURS[1],

@@ -229,7 +229,7 @@ batch_norm = Exercise(
         Misconception(
             "inference",
             _norm(root=lambda variance, eps: (1 + eps) ** 0.5, join=lambda x, m, r, g, b: g * x / r + b),
-            "you normalise by fresh running statistics, mean 0 and variance 1: in training those of the batch count"
+            "you normalise by mean 0 and variance 1, the values of a fresh layer: in training those of the batch count"
             " (training=True).",
         ),
         Misconception(

@@ -95,7 +95,7 @@ def unbiased_variances(variant):
         Misconception(
             "unbiased_eps_missing",
             variant(correction=1, root=lambda variance, eps: variance.sqrt()),
-            "you divide by std(…), which is over n − 1 and knows no ε: use √(σ² + ε) with var(…, correction=0).",
+            "you divide by std(…), which is over n − 1 and has no ε: use √(σ² + ε) with var(…, correction=0).",
         ),
         Misconception(
             "unbiased_deviation_in_root",
