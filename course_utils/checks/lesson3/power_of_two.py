@@ -96,7 +96,7 @@ power_of_two = Exercise(
                 (
                     "nearest_in_difference",
                     lambda dead: _power(prepare=_nearest_in_difference, dead=dead),
-                    "you take the power with the smallest difference. By what factor does 1 miss 1.46, and by what factor 2?",
+                    "you take the power with the smallest difference. By what factor does 1 miss 1.46, and 2?",
                 ),
                 (
                     "exponent",
