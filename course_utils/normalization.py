@@ -242,8 +242,8 @@ def check_rescalable(net):
 
 
 def nearest_power_of_two(means):
-    """The power of two whose ratio to each mean is nearest to 1; multiplying by it never rounds (unless numbers leave
-    their range).
+    """The power of two p that misses each mean m by the smallest factor: the larger one of p/m and m/p is as small as
+    possible. Multiplying by it never rounds (unless numbers leave their range).
     """
     check_tensor("The means", means, values="finite", error=NormalizationError)
     if not (means > 0).all():

@@ -6,13 +6,13 @@ forbidden = Choice(
     "forbidden",
     "D",
     {
-        "A": "Each map keeps its own factor when two stacks of maps are joined: the next layer needs both lists of"
-        " factors, one behind the other, and undoes them all.",
+        "A": "Each map keeps its own factor when two stacks of maps are joined: the next layer gets both lists of"
+        " factors, one after the other, and can undo them all. Which operation leaves no factor to undo?",
         "B": "If both branches carry the same factors, the sum is a multiple, x/d + y/d = (x + y)/d. When does this no"
         " longer work?",
         "C": "The positions that are left carry the factor that they carried before. Does cutting off a border mix"
         " maps, or change a number?",
-        "D": "Right: 6 is a fixed value. A map that was divided by 10 is cut off at 6, too, where it ought to be at"
-        " 0.6: no factor comes out of min(6, x/10).",
+        "D": "Right: 6 is a fixed value. A map that was divided by 10 is still cut off at 6, although it should be cut"
+        " off at 0.6: no factor comes out of min(6, x/10).",
     },
 )

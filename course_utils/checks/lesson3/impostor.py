@@ -59,7 +59,7 @@ impostor = Choice(
         " undone. Does the question ask for the means or for what the network computes?",
         "B": "Its means miss one by up to a factor of √2, but its output is the original's, digit by digit. Does the"
         " question ask for the means or for what the network computes?",
-        "C": "Right: all its means are one, and yet it gives out other numbers. Its layers were measured and divided"
+        "C": "Right: all its means are one, and yet its scores are others. Its layers were measured and divided"
         " one after the other, and no factor was undone. Only the outputs show it.",
     },
 )

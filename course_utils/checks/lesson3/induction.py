@@ -7,12 +7,12 @@ induction = Choice(
     "C",
     {
         "A": "Line 2 is no reason: the rescaled network computes with other numbers; a mean of one is taken over"
-        " all the data, and says nothing of one position. What does the assumption say about the input of layer l?",
+        " all the data, and says nothing about one position. What does the assumption say about the input of layer l?",
         "B": "Line 6 is false: max(0, −1 + 1) is not max(0, −1) + max(0, 1), so that the ReLU is not linear. Which"
         " weaker property does it have, and for which factors?",
         "C": "Right: the assumption gives the input, the rule makes the factors cancel there and come out of the sum,"
-        " and the ReLU hands them on because they are positive.",
-        "D": "Line 5 comes too early: the factor has to stand before the whole sum, with the bias in it, before the"
-        " ReLU can hand it on. Which line brings the bias in?",
+        " and they pass through the ReLU because they are positive.",
+        "D": "Line 5 comes too early: the factor has to stand before the whole sum, with the bias in it, before it"
+        " can pass through the ReLU. Which line brings the bias in?",
     },
 )

@@ -1,4 +1,4 @@
-"""Check of lesson 3: the power of two that is nearest to a mean."""
+"""Check of lesson 3: the power of two that misses a mean by the smallest factor."""
 
 import itertools
 import math
@@ -30,7 +30,7 @@ MEANS = {  # no logarithm is within 0.005 of the middle of two whole numbers, wh
     "means from 0.001 to 10,000, one dead": [0.001, 9300.0, 0.0, 0.37, 4.0, 47.0, 745.0],
     "means above 2¹⁵": [3.0e5, 7.0e6, 1.0e5],
     "means below 2⁻¹⁵": [1.1e-5, 4.0e-6, 2.5e-5],
-    "means near the middle, as ratios go": [1.407, 1.42, 2.82, 2.84, 0.7034, 0.71],
+    "means near the middle between two powers": [1.407, 1.42, 2.82, 2.84, 0.7034, 0.71],
     "one dead channel alone": [0.0],
     "three dead channels": [0.0, 0.0, 0.0],
 }
@@ -49,7 +49,7 @@ power_of_two = Exercise(
         Misconception(
             "dead_0",
             _power(dead=0.0),
-            "a dead channel, μ = 0, gets 0 or almost 0. What happens to whoever divides by that?",
+            "a dead channel, μ = 0, gets 0 or almost 0. What becomes of weights that are divided by that?",
         ),
         Misconception(
             "dead_eps",
@@ -96,7 +96,7 @@ power_of_two = Exercise(
                 (
                     "nearest_in_difference",
                     lambda dead: _power(prepare=_nearest_in_difference, dead=dead),
-                    ("you take the power with the smallest difference. Is 1.46 nearer to 1 or to 2, as ratios go?"),
+                    "you take the power with the smallest difference. By what factor does 1 miss 1.46, and 2?",
                 ),
                 (
                     "exponent",
@@ -178,7 +178,7 @@ power_of_two = Exercise(
         Misconception(
             "border_1.4",
             lambda mu: torch.where(mu == 0, 1.0, torch.frexp(mu / 0.7).exponent.to(mu).sub(1).exp2()),
-            "your border between two powers is 1.4, or 0.7. Which number has the same ratio to 1 as 2 has to it?",
+            "your border between two powers is 1.4, or 0.7. Which number does 1 miss by the same factor as 2?",
         ),
         Misconception(
             "small_become_1",

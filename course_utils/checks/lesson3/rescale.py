@@ -39,7 +39,7 @@ def _other(size, shift):
 
 AXES = (
     "{} along a wrong axis of the weights, (K, C, 3, 3). Which axis counts the filters, which the input channels? Give"
-    " each mean as many axes of length 1 as it needs to lie along its own."
+    " each list of means as many axes of length 1 as it needs to lie along the right one."
 )
 OTHER = (
     "you divide each filter by {} of its weights. That is another 'weight normalisation', of training: here the means"
@@ -48,17 +48,17 @@ OTHER = (
 WEIGHTS = {  # mistakes with the weights alone: what is replaced, and the hint
     "naive": (
         dict(into=kept),
-        "your weights know nothing of μ_in. The input of this layer is divided by μ_in already: what must the weights"
+        "your weights do not contain μ_in. The input of this layer is divided by μ_in already: what must the weights"
         " do about it?",
     ),
     "not_divided": (
         dict(out=kept),
-        "your weights are not made smaller by μ_out. By what must the sum in the ReLU be divided, so that its mean"
+        "your weights are not divided by μ_out. By what must the sum in the ReLU be divided, so that its mean"
         " becomes one?",
     ),
     "weight_inverted": (
         dict(into=torch.div, out=torch.mul),
-        "the factor of your weights stands upside down. If μ_out is 100, are the new weights to be larger or smaller?",
+        "the factor of your weights is inverted. If μ_out is 100, are the new weights to be larger or smaller?",
     ),
     "divided_by_both": (
         dict(into=torch.div),
@@ -95,7 +95,7 @@ WEIGHTS = {  # mistakes with the weights alone: what is replaced, and the hint
     ),
 }
 BIASES = {  # mistakes with the bias alone
-    "bias_kept": (kept, "the bias is the old one. Which part of the sum in the ReLU is not made smaller, then?"),
+    "bias_kept": (kept, "the bias is the old one. Which part of the sum in the ReLU is then not divided?"),
     "bias_inverted": (
         lambda b, m_in, m_out: b * m_out,
         "you multiply the bias by μ_out. Is the new sum in the ReLU to be larger or smaller than the old one?",
@@ -127,7 +127,7 @@ TOGETHER = {  # two mistakes that have one cause
     ),
     ("weight_inverted", "bias_inverted"): (
         "inverted",
-        "all your factors stand upside down. If μ_out is 100, are the new numbers to be larger or smaller?",
+        "all your factors are inverted. If μ_out is 100, are the new numbers to be larger or smaller?",
     ),
     ("multiplied_by_both", "bias_inverted"): (
         "all_multiplied",

@@ -8,7 +8,7 @@ import torch
 
 def power_frexp(mu):
     mantissa, exponent = torch.frexp(mu)
-    exponent = torch.where(mantissa < 0.5**0.5, exponent - 1, exponent)  # √½ is the middle, as ratios go
+    exponent = torch.where(mantissa < 0.5**0.5, exponent - 1, exponent)  # √½ misses ½ and 1 by the same factor
     return torch.where(mu > 0, torch.ldexp(torch.ones_like(mu), exponent), 1.0)
 
 
