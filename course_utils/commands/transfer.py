@@ -8,6 +8,7 @@ from course_utils.commands.arguments import weight, whole
 from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
 from course_utils.lock import alone
 
+FAINT = 0.1  # how far noise reaches, from black to full: whole noise is not painted over and stays as coloured sand
 STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # what a run keeps beside its picture
 
 
@@ -66,7 +67,8 @@ def add(commands):
         "--start",
         choices=["colour", "content", "noise"],
         default="colour",
-        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)",
+        help="begin with the photo in the painting's colours, the photo, or faint noise around the painting's mean "
+        "colour, which paints most freely (default: %(default)s)",
     )
     parser.add_argument(
         "--colours",
@@ -151,6 +153,20 @@ def run(options):
     return 0
 
 
+def faint_noise(content, style, settings):
+    """The start from noise, (1, 3, H, W) in [0, 1]: the mean of the colours to paint with, and a tenth of the noise.
+
+    Args:
+        content, style: pictures (1, 3, H, W) in [0, 1].
+        settings: `Settings`; seed and colours are taken.
+    """
+    from course_utils.transfer import starting_image
+
+    colours = content if settings.colours == "photo" else style
+    noise = starting_image("noise", content, style, settings.seed)
+    return (colours.mean((2, 3), keepdim=True) + FAINT * (noise - 0.5)).clamp(0, 1)
+
+
 def losses_of_file(result, path):
     """{name of a term: its part of J, 'total': J} of the picture that a file holds: an encoder that changes pixels
     changes them, too.
@@ -217,6 +233,8 @@ def paint(content, style, settings, device, checkpoint, options):
     if options.style_weight is None:
         weight = relative_weight(options.style_strength, content, style, settings, net=nets[0], device=device)
         settings = replace(settings, style_weight=weight)
+    if settings.start == "noise":
+        settings = replace(settings, start=faint_noise(content, style, settings))
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
             return transfer(

@@ -23,6 +23,7 @@ that stood on the first page before. `--markdown FILE` prints the table of a sav
 """
 
 import argparse
+import functools
 import json
 import random
 import statistics
@@ -46,7 +47,7 @@ from course_utils.transfer import minimise, relative_weight, starting_image
 from course_utils.vgg import vgg19
 from course_utils.winograd import prepared
 
-SIZE, EVALUATIONS, REFERENCES, SEED, TILE = 384, 40, 25, 7, 192
+SIZE, EVALUATIONS, REFERENCES, SEED, TILE = 384, 25, 25, 7, 192
 PAIRS = [
     ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"),
     ("monument_opera_house", "van_gogh_church_at_auvers"),
@@ -75,7 +76,6 @@ class Way(NamedTuple):
 WAYS = {
     "max, β = 1": Way("max", weight=1.0),  # as the command did before
     "max, strength 20": Way("max", strength=20.0),
-    "average, β = 0.1": Way("average", weight=0.1),
     "average, strength 20": Way("average", strength=20.0),
     "average, strength 60": Way("average", strength=60.0),
 }
@@ -170,19 +170,21 @@ def measured(pairs, ways, size, evaluations, folder=None):
         photo, painting = loaded[name], to_8bit(load_image(style, size))
         judge.meet(photo, painting, [other for key, other in loaded.items() if key != name])
         tries = {
-            "the photo": photo,
-            "in the painting's colours": to_8bit(match_colours(photo, painting)),
-            "the painting": to_8bit(resize(painting, photo.shape[2:])),
+            "the photo": lambda: photo,
+            "in the painting's colours": lambda: to_8bit(match_colours(photo, painting)),
+            "the painting": lambda: to_8bit(resize(painting, photo.shape[2:])),
         }
-        tries |= {key: painted(nets[way.pooling], way, photo, painting, evaluations) for key, way in ways.items()}
-        for key, image in tries.items():
+        for key, way in ways.items():
+            tries[key] = functools.partial(painted, nets[way.pooling], way, photo, painting, evaluations)
+        for key, make in tries.items():
+            image = make()
             pictures.setdefault(key, []).append(image)
             found = judge(image)
             print(f"  {key}: {found}", file=sys.stderr, flush=True)
             for measure, value in found.items():
                 table.setdefault(key, {}).setdefault(measure, []).append(value)
             if folder:
-                to_pil(image).save(Path(folder) / f"{name} {key.replace(' ', '')}.png".replace("/", "_"))
+                to_pil(image).save(Path(folder) / f"{name}, {key}.png")
         took = f"took {time.process_time() - began:.0f} s"
         print(name, style, took, file=sys.stderr, flush=True)
     return table, pictures
