@@ -15,7 +15,7 @@ Ten pairs are painted with each of the settings and judged by the picture that w
     grain    the squares of the differences of neighbouring pixels, divided by those of the painting.
 
 Controls are the photo, the photo in the painting's colours, and the painting itself, stretched to the photo's shape (as
-it is, its E would be infinite).
+it is, its E would be infinite; the less it is stretched, the more it has).
 
 The pairs were chosen by hand, before anything was painted: photos that somebody might hang up unpainted (one motif,
 ground around it) of buildings and animals, each of the eight paintings at least once, two of them again, and the pair
