@@ -61,7 +61,7 @@ def add(commands):
         "--variation-weight",
         type=weight,
         default=0.0,
-        help="more makes the picture smoother: try 10000 and 100000 (default: %(default)s)",
+        help="more makes the picture smoother: try 100 and 1000 (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
