@@ -100,9 +100,7 @@ def unbounded_lbfgs(
         return value, gradient * width, record
 
     first = (start.detach() - 0.5) / width + 0.5
-    for point in projected_lbfgs(
-        widened, first, evaluations, precondition=precondition, first_step=first_step / width
-    ):
+    for point in projected_lbfgs(widened, first, evaluations, precondition=precondition, first_step=first_step / width):
         yield (point.image - 0.5) * width + 0.5
 
 
