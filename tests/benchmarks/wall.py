@@ -233,7 +233,7 @@ def main():
     if options.json:
         Path(options.json).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
     if options.sheet:
-        sheet(pictures).save(options.sheet, quality=75, method=6)
+        sheet(pictures).save(options.sheet, quality=45, method=6)
     markdown(table)
 
 
