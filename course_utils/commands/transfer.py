@@ -80,7 +80,7 @@ def add(commands):
         "--pooling",
         choices=["max", "average"],
         default="average",
-        help="of the network; max, as it was trained, paints rougher, with less of the photo (default: %(default)s)",
+        help="of the network; average is smoother, max as it was trained (default: %(default)s)",
     )
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
