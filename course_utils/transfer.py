@@ -5,6 +5,7 @@ The pixels stay in [0, 1] throughout, so the loss that is reported is the loss o
 """
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +15,16 @@ import torch
 
 from course_utils.checkpoint import Checkpoint, Progress, StateError, run_of
 from course_utils.colour import match_colours
-from course_utils.cost import SMALLEST, Cost, Term, check_picture, check_terms, painting_cost
+from course_utils.cost import SMALLEST, Content, Cost, Term, check_picture, check_terms, painting_cost
 from course_utils.descent import NotFinite
 from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
-from course_utils.settings import STARTS, Settings, changed
+from course_utils.settings import HEAVIEST, STARTS, Settings, changed
 from course_utils.transport import guided_descent
 from course_utils.vgg import VGG, check_network, vgg19
 from course_utils.winograd import prepared
+
+SMALLEST_COST = 1e-30  # of style, where photo and painting are one picture: a divisor that is not 0
 
 
 class State(NamedTuple):
@@ -43,6 +46,7 @@ class Result:
     seconds: float
     stopped: bool  # True: ended by Ctrl-C or by `on_state` before its time
     history: list = field(repr=False)  # [(evaluations, losses)], one for each state, those before a checkpoint included
+    cost: Cost = field(repr=False)  # what was minimised; `cost.losses` judges other pictures, such as a file read again
 
 
 class TransferError(RuntimeError):
@@ -166,6 +170,47 @@ def _prepare(content, style, settings, more, net, device):
     return painting_cost(net, content, style, settings, more), first
 
 
+def relative_weight(
+    strength: float,
+    content: torch.Tensor,
+    style: torch.Tensor,
+    settings: Settings | None = None,
+    *,
+    net: VGG | None = None,
+    device: str | torch.device | None = None,
+) -> float:
+    """The style weight β with which the photo's style costs `strength` times what a blank picture's content does.
+
+    β = strength · α Σ_l λ^l mean (P^l)² / Σ_l λ^l E_l(photo), for a picture on which no layer is active has F = 0. One
+    strength does much the same with max and with average pooling, whose costs differ twentyfold; between pairs it evens
+    out no more than one weight does (tests/benchmarks/wall.py).
+
+    Args:
+        strength: from 0 to `HEAVIEST`.
+        content, style, settings, net, device: as in `descend`; the settings' own style weight does not matter.
+    Returns:
+        β, rounded to two digits, so that it does not depend on the device; `HEAVIEST` at most.
+    Raises:
+        ValueError: as `descend`, or a strength out of its range.
+        TransferError: a cost is infinite or NaN.
+
+    >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
+    >>> relative_weight(0, photo, painting), relative_weight(20, photo, painting) < HEAVIEST
+    (0.0, True)
+    """
+    check_number("strength", strength, 0, HEAVIEST)
+    net, settings = vgg19() if net is None else net, changed(settings, {"style_weight": 1.0})
+    cost, first = _prepare(content, style, settings, (), net, device)
+    term = next(term for term in cost.terms if isinstance(term, Content))
+    blank = term.weight * sum(
+        share * term.targets[layer].square().mean().item() for layer, share in term.layers.items()
+    )
+    of_photo = cost.losses(content.detach().to(first))["style"]
+    if not math.isfinite(blank + of_photo):
+        raise TransferError("The costs of the photo are not finite numbers: check the pictures and the network.")
+    return float(f"{min(strength * blank / max(of_photo, SMALLEST_COST), HEAVIEST):.2g}")
+
+
 def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: float | None = None) -> Iterator[State]:
     """Paint whatever makes a cost small, yielding a `State` after every evaluation; the total loss never rises.
 
@@ -277,4 +322,4 @@ def transfer(
         losses = cost.losses(image)
     except KeyboardInterrupt:  # impatient: the losses before rounding will do, and the file as it is
         losses = state.losses
-    return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history)
+    return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history, cost)

@@ -660,6 +660,15 @@ TABLE = {
         )[:1]
         + takes(transfer.starting_image, style=(S, PICTURE), content=(P, PICTURE), start=("colour", NOT_TRIED))
     ),
+    "transfer.relative_weight": takes(
+        transfer.relative_weight,
+        strength=(2, WEIGHT),
+        content=(P, PHOTO),
+        style=(S, PHOTO),
+        settings=(Settings(start="noise"), RECORD),
+        net=(NET, network(NET, least_bits=32) - [None]),
+        device=("cpu", DEVICE - [None]),
+    ),
     "transfer.descend": descends(transfer.descend),
     "transfer.transfer": descends(transfer.transfer),
     "vgg.VGG.__init__": initial(vgg.VGG, blocks=(((1, 4),), BLOCKS), pooling=("max", CHOICE), rounding=("up", CHOICE)),

@@ -18,12 +18,16 @@ from jupyter_client.kernelspec import NoSuchKernel
 from PIL import Image
 
 import browser
-from course_utils import __main__, notebooks
+from course_utils import __main__, notebooks, vgg
 from course_utils.__main__ import main
-from course_utils.commands.transfer import STATE_ENDINGS
+from course_utils.commands.transfer import FAINT, STATE_ENDINGS, faint_noise
+from course_utils.cost import painting_cost
+from course_utils.images import FORMATS, load_image
 from course_utils.lock import alone
 from course_utils.paths import ROOT
+from course_utils.settings import Settings
 from course_utils.terminal import _Forgiving
+from course_utils.winograd import prepared
 
 PAIR = ["animal_koala", "van_gogh_night_cafe"]
 
@@ -102,6 +106,7 @@ def test_options_change_the_picture(tmp_path):
     pictures = set()
     for name, options in {
         "plain": [],
+        "strength": ["--style-strength", "1"],
         "weight": ["--style-weight", "0.001"],
         "variation": ["--variation-weight", "100000000"],
         "size": ["--size", "40"],
@@ -110,11 +115,50 @@ def test_options_change_the_picture(tmp_path):
         "seed": ["--start", "noise"],
         "seed 1": ["--start", "noise", "--seed", "1"],
         "colours": ["--colours", "photo"],
-        "pooling": ["--pooling", "average"],
+        "pooling": ["--pooling", "max"],
     }.items():
         assert paint(tmp_path, *options, output=f"{name}.png") == 0
         pictures.add((tmp_path / f"{name}.png").read_bytes())
-    assert len(pictures) == 10
+    assert len(pictures) == 11
+
+
+def reported(tmp_path, capsys, output, *options):
+    """(what the last line says, {name: loss}, its cost's losses of the file) of a small run."""
+    names = [*PAIR, "-o", str(tmp_path / output), "--size", "32", "--evaluations", "3", "--device", "cpu"]
+    assert main(["transfer", *names, *options]) == 0
+    line = capsys.readouterr().out
+    weight, total, content = map(float, re.search(r"style weight (\S+), loss (\S+) \(content ([^)]+)\)", line).groups())
+    photo, painting = (load_image(name, 32) for name in PAIR)
+    net = prepared(vgg.vgg19(pooling="average"), photo, ["relu5_1"])
+    losses = painting_cost(net, photo, painting, style_weight=weight).losses(load_image(tmp_path / output))
+    return line, {"total": total, "content": content}, losses
+
+
+@pytest.mark.parametrize("ending", [ending for ending in FORMATS if ending not in (".jpeg", ".tiff")])
+def test_the_loss_that_is_reported_is_that_of_the_file(tmp_path, capsys, ending):
+    line, said, losses = reported(tmp_path, capsys, f"out{ending}")
+    for name, value in said.items():
+        assert value == pytest.approx(losses[name], rel=0.006)  # three digits
+    assert ("before encoding" in line) == (ending in (".jpg", ".webp", ".avif"))
+
+
+@pytest.mark.parametrize("colours", ["painting", "photo"])
+def test_the_start_from_noise_is_faint_and_has_the_right_colours(colours):
+    photo, painting = (load_image(name, 32) for name in PAIR)
+    starts = [faint_noise(photo, painting, Settings(seed=seed, colours=colours)) for seed in (0, 0, 1)]
+    source = photo if colours == "photo" else painting
+    assert starts[0].shape == photo.shape and starts[0].equal(starts[1]) and not starts[0].equal(starts[2])
+    for start in starts:
+        assert (start - source.mean((2, 3), keepdim=True)).abs().max() <= FAINT / 2 + 1e-6
+        assert 0 <= start.min() and start.max() <= 1
+
+
+@pytest.mark.parametrize("options, same", [(["--style-weight", "0.01"], True), (["--style-strength", "0"], False)])
+def test_a_weight_overrides_the_strength(tmp_path, capsys, options, same):
+    line, _, _ = reported(tmp_path, capsys, "out.png", *options)
+    assert ("style weight 0.01," in line) == same and ("style weight 0," in line) != same
+    both, _, _ = reported(tmp_path, capsys, "out.png", "--style-weight", "0.01", "--style-strength", "3")
+    assert "style weight 0.01," in both
 
 
 @pytest.mark.long
@@ -223,6 +267,8 @@ def test_unwritable_place(tmp_path, capsys, monkeypatch):
         ["--evaluations", "many"],
         ["--evaluations", "٣"],
         ["--style-weight", "-1"],
+        ["--style-strength", "-1"],
+        ["--style-strength", "inf"],
         ["--style-weight", "nan"],
         ["--variation-weight", "-1"],
         ["--style-weight", "٠"],

@@ -14,7 +14,7 @@ EXAMPLES = {
     "losses": ["content_loss", "gram_matrix", "style_loss"],
     "descent": ["projected_lbfgs"],
     "cost": ["painting_cost"],
-    "transfer": ["descend"],
+    "transfer": ["descend", "relative_weight"],
 }
 
 

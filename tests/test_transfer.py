@@ -7,9 +7,12 @@ import torch
 
 from bounds import rounding
 from course_utils import transfer as module
+from course_utils.colour import match_colours
 from course_utils.cost import painting_cost
 from course_utils.images import load_image, to_8bit
-from course_utils.transfer import TransferError, descend, starting_image, transfer
+from course_utils.losses import content_loss
+from course_utils.settings import HEAVIEST, Settings
+from course_utils.transfer import TransferError, descend, relative_weight, starting_image, transfer
 from peers import Tutorial
 
 PAIRS = [
@@ -47,6 +50,27 @@ def test_states(net, small):
         assert state.losses["total"] == pytest.approx(parts, rel=1e-6)  # one addition in float32
     assert states[-1].seconds > states[0].seconds > 0
     assert painting_cost(net, *small).losses(states[-1].image)["total"] == pytest.approx(totals[-1], rel=rounding(net))
+
+
+@pytest.mark.parametrize("settings", [None, Settings(content_weight=3.0, style_weight=7.0, start="noise")])
+def test_a_relative_weight_balances_the_costs(net, small, settings):
+    """Against the definitions, without the cost: F = 0 in J_C, the photo in J_S."""
+    content, style = small
+    alpha = 1.0 if settings is None else settings.content_weight
+    P = net.features(content, ["relu4_2"])["relu4_2"]
+    blank = alpha * content_loss(torch.zeros_like(P), P, "mean").item()
+    of_photo = painting_cost(net, content, style, content_weight=0.0, style_weight=1.0).losses(content)["total"]
+    weight = relative_weight(20.0, content, style, settings, net=net)
+    assert weight == pytest.approx(20 * blank / of_photo, rel=0.051) and weight == float(f"{weight:.2g}")  # two digits
+    assert relative_weight(40.0, content, style, settings, net=net) == pytest.approx(2 * weight, rel=0.11)
+    assert relative_weight(0.0, content, style, settings, net=net) == 0
+    assert relative_weight(1.0, content, content, settings, net=net) == HEAVIEST  # nothing to be painted
+
+
+def test_a_relative_weight_sees_the_colours_to_paint_with(net, small):
+    content, style = small
+    matched = relative_weight(20.0, content, match_colours(style, content), net=net)
+    assert relative_weight(20.0, content, style, Settings(colours="photo"), net=net) == matched
 
 
 def test_gradient_of_the_pixels_only(net, small):

@@ -2,11 +2,13 @@
 
 import contextlib
 import signal
+from dataclasses import replace
 
 from course_utils.commands.arguments import weight, whole
 from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
 from course_utils.lock import alone
 
+FAINT = 0.1  # how far noise reaches, from black to full: whole noise is not painted over and stays as coloured sand
 STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # what a run keeps beside its picture
 
 
@@ -29,7 +31,8 @@ def add(commands):
         "--output",
         required=True,
         metavar="OUT.png",
-        help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif",
+        help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif; .jpg, .webp and .avif change its pixels, which "
+        "the loss in the last line counts",
     )
     parser.add_argument(
         "--size", type=whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)"
@@ -41,22 +44,31 @@ def add(commands):
         help="how often loss and gradient are computed (default: %(default)s)",
     )
     parser.add_argument(
+        "--style-strength",
+        type=weight,
+        default=20.0,
+        metavar="S",
+        help="less keeps more of the photo, more takes more of the painting: try 5 and 100; the photo's style costs S "
+        "times what a blank picture's content does (default: %(default)g)",
+    )
+    parser.add_argument(
         "--style-weight",
         type=weight,
-        default=1.0,
-        help="less keeps more of the photo: try 0.1 and 0.01 (default: %(default)s)",
+        metavar="WEIGHT",
+        help="of the style cost itself, in place of a strength; the last line says which weight a strength came to",
     )
     parser.add_argument(
         "--variation-weight",
         type=weight,
         default=0.0,
-        help="more makes the picture smoother: try 10000 and 100000 (default: %(default)s)",
+        help="more makes the picture smoother: try 100 and 1000 (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
         choices=["colour", "content", "noise"],
         default="colour",
-        help="begin with the photo in the painting's colours, the photo, or noise (default: %(default)s)",
+        help="begin with the photo in the painting's colours, the photo, or faint noise around the painting's mean "
+        "colour, which paints most freely (default: %(default)s)",
     )
     parser.add_argument(
         "--colours",
@@ -67,8 +79,8 @@ def add(commands):
     parser.add_argument(
         "--pooling",
         choices=["max", "average"],
-        default="max",
-        help="of the network; average is smoother (default: %(default)s)",
+        default="average",
+        help="of the network; average is smoother, max as it was trained (default: %(default)s)",
     )
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
@@ -99,9 +111,10 @@ def run(options):
     from course_utils.vgg import WeightsError
 
     try:
-        for name in ("style", "variation"):
-            check_number(f"--{name}-weight", getattr(options, f"{name}_weight"), 0, HEAVIEST)
-        fields = {name: value for name, value in vars(options).items() if name in Settings.__dataclass_fields__}
+        given = {name: value for name, value in vars(options).items() if value is not None}
+        for name in ("style_strength", "style_weight", "variation_weight"):
+            check_number(f"--{name.replace('_', '-')}", given.get(name, 0), 0, HEAVIEST)
+        fields = {name: value for name, value in given.items() if name in Settings.__dataclass_fields__}
         output, device = check_writable(options.output, tuple(FORMATS)), pick_device(options.device)
         for ending in ("", *STATE_ENDINGS):
             check_apart(f"{output}{ending}", [options.content, options.style])
@@ -123,17 +136,49 @@ def run(options):
             save_image(result.image, output)
             if not result.stopped:
                 checkpoint.remove()
+            losses = {} if options.quiet else losses_of_file(result, output)
     except (ImageError, StateError, WeightsError, Refused) as error:
         return fail(error, 2)
     if not options.quiet:
         how = "stopped early" if result.stopped else "done"
         then = "; the same command with --resume goes on" if result.stopped and checkpoint.ours else ""
+        weights = {term.name: term.weight for term in result.cost.terms}
+        encoded = f", before encoding {result.losses['total']:.3g}" if losses != result.losses else ""
         print(
             f"{how}: {output}, {result.image.shape[3]} × {result.image.shape[2]} pixels, "
             f"{result.evaluations} evaluations, {result.seconds:.0f} s, "
-            f"loss {result.losses['total']:.3g} (content {result.losses['content']:.3g}){then}"
+            f"style weight {weights['style']:g}, "
+            f"loss {losses['total']:.3g} (content {losses['content']:.3g}){encoded}{then}"
         )
     return 0
+
+
+def faint_noise(content, style, settings):
+    """The start from noise, (1, 3, H, W) in [0, 1]: the mean of the colours to paint with, and a tenth of the noise.
+
+    Args:
+        content, style: pictures (1, 3, H, W) in [0, 1].
+        settings: `Settings`; seed and colours are taken.
+    """
+    from course_utils.transfer import starting_image
+
+    colours = content if settings.colours == "photo" else style
+    noise = starting_image("noise", content, style, settings.seed)
+    return (colours.mean((2, 3), keepdim=True) + FAINT * (noise - 0.5)).clamp(0, 1)
+
+
+def losses_of_file(result, path):
+    """{name of a term: its part of J, 'total': J} of the picture that a file holds: an encoder that changes pixels
+    changes them, too.
+
+    Args:
+        result: the `Result` whose picture was written.
+        path: of the file.
+    """
+    from course_utils.images import load_image
+
+    held = load_image(path)
+    return result.losses if held.equal(result.image) else result.cost.losses(held.to(result.cost.net.mean))
 
 
 @contextlib.contextmanager
@@ -164,7 +209,7 @@ def paint(content, style, settings, device, checkpoint, options):
     """
     from tqdm import tqdm
 
-    from course_utils.transfer import transfer
+    from course_utils.transfer import relative_weight, transfer
     from course_utils.vgg import vgg19
 
     usual, stop, first = signal.getsignal(signal.SIGINT), [], True
@@ -184,6 +229,12 @@ def paint(content, style, settings, device, checkpoint, options):
         bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
         return bool(stop)
 
+    nets = [vgg19(pooling=options.pooling)]  # the descent takes it over: two would lie in memory
+    if options.style_weight is None:
+        weight = relative_weight(options.style_strength, content, style, settings, net=nets[0], device=device)
+        settings = replace(settings, style_weight=weight)
+    if settings.start == "noise":
+        settings = replace(settings, start=faint_noise(content, style, settings))
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
             return transfer(
@@ -191,7 +242,7 @@ def paint(content, style, settings, device, checkpoint, options):
                 style,
                 settings,
                 evaluations=options.evaluations,
-                net=vgg19(pooling=options.pooling),
+                net=nets.pop(),
                 device=device,
                 on_state=progress,
                 checkpoint=checkpoint,

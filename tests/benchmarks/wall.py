@@ -1,0 +1,241 @@
+"""Which settings give a picture for the wall:
+
+    python tests/benchmarks/wall.py --json data/examples/wall.json --sheet data/examples/wall.webp
+
+Ten pairs are painted with each of the settings and judged by the picture that would be saved (8 bits for each colour):
+
+    E        how much of the painting is in it: 0.7468 E1 + 0.2557 E2 + 2.3768 E3, calibrated on the choices of people
+             (Yeh, Tang, Bhattad, Zou & Forsyth, 'Improving style transfer with calibrated metrics', WACV 2020; more is
+             better). E_l = -log KL of the Gaussians of relu1_1, relu2_1 and relu3_1, seen along the first 32, 48 and
+             128 principal axes of other photos; as the authors' code (stringtron/quantative_style), but here of
+             `REFERENCES` photos of the course, of the size of the pictures, and not of 200 of BSDS500 at 512 pixels.
+    content  the content cost at relu4_2, divided by the mean over the photos of the other pairs: 0 for the photo
+             itself, 1 for any other.
+    edges    the correlation with the edges of the photo, after a blur of 5 pixels (lesson 4).
+    grain    the squares of the differences of neighbouring pixels, divided by those of the painting.
+
+Controls are the photo, the photo in the painting's colours, and the painting itself, stretched to the photo's shape (as
+it is, its E would be infinite; the less it is stretched, the more it has).
+
+The pairs were chosen by hand, before anything was painted: photos that somebody might hang up unpainted (one motif,
+ground around it) of buildings and animals, each of the eight paintings at least once, two of them again, and the pair
+that stood on the first page before. `--markdown FILE` prints the table of a saved measurement.
+"""
+
+import argparse
+import functools
+import json
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve()
+sys.path[:0] = [str(HERE.parents[2])]
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+
+from course_utils.colour import match_colours
+from course_utils.cost import painting_cost
+from course_utils.images import load_image, photos, resize, to_8bit, to_pil
+from course_utils.losses import CONTENT_LAYER, content_loss, total_variation
+from course_utils.transfer import minimise, relative_weight, starting_image
+from course_utils.vgg import vgg19
+from course_utils.winograd import prepared
+
+SIZE, EVALUATIONS, REFERENCES, SEED, TILE = 384, 25, 25, 7, 192
+PAIRS = [
+    ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"),
+    ("monument_opera_house", "van_gogh_church_at_auvers"),
+    ("animal_koala", "van_gogh_painter_on_the_road_to_tarascon"),
+    ("monument_mont_st_michel", "van_gogh_harvest_at_la_crau"),
+    ("monument_chateaude_chenonceau", "van_gogh_langlois_bridge"),
+    ("animal_red_panda", "van_gogh_night_cafe"),
+    ("animal_scarlet_macaw", "van_gogh_portrait_of_pere_tanguy"),
+    ("monument_petra", "van_gogh_corridor_in_the_asylum"),
+    ("monument_schwerin_palace", "van_gogh_church_at_auvers"),
+    ("monument_machu_picchu", "van_gogh_harvest_at_la_crau"),
+]
+AXES = {"relu1_1": 32, "relu2_1": 48, "relu3_1": 128}  # how many principal axes of each layer
+CALIBRATED = {"relu1_1": 0.7468, "relu2_1": 0.2557, "relu3_1": 2.3768}
+MEASURES = ("E", "content", "edges", "grain")
+
+
+class Way(NamedTuple):
+    """How to paint: the pooling of the network, and β, or the strength that β follows from (`relative_weight`)."""
+
+    pooling: str
+    weight: float | None = None
+    strength: float | None = None
+
+
+WAYS = {
+    "max, β = 1": Way("max", weight=1.0),  # as the command did before
+    "max, strength 20": Way("max", strength=20.0),
+    "average, strength 20": Way("average", strength=20.0),
+    "average, strength 60": Way("average", strength=60.0),
+}
+
+
+# --- the measures ---------------------------------------------------------------------------------------------------
+
+
+def gaussian(features):
+    """Mean (C,) and covariance (C, C) over the positions of activations (1, C, H, W), float64."""
+    rows = features[0].flatten(1).double()
+    mean = rows.mean(1)
+    return mean, (rows - mean[:, None]) @ (rows - mean[:, None]).T / rows.shape[1]
+
+
+def kl(mean, covariance, target_mean, target_covariance):
+    """KL(N(mean, covariance) ‖ N(target…)) of two Gaussians."""
+    inverse, apart = torch.linalg.inv(target_covariance), target_mean - mean
+    logarithms = torch.logdet(target_covariance) - torch.logdet(covariance)
+    return (torch.trace(inverse @ covariance) + apart @ inverse @ apart - len(mean) + logarithms).item() / 2
+
+
+class Judge:
+    """The measures of pictures of one size."""
+
+    def __init__(self, net, size, pairs):
+        self.net, self.size = net, size
+        used = {photo for photo, _ in pairs}
+        others = random.Random(SEED).sample([name for name in photos() if name not in used], REFERENCES)
+        sums = {layer: 0.0 for layer in AXES}
+        for name in others:
+            for layer, features in net.features(load_image(name, size), AXES).items():
+                sums[layer] = sums[layer] + gaussian(features)[1]
+        # eigh gives the axes of the smallest eigenvalues first
+        self.axes = {layer: torch.linalg.eigh(sums[layer])[1].flip(1)[:, : AXES[layer]] for layer in AXES}
+
+    def statistics(self, image):
+        found = {}
+        for layer, features in self.net.features(image, AXES).items():
+            (mean, covariance), axes = gaussian(features), self.axes[layer]
+            found[layer] = axes.T @ mean, axes.T @ covariance @ axes
+        return found
+
+    def meet(self, photo, painting, others):
+        """Take the pictures of a pair, and the photos of the other pairs, to measure by."""
+        self.photo, self.painting, self.target = photo, painting, self.statistics(painting)
+        self.content = self.net.features(photo, [CONTENT_LAYER])[CONTENT_LAYER]
+        self.usual = statistics.mean(self.content_cost(resize(other, photo.shape[2:])) for other in others)
+
+    def content_cost(self, image):
+        return content_loss(self.net.features(image, [CONTENT_LAYER])[CONTENT_LAYER], self.content, "mean").item()
+
+    def __call__(self, image):
+        found = self.statistics(image)
+        E = sum(CALIBRATED[k] * -torch.tensor(kl(*found[k], *self.target[k])).log().item() for k in AXES)
+        correlation = torch.corrcoef(torch.stack([edges(image), edges(self.photo)]))[0, 1].item()
+        grain = roughness(image) / roughness(self.painting)
+        values = (E, self.content_cost(image) / self.usual, correlation, grain)
+        return {name: round(value, 3) for name, value in zip(MEASURES, values)}
+
+
+def edges(picture):
+    grey = F.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2)
+    return torch.cat([grey.diff(dim=2).flatten(), grey.diff(dim=3).flatten()])
+
+
+def roughness(picture):
+    return total_variation(picture).item() / picture[0, 0].numel()
+
+
+# --- paint and judge ------------------------------------------------------------------------------------------------
+
+
+def painted(net, way, photo, painting, evaluations):
+    """The picture (1, 3, H, W) that would be saved."""
+    weight = relative_weight(way.strength, photo, painting, net=net) if way.weight is None else way.weight
+    net = prepared(net, photo, ["relu5_1"])
+    cost = painting_cost(net, photo, painting, style_weight=weight)
+    *_, last = minimise(cost, starting_image("colour", photo, painting), evaluations)
+    return to_8bit(last.image)
+
+
+def measured(pairs, ways, size, evaluations, folder=None):
+    """({name of a way or a control: {measure: values of the pairs}}, {name: pictures of the pairs})."""
+    nets = {pooling: vgg19(pooling=pooling) for pooling in ("max", "average")}
+    judge = Judge(nets["max"], size, PAIRS)
+    table: dict = {}
+    pictures: dict = {}
+    loaded = {photo: to_8bit(load_image(photo, size)) for photo, _ in PAIRS}
+    for name, style in pairs:
+        began = time.process_time()
+        photo, painting = loaded[name], to_8bit(load_image(style, size))
+        judge.meet(photo, painting, [other for key, other in loaded.items() if key != name])
+        tries = {
+            "the photo": lambda: photo,
+            "in the painting's colours": lambda: to_8bit(match_colours(photo, painting)),
+            "the painting": lambda: to_8bit(resize(painting, photo.shape[2:])),
+        }
+        for key, way in ways.items():
+            tries[key] = functools.partial(painted, nets[way.pooling], way, photo, painting, evaluations)
+        for key, make in tries.items():
+            image = make()
+            pictures.setdefault(key, []).append(image)
+            found = judge(image)
+            print(f"  {key}: {found}", file=sys.stderr, flush=True)
+            for measure, value in found.items():
+                table.setdefault(key, {}).setdefault(measure, []).append(value)
+            if folder:
+                to_pil(image).save(Path(folder) / f"{name}, {key}.png")
+        took = f"took {time.process_time() - began:.0f} s"
+        print(name, style, took, file=sys.stderr, flush=True)
+    return table, pictures
+
+
+def markdown(table):
+    print(f"| setting | {' | '.join(MEASURES)} |\n| --- |" + " --- |" * len(MEASURES))
+    for name, row in table["measures"].items():
+        cells = (f"{statistics.mean(row[k]):.2f} ({min(row[k]):.2f} … {max(row[k]):.2f})" for k in MEASURES)
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def sheet(pictures):
+    """All pictures small, a row for each pair and a column for each way."""
+    columns = [[to_pil(image) for image in column] for column in pictures.values()]
+    scale = TILE / max(columns[0][0].size)
+    rows = [round(max(picture.height for picture in row) * scale) for row in zip(*columns)]
+    whole = Image.new("RGB", (TILE * len(columns), sum(rows) + 14), "white")
+    for x, (name, column) in enumerate(zip(pictures, columns)):
+        ImageDraw.Draw(whole).text((TILE * x + 4, 1), name, fill="black")
+        y = 14
+        for picture, height in zip(column, rows):
+            picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.LANCZOS)
+            whole.paste(picture, (TILE * x + (TILE - picture.width) // 2, y))
+            y += height
+    return whole
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", metavar="FILE", help="write all that was measured")
+    parser.add_argument("--sheet", metavar="FILE", help="write all pictures, small, as one WebP")
+    parser.add_argument("--pictures", metavar="FOLDER", help="write each picture as PNG")
+    parser.add_argument("--markdown", metavar="FILE", help="print the table of such a JSON file and do nothing else")
+    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="paint the first ones only")
+    parser.add_argument("--size", type=int, default=SIZE, help="longer side in pixels")
+    parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, metavar="WAY", default=list(WAYS), help="some settings only")
+    options = parser.parse_args()
+    if options.markdown:
+        return markdown(json.loads(Path(options.markdown).read_text(encoding="utf-8")))
+    torch.set_num_threads(1)
+    pairs, ways = PAIRS[: options.pairs], {name: WAYS[name] for name in options.ways}
+    measures, pictures = measured(pairs, ways, options.size, options.evaluations, options.pictures)
+    table = {"size": options.size, "evaluations": options.evaluations, "pairs": pairs, "measures": measures}
+    if options.json:
+        Path(options.json).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.sheet:
+        sheet(pictures).save(options.sheet, quality=45, method=6)
+    markdown(table)
+
+
+if __name__ == "__main__":
+    main()
