@@ -138,7 +138,7 @@ class Judge:
 
 
 def edges(picture):
-    grey = F.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2)
+    grey = F.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
     return torch.cat([grey.diff(dim=2).flatten(), grey.diff(dim=3).flatten()])
 
 
