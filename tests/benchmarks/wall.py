@@ -37,7 +37,8 @@ sys.path[:0] = [str(HERE.parents[2])]
 
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.colour import match_colours
 from course_utils.cost import painting_cost
@@ -199,12 +200,13 @@ def markdown(table):
 
 def sheet(pictures):
     """All pictures small, a row for each pair and a column for each way."""
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 11)  # Pillow's own has no β
     columns = [[to_pil(image) for image in column] for column in pictures.values()]
     scale = TILE / max(columns[0][0].size)
     rows = [round(max(picture.height for picture in row) * scale) for row in zip(*columns)]
     whole = Image.new("RGB", (TILE * len(columns), sum(rows) + 14), "white")
     for x, (name, column) in enumerate(zip(pictures, columns)):
-        ImageDraw.Draw(whole).text((TILE * x + 4, 1), name, fill="black")
+        ImageDraw.Draw(whole).text((TILE * x + 4, 0), name, fill="black", font=font)
         y = 14
         for picture, height in zip(column, rows):
             picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.LANCZOS)
