@@ -1,0 +1,16 @@
+"""Check of lesson 7: against which control the worth of the box is measured."""
+
+from course_utils.checks.core import Choice
+
+which_control = Choice(
+    "which_control",
+    "C",
+    {
+        "A": "this ratio is the worth of the box, of the test and of the longer first step, all at once. Which line of"
+        " the table differs from the last one in the box only?",
+        "B": "this control tests its steps, but it also has the short first step. If the ratio is small, is that the"
+        " merit of the box or of the first step?",
+        "C": "right: this control has the longer first step and the test, and lacks nothing but the box. So the ratio,"
+        " 0.73 after 20 evaluations, is what the box is worth beside the other two.",
+    },
+)
