@@ -8,13 +8,26 @@ inputs, the hint of that one is shown.
 
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from course_utils.checks import words
+
+
+class _Calls(TorchFunctionMode):
+    """Remembers the names of torch's functions that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.names.add(getattr(func, "__name__", ""))
+        return func(*args, **(kwargs or {}))
 
 
 class Misconception(NamedTuple):
@@ -83,6 +96,8 @@ class Exercise:
             its parts are judged one by one, so that two mistakes in two parts get both their hints.
         small: () -> list of `Trial` with few and easy numbers, for the message: the first on which an answer goes wrong
             is shown whole, to be followed by hand. Without it the smallest of the trials is, where it is small enough.
+        ready_made: names of torch's functions that would do the exercise's work; a right answer that calls one fails.
+        instead: the end of the sentence 'the values are right, but NAME …', which says why.
     """
 
     name: str
@@ -92,6 +107,8 @@ class Exercise:
     differentiable: tuple = ()
     parts: dict = field(default_factory=dict)
     small: Callable | None = None
+    ready_made: Set[str] = frozenset()
+    instead: str = ""
 
     def __call__(self, function, *, solution=False):
         return _report(self.name, self.judge(function), solution)
@@ -105,6 +122,8 @@ class Exercise:
             result = verdict(function, outcomes)
             if result is not None:
                 return result
+        if found := self._borrowed(function):
+            return Result(False, f"the values are right, but {found} {self.instead}", "ready_made")
         return Result(
             True,
             f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."),
@@ -131,6 +150,12 @@ class Exercise:
         if (function, number) not in self._bank:
             self._bank[function, number] = _run(function, self._inputs[number].arguments)
         return self._bank[function, number]
+
+    def _borrowed(self, function):
+        """The name of a ready-made function that an answer calls, or None."""
+        with _Calls() as calls:
+            _run(function, self._inputs[0].arguments)
+        return min(calls.names & self.ready_made, default=None)
 
     def _unwritten(self, function, outcomes):
         if (

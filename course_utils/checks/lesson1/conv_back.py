@@ -2,9 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from torch.overrides import TorchFunctionMode
 
-from course_utils.checks.core import Exercise, Misconception, Result, Trial
+from course_utils.checks.core import Exercise, Misconception, Trial
 
 READY_MADE = {"conv_transpose2d", "convolution", "convolution_backward", "grad", "backward"}  # torch's own ways back
 
@@ -28,36 +27,6 @@ def _maps_and_filters():
     return trials
 
 
-class _Calls(TorchFunctionMode):
-    """Remembers the names of torch's functions that are called."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.names.add(getattr(func, "__name__", ""))
-        return func(*args, **(kwargs or {}))
-
-
-class _Formula(Exercise):
-    """An exercise whose right answer must not leave the work to torch's own transposed convolution or autograd."""
-
-    def judge(self, function):
-        result = super().judge(function)
-        if result:
-            with _Calls() as calls:
-                function(*(argument.clone() for argument in self._inputs[0].arguments))
-            if found := sorted(calls.names & READY_MADE):
-                return Result(
-                    False,
-                    f"the values are right, but {found[0]} hides what happens to the filters. Write it with conv2d:"
-                    " which filters does it need?",
-                    "ready_made",
-                )
-        return result
-
-
 def _back(filters=lambda weight: weight, finish=lambda result, y: result, padding=1):
     """The transpose of the convolution, with other filters, or with something done to the result."""
     return lambda y, weight: finish(F.conv_transpose2d(y, filters(weight), padding=padding), y)
@@ -72,7 +41,7 @@ CROPPED = (
     " sides do you cut?"
 )
 
-conv_back = _Formula(
+conv_back = Exercise(
     "conv_back",
     lambda y, weight: F.conv2d(y, weight.flip(2, 3).transpose(0, 1), padding=1),
     _maps_and_filters,
@@ -172,4 +141,6 @@ conv_back = _Formula(
         ),
     ],
     differentiable=(0, 1),
+    ready_made=READY_MADE,
+    instead="hides what happens to the filters. Write it with conv2d: which filters does it need?",
 )

@@ -4,10 +4,12 @@ import torch
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
 from course_utils.checks.lesson2.moments import (
+    INSTEAD,
     NHWC,
     NOT_CENTRED,
     ONE_CHANNEL,
     PICTURES,
+    READY_MADE,
     ROOTS,
     deviation,
     feature_maps,
@@ -272,4 +274,6 @@ batch_norm = Exercise(
         ],
     ],
     differentiable=(0, 1, 2),
+    ready_made=READY_MADE,
+    instead=INSTEAD,
 )

@@ -2,7 +2,9 @@
 
 from course_utils.checks.core import Exercise, Misconception, random_trials
 from course_utils.checks.lesson2.moments import (
+    INSTEAD,
     NOT_CENTRED,
+    READY_MADE,
     deviation,
     feature_maps,
     mistaken_deviations,
@@ -117,4 +119,6 @@ group_norm = Exercise(
         ),
     ],
     differentiable=(0,),
+    ready_made=READY_MADE,
+    instead=INSTEAD,
 )

@@ -208,6 +208,8 @@ input_gradient = Exercise(
         ),
         *pairs(_backward, AXES, TERMS),
     ],
+    ready_made={"grad", "backward"},
+    instead="leaves the derivation to autograd. Which means over the map does your formula need?",
 )
 
 

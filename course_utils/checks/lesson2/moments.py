@@ -4,6 +4,12 @@ import torch
 
 from course_utils.checks.core import Misconception
 
+READY_MADE = {  # torch's own normalisations
+    *("batch_norm", "native_batch_norm", "instance_norm", "layer_norm", "native_layer_norm"),
+    *("group_norm", "native_group_norm"),
+}
+INSTEAD = "hides the formula. Write it with means and variances: over which axes do they run?"
+
 
 def pairs(variant, *parts):
     """Two mistakes at once: all pairs of mistakes in different parts, each {name: (what is wrong, what it replaces)}.

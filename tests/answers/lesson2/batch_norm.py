@@ -37,7 +37,6 @@ RIGHT = [
     batch_norm_loop,
     batch_norm_rows,
     batch_norm_channels_last,
-    lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, training=True, eps=eps),
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -99,6 +98,8 @@ def norm_of_rows(x, gamma, beta, eps, bring=lambda x: x):
 
 
 WRITTEN = [
+    (lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, True, 0.1, eps), "ready_made"),
+    (lambda x, gamma, beta, eps: torch.native_batch_norm(x, gamma, beta, None, None, True, 0.1, eps)[0], "ready_made"),
     (forgets_keepdim, "all_along_width"),
     (norm_with(lambda x: x.var(0, unbiased=False), lambda x: x.mean(0)), "per_location"),
     (norm_with(lambda x: x.std(**KEPT), root=lambda deviation, eps: deviation + eps), "unbiased_eps_outside"),

@@ -27,12 +27,22 @@ def group_norm_loop(x, groups, eps):
     return torch.stack(pictures)
 
 
+def group_norm_rows(x, groups, eps):
+    rows = x.reshape(len(x) * groups, -1)
+    variance, mean = torch.var_mean(rows, 1, correction=0, keepdim=True)
+    return ((rows - mean) * (variance + eps).rsqrt()).view_as(x)
+
+
+def group_norm_by_layer_norm(x, groups, eps):
+    grouped = x.unflatten(1, (groups, -1))
+    return nnf.layer_norm(grouped, grouped.shape[2:], eps=eps).flatten(1, 2)
+
+
 RIGHT = [
     group_norm_by_hand,
     group_norm_chunks,
     group_norm_loop,
-    lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps),
-    lambda x, groups, eps: nnf.layer_norm(y := x.unflatten(1, (groups, -1)), y.shape[2:], eps=eps).flatten(1, 2),
+    group_norm_rows,
 ]
 
 # --- wrong in ways that values alone do not show ------------------------------------------------------------
@@ -84,6 +94,8 @@ def parts_by_std(x, groups, eps):
 
 
 WRITTEN = [
+    (group_norm_by_layer_norm, "ready_made"),
+    (lambda x, groups, eps: nnf.group_norm(x, groups, eps=eps), "ready_made"),
     (every_gth_channel, "interleaved"),
     (parts_by_std, "unbiased_eps_outside"),
     (group_with(lambda x, groups: x.reshape(groups, -1), 1), "batch_reshaped"),
