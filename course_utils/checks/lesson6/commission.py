@@ -48,13 +48,13 @@ commission = Commission(
     {
         "content": (
             0.2,
-            "The opera house is lost: its content cost is too near to that of an even grey. Which of your settings"
-            " speaks for the photo?",
+            "The opera house is lost: its content cost is too close to that of an even grey. Which of your settings"
+            " keeps the photo's content?",
         ),
         "style": (
             0.25,
-            "That is still a photo: its style cost is too near to the unchanged photo's. Which of your settings speaks"
-            " for the painting?",
+            "The picture is still a photo: its style cost is too close to that of the unchanged photo. Which of your"
+            " settings gives the painting more weight?",
         ),
     },
 )
