@@ -7,11 +7,13 @@ import torch
 from course_utils.checks.core import Commission
 from course_utils.cost import painting_cost
 from course_utils.images import load_image
+from course_utils.settings import Settings
 from course_utils.transfer import transfer
 from course_utils.vgg import vgg19
 
 PHOTO, PAINTING = "monument_opera_house", "van_gogh_church_at_auvers"
 SIZE, EVALUATIONS = 96, 20
+STANDARD = Settings(content_weight=1, style_weight=1, variation_weight=0, start="colour")  # what nobody sets
 FIELDS = ("style_weight", "content_weight", "style_layers", "content_layers", "start")
 
 
@@ -20,9 +22,9 @@ def _judge():
     """The network, both pictures, and a function that gives the content cost of a picture as a share of an even grey's
     and its style cost as a share of the photo's.
     """
-    net = vgg19()
+    net = vgg19(pooling="max")
     photo, painting = load_image(PHOTO, SIZE), load_image(PAINTING, SIZE)
-    cost = painting_cost(net, photo, painting)
+    cost = painting_cost(net, photo, painting, STANDARD)
     grey, unchanged = cost.losses(torch.full_like(photo, 0.5)), cost.losses(photo)
 
     def shares(image):
@@ -35,7 +37,8 @@ def _judge():
 def measure(settings):
     """{'content', 'style'} of the picture that is painted with the settings, as shares of the two controls."""
     net, photo, painting, shares = _judge()
-    return shares(transfer(photo, painting, evaluations=EVALUATIONS, net=net, device="cpu", **settings).image)
+    painted = transfer(photo, painting, STANDARD, evaluations=EVALUATIONS, net=net, device="cpu", **settings)
+    return shares(painted.image)
 
 
 commission = Commission(
@@ -45,13 +48,13 @@ commission = Commission(
     {
         "content": (
             0.2,
-            "The opera house is lost: its content cost is too near to that of an even grey. Which of your settings"
-            " speaks for the photo?",
+            "The opera house is lost: its content cost is too close to that of an even grey. Which of your settings"
+            " keeps the photo's content?",
         ),
         "style": (
             0.25,
-            "That is still a photo: its style cost is too near to the unchanged photo's. Which of your settings speaks"
-            " for the painting?",
+            "The picture is still a photo: its style cost is too close to that of the unchanged photo. Which of your"
+            " settings gives the painting more weight?",
         ),
     },
 )

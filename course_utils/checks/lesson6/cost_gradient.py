@@ -51,8 +51,8 @@ def _costs(F, P, a, alpha, beta, weight):
 
 CONTENT = "what does the derivative of 1/(C·M) Σ (F − P)² with respect to one value of F look like?"
 STYLE = "what stands before dF in dE, once both places of F in g are counted?"
-BROUGHT = "Which shapes have the two factors of the product, and which axis of which do they share?"
-BOTH_TWOS = "there is a 2 of the square and a 2 of both places of F in g: "
+BROUGHT = "What shapes do the two factors of the product have, and along which axes does @ add up?"
+BOTH_TWOS = "there is a 2 from the square and a 2 from the two places of F in g: "
 RELU = "is the derivative of the ReLU, which belongs to the network below: leave it out. Then "
 
 CONTENT_PARTS = [  # name, replaced parts, hint
@@ -62,7 +62,7 @@ CONTENT_PARTS = [  # name, replaced parts, hint
             (
                 "half",
                 lambda N, C, M: 1 / (C * M),
-                "in the content part the 2 is missing, which the derivative of a square brings down: ",
+                "in the content part the 2 is missing, which comes from the derivative of a square: ",
             ),
             (
                 "not_averaged",
@@ -122,7 +122,7 @@ CONTENT_PARTS = [  # name, replaced parts, hint
         for name, slope, hint in (
             ("no_target", lambda F, P: F, "in the content part P is missing: "),
             ("target_alone", lambda F, P: -P.expand(F.shape), "in the content part F is missing: "),
-            ("added", torch.add, "you add P in the content part, so subtract it: "),
+            ("added", torch.add, "you add P in the content part; subtract it: "),
             (
                 "still_squared",
                 lambda F, P: (F - P).square(),
@@ -173,7 +173,7 @@ STYLE_PARTS = [
             (
                 "not_over_positions",
                 lambda N, C, M: 1 / C**2,
-                "in the style part 1/M is missing, which g as a mean over M positions brings: ",
+                "in the style part 1/M is missing, which comes from g, a mean over M positions: ",
             ),
             (
                 "not_over_positions_quarter",
@@ -264,7 +264,7 @@ STYLE_PARTS = [
         for name, matrix, hint in (
             ("no_target", lambda g, a: g, "in the style part the target a is missing: "),
             ("target_alone", lambda g, a: -a.expand(g.shape), "in the style part g is missing: "),
-            ("added", torch.add, "in the style part you add a, so subtract it: "),
+            ("added", torch.add, "in the style part you add a; subtract it: "),
             (
                 "still_squared",
                 lambda g, a: (g - a).square(),
@@ -294,7 +294,7 @@ STYLE_PARTS = [
         for name, divisor, hint in (
             ("undivided", lambda *_: 1, "your g is the sum over the positions, but a is a mean, so divide g by M: "),
             ("over_values", lambda N, C, M: C * M, "you divide g by C·M, but a is divided by M only: "),
-            ("over_channels", lambda N, C, M: C, "you divide g by C in place of M: "),
+            ("over_channels", lambda N, C, M: C, "you divide g by C instead of M: "),
             (
                 "over_batch",
                 lambda N, C, M: N * M,
@@ -429,8 +429,8 @@ STYLE_PARTS = [
                 lambda D, R, F: R @ D,
                 "F.flatten(2) @ (g − a) acts on positions: (g − a) stands on the left. ",
             ),
-            ("pointwise", lambda D, R, F: D * F, "* multiplies place by place: @ is the product of matrices. "),
-            ("pointwise_rows", lambda D, R, F: D * R, "* multiplies place by place: @ is the product of matrices. "),
+            ("pointwise", lambda D, R, F: D * F, "* multiplies entry by entry: @ is the product of matrices. "),
+            ("pointwise_rows", lambda D, R, F: D * R, "* multiplies entry by entry: @ is the product of matrices. "),
         )
     ],
 ]
@@ -499,7 +499,7 @@ JOINS = [  # name, how content and style are put together, hint
     (
         "negative",
         lambda c, s, a, b, w: -a * c - b * w * s,
-        "the sign is turned round: the minus comes later, in the step of the descent.",
+        "the sign is the wrong way round: the minus comes later, in the step of the descent.",
     ),
     (
         "complement",

@@ -120,7 +120,7 @@ total_cost = Exercise(
                 (
                     "negative",
                     lambda c, s, a, b: -a * c - b * s,
-                    "the sign is turned round: costs are positive, and zero where nothing differs.",
+                    "the sign is the wrong way round: costs are positive, and zero where nothing differs.",
                 ),
                 ("multiplied", lambda c, s, a, b: a * c * b * s, "you multiply the two costs: add them."),
                 (
@@ -263,7 +263,7 @@ total_cost = Exercise(
                 (
                     "content_absolute",
                     lambda F, P: (F - P).abs().mean((1, 2, 3)),
-                    "your content cost has absolute values in place of squares. ",
+                    "your content cost has absolute values instead of squares. ",
                 ),
                 (
                     "content_batch",
@@ -312,7 +312,7 @@ total_cost = Exercise(
             _variant(
                 gram=lambda F: gram_matrix(F.reshape(1, *F.shape[1:]), True), join=lambda c, s, a, b: (a * c + b * s)[0]
             ),
-            "your function takes one picture only, Use content_loss,"
+            "your function takes one picture only. Use content_loss,"
             " gram_matrix and style_loss of the package: they give one number for each picture of the batch.",
         ),
     ],

@@ -12,7 +12,7 @@ def three_costs(net, photo, painting):
     one of them a wrong gradient. The network and the pictures are taken as they are; give float64 for finite
     differences.
     """
-    whole = painting_cost(net, photo, painting)
+    whole = painting_cost(net, photo, painting, content_weight=1, style_weight=1, variation_weight=0)
     targets = {
         layer: gram_matrix(maps, divide=True) for layer, maps in net.features(painting, list(STYLE_WEIGHTS)).items()
     }
