@@ -25,7 +25,7 @@ KNOWN = WINDOWED + POINTWISE
 # --- projection --------------------------------------------------------------------------------------------
 
 
-def project(net, image, layer, channel, position=None, backward_rule="deconvnet", seed=None):
+def project(net, image, layer, channel, position=None, backward_rule="deconvnet", start=None):
     """Project units back to the pixels: put their activation alone into the layer, and go back layer by layer.
 
     On the way back a pooling puts each value at the place where the maximum was (its switches), a rectification follows
@@ -40,7 +40,7 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
         channel: a number, or one for each unit.
         position: (y, x), or one for each unit; None takes where each channel is strongest.
         backward_rule: 'deconvnet', 'gradient' or 'guided'.
-        seed: the value to begin with; None takes the activation of the unit.
+        start: the value to begin with; None takes the activation of the unit.
     Returns:
         (units, 3, H, W); about half the values are negative, since nothing is rectified after the first layer's
         filters.
@@ -55,8 +55,8 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
     """
     if not isinstance(backward_rule, str) or backward_rule not in BACKWARD_RULES:
         raise UnitError(f"There is no backward rule {short(backward_rule)}: choose from {', '.join(BACKWARD_RULES)}.")
-    if seed is not None:
-        check_number("seed", seed, error=UnitError)
+    if start is not None:
+        check_number("start", start, error=UnitError)
     modules = chain(net, layer)
     for name, module in modules:
         _refuse_inexact(name, module)
@@ -70,7 +70,7 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
             one = image if len(image) == 1 else image[group]
             results.append(
                 _project(
-                    net, modules, one, layer, channels[group], positions[group], BACKWARD_RULES[backward_rule], seed
+                    net, modules, one, layer, channels[group], positions[group], BACKWARD_RULES[backward_rule], start
                 )
             )
     result = torch.cat(results)
@@ -81,7 +81,7 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
     return result
 
 
-def _project(net, modules, image, layer, channels, positions, rule, seed):
+def _project(net, modules, image, layer, channels, positions, rule, start):
     """Projections of units that look at one picture."""
     height, width = image.shape[2:]
     jump = receptive_field(layer, net).jump
@@ -92,7 +92,7 @@ def _project(net, modules, image, layer, channels, positions, rule, seed):
     signal = maps.new_zeros(len(channels), *maps.shape[1:])
     for n, (k, (y, x)) in enumerate(zip(channels, positions)):
         y, x = y - top // jump, x - left // jump
-        signal[n, k, y, x] = maps[0, k, y, x] if seed is None else seed
+        signal[n, k, y, x] = maps[0, k, y, x] if start is None else start
     for step in reversed(trace):
         signal = _back(signal, *step, rule)
     result = signal.new_zeros(len(channels), image.shape[1], height, width)

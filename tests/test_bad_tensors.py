@@ -871,7 +871,7 @@ TABLE = {
         channel=(1, UNIT),
         position=((0, 0), PLACE),
         backward_rule=("deconvnet", CHOICE),
-        seed=(None, number(also=[None])),
+        start=(None, number(also=[None])),
     ),
     "deconvnet.step_back": takes(
         deconvnet.step_back,

@@ -41,7 +41,7 @@ def near(found, expected):
     return (found - expected).norm() <= DOUBLE * expected.norm()
 
 
-def by_autograd(net, image, layer, channel, position, rule, seed=None):
+def by_autograd(net, image, layer, channel, position, rule, start=None):
     """The same projection as a derivative, with another backward of the rectifications."""
 
     class Rectify(torch.autograd.Function):
@@ -60,7 +60,7 @@ def by_autograd(net, image, layer, channel, position, rule, seed=None):
     for _, module in chain(net, layer):
         x = Rectify.apply(x) if isinstance(module, nn.ReLU) else module(x)
     value = x[(0, channel, *position)]
-    return torch.autograd.grad(value, image, torch.full_like(value, seed) if seed is not None else value.detach())[0]
+    return torch.autograd.grad(value, image, torch.full_like(value, start) if start is not None else value.detach())[0]
 
 
 # --- receptive fields --------------------------------------------------------------------------------------
@@ -164,15 +164,15 @@ def test_projection_in_float32(net, net64, small):
         assert F.cosine_similarity(found.double().flatten(), exact.flatten(), dim=0) > 0.99
 
 
-def test_zero_gives_zero_and_the_seed_only_scales(net64, small):
-    assert project(net64, small, "relu4_1", 264, (3, 4), seed=0).count_nonzero() == 0
-    one, three = (project(net64, small, "relu4_1", 264, (3, 4), seed=seed) for seed in (1, 3))
+def test_zero_gives_zero_and_the_start_only_scales(net64, small):
+    assert project(net64, small, "relu4_1", 264, (3, 4), start=0).count_nonzero() == 0
+    one, three = (project(net64, small, "relu4_1", 264, (3, 4), start=start) for start in (1, 3))
     assert one.any() and near(three, 3 * one)
 
 
 def test_first_layer_gives_its_filter(net64, cat):
     projection = project(
-        net64, cat.double(), "conv1_1", 7, (224, 100), seed=2.0
+        net64, cat.double(), "conv1_1", 7, (224, 100), start=2.0
     )  # the last row: a row of it is padding
     expected = torch.zeros_like(projection)
     expected[0, :, 223:, 99:102] = 2 * net64.conv1_1.weight[7, :, :2]
@@ -206,7 +206,7 @@ def test_steps_make_the_projection(net64, small):
             signal[n, channel, row, column] = 1
         for step in reversed(trace):
             signal = deconvnet.step_back(signal, *step, rule)
-        assert near(signal, project(net64, small, "relu3_2", [7, 30], [(4, 5), (9, 1)], rule, seed=1.0))
+        assert near(signal, project(net64, small, "relu3_2", [7, 30], [(4, 5), (9, 1)], rule, start=1.0))
 
 
 def test_three_deconvnets_differ_as_the_exercise_says(net64, small):
@@ -244,7 +244,7 @@ def test_captum_agrees(net64, small):
     maps = modules(small)
     _, channel, y, x = (index.item() for index in torch.unravel_index(maps.argmax(), maps.shape))
     attribution = NeuronDeconvolution(modules, modules[-1]).attribute(small, (channel, y, x))
-    ours = project(net64, small, "relu3_2", channel, (y, x), seed=1.0)
+    ours = project(net64, small, "relu3_2", channel, (y, x), start=1.0)
     assert near(ours, attribution)
 
 
@@ -267,8 +267,8 @@ def test_other_chains_of_layers():
     plain = nn.Sequential(*[nn.ReLU() if isinstance(module, nn.ReLU) else module for module in net])
     for rule in BACKWARD_RULES:
         for position in ((0, 0), (3, 4), (7, 8)):
-            expected = by_autograd(plain, image, "5", 2, position, rule, seed=1.0)
-            assert near(project(net, image, "5", 2, position, rule, seed=1.0), expected)
+            expected = by_autograd(plain, image, "5", 2, position, rule, start=1.0)
+            assert near(project(net, image, "5", 2, position, rule, start=1.0), expected)
 
 
 def test_many_units_at_once(net64, small):
@@ -304,8 +304,8 @@ def test_a_module_that_is_used_twice():
     shared = nn.Sequential(convs[0], relu, pool, convs[1], relu, pool, convs[2])
     apart = nn.Sequential(convs[0], nn.ReLU(), nn.MaxPool2d(2), convs[1], nn.ReLU(), nn.MaxPool2d(2), convs[2])
     image = torch.rand(1, 3, 21, 26, dtype=torch.float64)
-    expected = by_autograd(apart, image, "6", 2, (3, 3), "deconvnet", seed=1.0)
-    assert expected.any() and near(project(shared, image, "6", 2, (3, 3), seed=1.0), expected)
+    expected = by_autograd(apart, image, "6", 2, (3, 3), "deconvnet", start=1.0)
+    assert expected.any() and near(project(shared, image, "6", 2, (3, 3), start=1.0), expected)
 
 
 class Hidden(nn.Sequential):

@@ -73,8 +73,8 @@ def test_deconvnet_is_autograd(rounding, layer):
     height, width = map_size(layer, 51, 45, net)
     for position in ((0, 0), (height - 1, width - 1), (height // 2, width - 1)):
         for rule in ("deconvnet", "gradient", "guided"):
-            found = project(net, image, layer, 1, position, backward_rule=rule, seed=1.0)
-            expected = by_autograd(net, image, layer, 1, position, rule, seed=1.0)
+            found = project(net, image, layer, 1, position, backward_rule=rule, start=1.0)
+            expected = by_autograd(net, image, layer, 1, position, rule, start=1.0)
             assert (found - expected).abs().max() <= DOUBLE * expected.abs().max()
 
 

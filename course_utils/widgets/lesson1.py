@@ -146,7 +146,7 @@ def unit_on_photo(seen, source, layer, channel, row, column, rule="deconvnet", s
         ),
         (
             pair,
-            f"The same field, and its projection ({rule}); the activation is {value:,.0f}"
+            f"The patch in this field, and its projection ({rule}); the activation is {value:,.0f}"
             + ("." if value > 0 else ": the unit is silent here, and its projection empty."),
         ),
     ]
