@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nnf
 
 from course_utils.cost import Style
-from course_utils.images import load_square, to_pil
+from course_utils.images import load_image, load_square, to_pil
 from course_utils.inputs import check_tensor
 from course_utils.paths import DATA
 from course_utils.reconstruct import reconstruct
@@ -21,6 +21,8 @@ from course_utils.vgg import vgg19
 FILE = DATA / "examples" / "reconstructions.json"
 LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 SIZE = 96
+STYLED = FILE.with_name("content_layers.webp")
+STYLED_LAYERS = ("relu2_2", "relu4_2", "relu5_2")
 MOMENTS = (10, 20, 40, 80, 120, 240)  # evaluations
 PHOTOS = ("animal_cat", "animal_koala", "monument_neuschwanstein_castle")
 RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluations
@@ -57,6 +59,11 @@ def stored() -> dict[tuple[str, str, str, bool], dict[int, Measured]]:
     return found
 
 
+def stored_paintings() -> dict[str, torch.Tensor]:
+    """The cat in the style of a painting, with the content of one layer: {layer: (1, 3, H, W) in [0, 1]}."""
+    return dict(zip(STYLED_LAYERS, load_image(STYLED, None).split(SIZE, 3)))
+
+
 def colour_error(picture: torch.Tensor, photo: torch.Tensor) -> float:
     """How far the colours of a picture are from a photo's: the distance of each channel's means over squares of 16 × 16
     pixels, as a share of the distance of noise. Both (1, 3, H, W) in [0, 1].
@@ -75,9 +82,25 @@ def grain(picture: torch.Tensor, photo: torch.Tensor) -> float:
     return (_fine(picture) / _fine(photo)).item()
 
 
+def edges_alike(picture: torch.Tensor, photo: torch.Tensor) -> float:
+    """The correlation of the edges in brightness of two pictures, from −1 to 1, after averaging over 5 × 5 pixels; NaN
+    where one of them has none. Both (1, 3, H, W) in [0, 1], of one size.
+    """
+    _check(picture, photo, smallest=3)
+    return torch.corrcoef(torch.stack([_edges(picture), _edges(photo)]))[0, 1].item()
+
+
+def _edges(picture, zeros=False):
+    """Differences of neighbours. Pixels outside do not count: their zeros would frame all pictures alike."""
+    smooth = nnf.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2, count_include_pad=zeros)
+    return torch.cat([smooth.diff(dim=2).flatten(), smooth.diff(dim=3).flatten()])
+
+
 def _check(picture, photo, smallest):
     for what, image in (("The picture", picture), ("The photo", photo)):
         check_tensor(what, image, "1, 3, H, W", smallest=smallest, values="picture")
+    if picture.shape != photo.shape:
+        raise ValueError(f"The pictures must have one size, not {tuple(picture.shape)} and {tuple(photo.shape)}.")
 
 
 def _distance(one, other):
@@ -117,7 +140,7 @@ def _styled(net, evaluations=20, size=SIZE):
     style = Style(net, painting)
     style.weight = 1 / style(photo, net.features(photo, style.layers)).item()
     ends = []
-    for layer in ("relu2_2", "relu4_2", "relu5_2"):
+    for layer in STYLED_LAYERS:
         *_, point = reconstruct(net, photo, layer, "grey", evaluations, more=[style])
         ends.append(point.image)
     return torch.cat(ends, 3)
@@ -126,4 +149,4 @@ def _styled(net, evaluations=20, size=SIZE):
 if __name__ == "__main__":
     network = vgg19()
     _write([_run(network, *run)[0] for run in RUNS])
-    to_pil(_styled(network)).save(FILE.with_name("content_layers.webp"), lossless=True)
+    to_pil(_styled(network)).save(STYLED, lossless=True)

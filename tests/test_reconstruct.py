@@ -149,9 +149,25 @@ def test_grain_by_hand():
     assert long_runs.grain(corner, dot) == pytest.approx((outer / inner) ** 0.5, rel=1e-6)
 
 
-@pytest.mark.parametrize("measure", [long_runs.colour_error, long_runs.grain])
+def test_edges_alike():
+    """By hand on a ramp; and the trap that lesson 4 tells of: with zeros around it, an even grey has edges."""
+    ramp = torch.linspace(0, 1, 12).expand(1, 3, 12, 12)
+    assert long_runs.edges_alike(ramp, ramp) == pytest.approx(1)
+    assert long_runs.edges_alike(1 - ramp / 2, ramp) == pytest.approx(-1)  # the contrast does not matter
+    inside = long_runs._edges(ramp)[-12 * 11 :].view(12, 11)[:, 2:-2]  # of a whole window: the slope itself
+    assert torch.allclose(inside, torch.full_like(inside, 1 / 11))
+    cat, koala = load_square("animal_cat", 96), load_square("animal_koala", 96)
+    grey = torch.full_like(cat, 0.5)
+    trap = torch.corrcoef(torch.stack([long_runs._edges(grey, zeros=True), long_runs._edges(cat, zeros=True)]))
+    assert trap[0, 1].item() == pytest.approx(0.555, abs=0.002) and not long_runs._edges(grey).any()
+    assert abs(long_runs.edges_alike(koala, cat)) < 0.1
+    assert [*long_runs.stored_paintings()] == [*long_runs.STYLED_LAYERS]
+    assert all(image.shape == cat.shape for image in long_runs.stored_paintings().values())
+
+
+@pytest.mark.parametrize("measure", [long_runs.colour_error, long_runs.grain, long_runs.edges_alike])
 def test_measures_refuse(measure, photo):
-    for wrong in (photo[0], photo[:, :, :2], photo * 255, None):
+    for wrong in (photo[0], photo[:, :, :2], photo[:, :, :32], photo * 255, None):
         for pair in ((wrong, photo), (photo, wrong)):
             with pytest.raises(ValueError, match="must"):
                 measure(*pair)
