@@ -1,8 +1,7 @@
-"""Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes, and what is
-measured in them.
+"""Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes.
 
-`python3 -m course_utils.long_runs` computes them anew, into data/examples/reconstructions.json and
-content_layers.webp.
+What is measured in them stands here, too. `python3 -m course_utils.long_runs` computes them anew, into
+data/examples/reconstructions.json and content_layers.webp.
 """
 
 import json
@@ -75,7 +74,7 @@ def colour_error(picture: torch.Tensor, photo: torch.Tensor) -> float:
 
 
 def grain(picture: torch.Tensor, photo: torch.Tensor) -> float:
-    """How grainy a picture is: the length of what vanishes when each pixel is replaced by the mean of the nine around it
+    """How grainy a picture is: the length of what vanishes when each pixel becomes the mean of the nine around it
     (at the edge, of those that there are), as a multiple of the photo's. Both (1, 3, H, W) in [0, 1].
     """
     _check(picture, photo, smallest=3)
