@@ -1,16 +1,18 @@
 """Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes.
 
-`python3 -m course_utils.long_runs` computes them anew, into data/examples/reconstructions.json and
-content_layers.webp.
+What is measured in them stands here, too. `python3 -m course_utils.long_runs` computes them anew, into
+data/examples/reconstructions.json and content_layers.webp.
 """
 
 import json
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as nnf
 
 from course_utils.cost import Style
-from course_utils.images import load_square, to_pil
+from course_utils.images import load_image, load_square, to_pil
+from course_utils.inputs import check_tensor
 from course_utils.paths import DATA
 from course_utils.reconstruct import reconstruct
 from course_utils.vgg import vgg19
@@ -18,6 +20,8 @@ from course_utils.vgg import vgg19
 FILE = DATA / "examples" / "reconstructions.json"
 LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 SIZE = 96
+STYLED = FILE.with_name("content_layers.webp")
+STYLED_LAYERS = ("relu2_2", "relu4_2", "relu5_2")
 MOMENTS = (10, 20, 40, 80, 120, 240)  # evaluations
 PHOTOS = ("animal_cat", "animal_koala", "monument_neuschwanstein_castle")
 RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluations
@@ -32,25 +36,78 @@ RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluation
 )
 
 
-def _colours(picture):
-    """The mean of each channel over squares of 16 × 16 pixels."""
-    return nnf.avg_pool2d(picture, 16)
+class Measured(NamedTuple):
+    """What is measured in one picture of a run.
+
+    Attributes:
+        left: the content cost, as a share of that of a silent layer.
+        colour_error, grain: as the functions of these names give them.
+    """
+
+    left: float
+    colour_error: float
+    grain: float
+
+
+def stored() -> dict[tuple[str, str, str, bool], dict[int, Measured]]:
+    """The runs in `FILE`: {(photo, layer, start, whether broad changes are preferred): {evaluations: `Measured`}}."""
+    found = {}
+    for run in json.loads(FILE.read_text(encoding="utf-8"))["runs"]:
+        key = run["photo"], run["layer"], run["start"], run["broad first"]
+        found[key] = {evaluations: Measured(*values) for evaluations, *values in run["rows"]}
+    return found
+
+
+def stored_paintings() -> dict[str, torch.Tensor]:
+    """The cat in the style of a painting, with the content of one layer: {layer: (1, 3, H, W) in [0, 1]}."""
+    return dict(zip(STYLED_LAYERS, load_image(STYLED, None).split(SIZE, 3)))
+
+
+def colour_error(picture: torch.Tensor, photo: torch.Tensor) -> float:
+    """How far the colours of a picture are from a photo's: the distance of each channel's means over squares of 16 × 16
+    pixels, as a share of the distance of noise. Both (1, 3, H, W) in [0, 1].
+    """
+    _check(picture, photo, smallest=16)
+    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(1)).to(photo)
+    ours, theirs, far = (nnf.avg_pool2d(image, 16) for image in (picture, photo, noise))
+    return (_distance(ours, theirs) / _distance(far, theirs)).item()
+
+
+def grain(picture: torch.Tensor, photo: torch.Tensor) -> float:
+    """How grainy a picture is: the length of what vanishes when each pixel becomes the mean of the nine around it
+    (at the edge, of those that there are), as a multiple of the photo's. Both (1, 3, H, W) in [0, 1].
+    """
+    _check(picture, photo, smallest=3)
+    return (_fine(picture) / _fine(photo)).item()
+
+
+def edges_alike(picture: torch.Tensor, photo: torch.Tensor) -> float:
+    """The correlation of the edges in brightness of two pictures, from −1 to 1, after averaging over 5 × 5 pixels; NaN
+    where one of them has none. Both (1, 3, H, W) in [0, 1], of one size.
+    """
+    _check(picture, photo, smallest=3)
+    return torch.corrcoef(torch.stack([_edges(picture), _edges(photo)]))[0, 1].item()
+
+
+def _edges(picture, zeros=False):
+    """Differences of neighbours. Pixels outside do not count: their zeros would frame all pictures alike."""
+    smooth = nnf.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2, count_include_pad=zeros)
+    return torch.cat([smooth.diff(dim=2).flatten(), smooth.diff(dim=3).flatten()])
+
+
+def _check(picture, photo, smallest):
+    for what, image in (("The picture", picture), ("The photo", photo)):
+        check_tensor(what, image, "1, 3, H, W", smallest=smallest, values="picture")
+    if picture.shape != photo.shape:
+        raise ValueError(f"The pictures must have one size, not {tuple(picture.shape)} and {tuple(photo.shape)}.")
 
 
 def _distance(one, other):
     return (one - other).square().mean().sqrt()
 
 
-def _grain(picture):
-    """What vanishes when each pixel is replaced by the mean of the nine around it."""
+def _fine(picture):
     return _distance(picture, nnf.avg_pool2d(picture, 3, 1, 1, count_include_pad=False))
-
-
-def _measures(picture, photo):
-    """(colour error as a share of that of noise, grain as a multiple of the photo's), rounded."""
-    noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(1))
-    colours = _distance(_colours(picture), _colours(photo)) / _distance(_colours(noise), _colours(photo))
-    return round(colours.item(), 3), round((_grain(picture) / _grain(photo)).item(), 2)
 
 
 def _run(net, source, layer, start, broad, evaluations, size=SIZE):
@@ -59,7 +116,8 @@ def _run(net, source, layer, start, broad, evaluations, size=SIZE):
     rows, pictures = [], {}
     for point in reconstruct(net, photo, layer, start, evaluations, broad_first=broad):
         if point.evaluations in MOMENTS:
-            rows.append([point.evaluations, round(point.record, 5), *_measures(point.image, photo)])
+            measured = round(colour_error(point.image, photo), 3), round(grain(point.image, photo), 2)
+            rows.append([point.evaluations, round(point.record, 5), *measured])
             pictures[point.evaluations] = point.image
     return {"photo": source, "layer": layer, "start": start, "broad first": broad, "rows": rows}, pictures
 
@@ -81,7 +139,7 @@ def _styled(net, evaluations=20, size=SIZE):
     style = Style(net, painting)
     style.weight = 1 / style(photo, net.features(photo, style.layers)).item()
     ends = []
-    for layer in ("relu2_2", "relu4_2", "relu5_2"):
+    for layer in STYLED_LAYERS:
         *_, point = reconstruct(net, photo, layer, "grey", evaluations, more=[style])
         ends.append(point.image)
     return torch.cat(ends, 3)
@@ -90,4 +148,4 @@ def _styled(net, evaluations=20, size=SIZE):
 if __name__ == "__main__":
     network = vgg19()
     _write([_run(network, *run)[0] for run in RUNS])
-    to_pil(_styled(network)).save(FILE.with_name("content_layers.webp"), lossless=True)
+    to_pil(_styled(network)).save(STYLED, lossless=True)

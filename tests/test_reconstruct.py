@@ -118,6 +118,59 @@ def test_the_long_runs(net):
         run[:4] for run in long_runs.RUNS
     ]
     assert all([row[0] for row in run["rows"]] == [*long_runs.MOMENTS][: len(run["rows"])] for run in stored)
+    first = long_runs.stored()["animal_cat", "relu5_2", "noise", True][10]
+    assert [10, first.left, first.colour_error, first.grain] == stored[0]["rows"][0]
+
+
+def test_colour_error_by_hand():
+    """Half of a grey picture is 0.2 too bright, what averages out within a square costs nothing."""
+    grey = torch.full((1, 3, 32, 32), 0.5)
+    noise = torch.rand(grey.shape, generator=torch.Generator().manual_seed(1))
+    squares = [noise[0, k, i : i + 16, j : j + 16].mean() - 0.5 for k in range(3) for i in (0, 16) for j in (0, 16)]
+    brighter = grey.clone()
+    brighter[..., 16:] += 0.2
+    far = torch.stack(squares).square().mean().sqrt()
+    assert long_runs.colour_error(brighter, grey) == pytest.approx((0.2**2 / 2) ** 0.5 / far.item(), rel=1e-4)
+    assert long_runs.colour_error(grey, grey) == 0 and long_runs.colour_error(noise, grey) == 1
+    checks = (torch.arange(32) % 2).expand_as(grey).float()  # 0 and 1 by turns: grey on average
+    assert long_runs.colour_error(checks, grey) == 0
+
+
+def test_grain_by_hand():
+    """Of one bright pixel 8/9 vanish, and from its eight neighbours 1/9 each; at the edge the mean is over fewer."""
+    dot = torch.zeros(1, 3, 9, 9)
+    dot[:, :, 4, 4] = 0.9
+    twice = torch.zeros(1, 3, 9, 9)
+    twice[:, :, 4, 4] = 0.45
+    assert long_runs.grain(dot, twice) == pytest.approx(2, rel=1e-6)
+    corner = torch.zeros(1, 3, 9, 9)
+    corner[:, :, 0, 0] = 0.9  # its mean is over 4, that of two neighbours over 6, that of the third over 9
+    inner, outer = 8**2 + 8, 9**2 * ((3 / 4) ** 2 + 2 / 6**2 + 1 / 9**2)
+    assert long_runs.grain(corner, dot) == pytest.approx((outer / inner) ** 0.5, rel=1e-6)
+
+
+def test_edges_alike():
+    """By hand on a ramp; and the trap that lesson 4 tells of: with zeros around it, an even grey has edges."""
+    ramp = torch.linspace(0, 1, 12).expand(1, 3, 12, 12)
+    assert long_runs.edges_alike(ramp, ramp) == pytest.approx(1)
+    assert long_runs.edges_alike(1 - ramp / 2, ramp) == pytest.approx(-1)  # the contrast does not matter
+    inside = long_runs._edges(ramp)[-12 * 11 :].view(12, 11)[:, 2:-2]  # of a whole window: the slope itself
+    assert torch.allclose(inside, torch.full_like(inside, 1 / 11))
+    cat, koala = load_square("animal_cat", 96), load_square("animal_koala", 96)
+    grey = torch.full_like(cat, 0.5)
+    trap = torch.corrcoef(torch.stack([long_runs._edges(grey, zeros=True), long_runs._edges(cat, zeros=True)]))
+    assert trap[0, 1].item() == pytest.approx(0.555, abs=0.002) and not long_runs._edges(grey).any()
+    assert abs(long_runs.edges_alike(koala, cat)) < 0.1
+    assert [*long_runs.stored_paintings()] == [*long_runs.STYLED_LAYERS]
+    assert all(image.shape == cat.shape for image in long_runs.stored_paintings().values())
+
+
+@pytest.mark.parametrize("measure", [long_runs.colour_error, long_runs.grain, long_runs.edges_alike])
+def test_measures_refuse(measure, photo):
+    for wrong in (photo[0], photo[:, :, :2], photo[:, :, :32], photo * 255, None):
+        for pair in ((wrong, photo), (photo, wrong)):
+            with pytest.raises(ValueError, match="must"):
+                measure(*pair)
 
 
 @pytest.mark.long

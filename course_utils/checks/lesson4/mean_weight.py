@@ -43,7 +43,7 @@ mean_weight = Exercise(
                 (
                     "divided",
                     lambda a, n: a / (n / 2),
-                    "that turns it the other way round, from the mean to the sum. " + UPSIDE + TIMES,
+                    "you convert the other way round, from the mean to the sum. " + UPSIDE + TIMES,
                 ),
                 ("divided_no_half", lambda a, n: a / n, "you divide by the number of values. " + UPSIDE + TIMES),
                 ("divided_half", lambda a, n: a / (2 * n), "you divide by the number of values. " + UPSIDE + TIMES),
@@ -55,7 +55,7 @@ mean_weight = Exercise(
                 (
                     "no_half",
                     lambda a, n: a * n,
-                    "nearly: J_C is not the sum, but half of it. Where does that ½ go?",
+                    "almost right: J_C is not the sum, but half of it. Where does that ½ go?",
                 ),
                 ("doubled", lambda a, n: a * n * 2, "you multiply by 2, but the ½ of the cost stays a ½: " + TIMES),
                 ("quarter", lambda a, n: a * n / 4, "you halve twice: the cost has one ½, so " + TIMES),
@@ -65,7 +65,7 @@ mean_weight = Exercise(
                 (
                     "root",
                     lambda a, n: a * n**0.5 / 2,
-                    "you take the root of C·H·W: the squares stand in the sum already, so " + TIMES,
+                    "you take the root of C·H·W: the sum has no root in it, so " + TIMES,
                 ),
                 ("root_no_half", lambda a, n: a * n**0.5, "you take the root of C·H·W: " + TIMES),
                 (
@@ -86,7 +86,7 @@ mean_weight = Exercise(
                 (
                     "all_squared",
                     lambda a, n: a * (n / 2) ** 2,
-                    "you square the factor: the squares stand in the sum already.",
+                    "you square the factor: the values are squared in the sum already.",
                 ),
                 (
                     "alpha_forgotten",
@@ -96,21 +96,21 @@ mean_weight = Exercise(
                 (
                     "alpha_and_half_forgotten",
                     lambda a, n: a * 0 + n,
-                    "that is the number of values. What of α, and of the ½?",
+                    "you return the number of values. Where are α and the ½?",
                 ),
                 ("alpha_inverted", lambda a, n: n / (2 * a), "you divide by α: " + TIMES),
                 ("alpha_squared", lambda a, n: a**2 * n / 2, "α counts twice: once is enough."),
                 (
                     "alpha_absolute",
                     lambda a, n: a.abs() * n / 2,
-                    "you drop the sign of α. Who wants to get away from a photo takes a negative weight: what then?",
+                    "you drop the sign of α. To lead a picture away from a photo, one takes a negative weight. What does yours do then?",
                 ),
                 ("alpha_added", lambda a, n: a + n / 2, "you add α: " + TIMES),
                 ("n_minus_1", lambda a, n: a * (n - 1) / 2, "n − 1 belongs to a variance: the mean is over n = C·H·W."),
                 (
                     "negative",
                     lambda a, n: -a * n / 2,
-                    "the sign is turned round: a cost of the same size needs a positive weight.",
+                    "the sign is turned round: the weight of the mean has the sign of α.",
                 ),
                 ("rounded", lambda a, n: a * n // 2, "// cuts off the digits after the point: divide with /."),
                 ("count_rounded", lambda a, n: a * (n // 2), "// cuts off the half of an odd C·H·W: divide with /."),

@@ -7,7 +7,7 @@ mirrored = Choice(
     "C",
     {
         "A": "the measurement says otherwise. A cat that looks the other way is the same thing for us, but the cost"
-        " compares position with position. What stands now where the left ear was?",
+        " compares position with position. What stands now at the place of the left ear?",
         "B": "the measurement gives more than that for this photo. The cost compares the channels at each position, and"
         " never looks for the same channels elsewhere. Where do F and P both activate the same unit?",
         "C": "right: at relu4_2 the mirrored cat costs nearly as much as another photo. The layer holds forms at their"

@@ -51,7 +51,7 @@ right_gradient = Choice(
         " gradient, as a deconvnet does. Which values decide where a gradient may pass a ReLU?",
         "B": "right: B alone promises the slope that the small steps find. A keeps the positive part of the gradient at"
         " each ReLU, as a deconvnet does; C lets the target move along with the picture.",
-        "C": "the slope that C promises is not the slope of the cost. Its target is not detached: P moves along with"
-        " the generated picture, and a second gradient flows through it. What does C give where both are equal?",
+        "C": "the slope that C promises is not the slope of the cost. Its target is not detached: autograd takes P"
+        " for something that moves along with the generated picture. What does C give where F and P are equal?",
     },
 )
