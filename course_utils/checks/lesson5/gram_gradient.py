@@ -288,10 +288,7 @@ gram_gradient = ByHand(
                 (
                     "masked",
                     lambda F, M: (M @ F.flatten(2)).reshape(F.shape) * (F > 0),
-                    (
-                        "[F > 0] comes from the ReLU, as in the paper: this exercise stops at F itself, so leave it"
-                        " out."
-                    ),
+                    ("[F > 0] comes from the ReLU, as in the paper: this exercise stops at F itself, so leave it out."),
                 ),
                 (
                     "rectified_input",
