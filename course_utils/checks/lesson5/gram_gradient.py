@@ -1,4 +1,6 @@
-"""Check of lesson 5: what flows back through the Gram matrix."""
+"""Check of lesson 5: what flows back through the Gram matrix, derived by hand."""
+
+import functools
 
 import torch
 
@@ -22,6 +24,31 @@ def _flow(
     return function
 
 
+def unrecorded(function):
+    """The function, run where autograd records nothing: what needs a recorded graph raises torch's error there."""
+
+    @functools.wraps(function)
+    def run(*arguments):
+        with torch.inference_mode():
+            value = function(*arguments)
+        return value.clone() if type(value) is torch.Tensor else value  # no inference tensor is left
+
+    return run
+
+
+class ByHand(Exercise):
+    """An exercise that autograd cannot solve: answers run where it records nothing."""
+
+    def judge(self, function):
+        """The verdict without printing it."""
+        return super().judge(unrecorded(function) if callable(function) else function)
+
+
+def _by_autograd(F, B):
+    leaf = F.clone().requires_grad_()
+    return torch.autograd.grad((B * variant()(leaf)[0]).sum(), leaf)[0]
+
+
 BOTH = (
     "At which places of G does one value of F have a part? Each gives a term of its own, and B need not be symmetric."
 )
@@ -34,7 +61,7 @@ SIDE = (
 # in the second trial C = H·W, in the third C = H = W, in the fourth C = H, in the fifth C = W: there, wrong axes raise
 # no error;
 # the last but one has the size of the first and large numbers, and the last has one channel and small numbers
-gram_gradient = Exercise(
+gram_gradient = ByHand(
     "gram_gradient",
     _flow(),
     lambda: random_trials(
@@ -44,6 +71,12 @@ gram_gradient = Exercise(
         lambda draw, C, H, W, scale=1.0: (scale * (draw(1, C, H, W) + 0.3), draw(C, C)),
     ),
     [
+        Misconception(
+            "autograd",
+            unrecorded(_by_autograd),
+            "autograd is switched off here, so it finds no graph to go back through: derive the formula on paper, and"
+            " compute it from F and B. Which places of G does one value of F have a part in?",
+        ),
         *[
             Misconception(name, _flow(matrix=matrix), hint)
             for name, matrix, hint in (
@@ -255,11 +288,7 @@ gram_gradient = Exercise(
                 (
                     "masked",
                     lambda F, M: (M @ F.flatten(2)).reshape(F.shape) * (F > 0),
-                    (
-                        "[F > 0] comes from the ReLU, as in the paper: here the derivative with respect to F"
-                        " itself is asked for,"
-                        " so leave it out."
-                    ),
+                    ("[F > 0] comes from the ReLU, as in the paper: this exercise stops at F itself, so leave it out."),
                 ),
                 (
                     "rectified_input",

@@ -8,10 +8,10 @@ unchanged = Choice(
     {
         "A": "nearly, but not exactly: the mirrored painting meets the same filters, and a filter for strokes to the"
         " right is not its own mirror image. Which channels would have to exchange their places?",
-        "B": "the network sees other edges and other strokes in shuffled pixels, so the activations themselves are"
-        " others. At which stage may the places be forgotten, before the filters or after them?",
-        "C": "an order of its own for each channel lets other positions meet in the products F_kij F_k'ij. Only the"
-        " diagonal survives that. What has to stay together?",
+        "B": "in shuffled pixels the filters meet other edges and other strokes, so the activations themselves"
+        " change. At which stage may the positions be forgotten, before the filters or after them?",
+        "C": "with an order of its own for each channel, values of different positions meet in the products"
+        " F_kij F_k'ij. Only the diagonal stays as it was. What has to stay together?",
         "D": "right: every product F_kij F_k'ij is still there, only in another place of the sum, and a sum does not"
         " depend on the order of its terms.",
     },

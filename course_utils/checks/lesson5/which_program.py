@@ -34,10 +34,10 @@ which_program = Choice(
     {
         "A": "the first agrees with losses.style_loss as long as you give it one picture. Give it three that differ,"
         " and then each of them alone: whose cost changes, and whose should not?",
-        "B": "the second is the sound one, but look again at the weights: is its cost larger or smaller than that of"
-        " losses.style_loss, and what has to be done so that λ times the cost stays the same?",
-        "C": "right: the second costs each picture by itself, whatever the size of the painting, and is 4 times"
-        " losses.style_loss for every picture, as in CS231n. So λ/4 keeps the weighted sum.",
+        "B": "the second is the right program, but look again at the weights: is its cost larger or smaller than"
+        " that of losses.style_loss, and what has to be done so that λ times the cost stays the same?",
+        "C": "right: the second gives each picture a cost of its own, whatever the size of the painting, and that"
+        " is 4 times losses.style_loss for every picture, as in CS231n. So λ/4 keeps the weighted sum.",
         "D": "the third agrees with losses.style_loss as long as picture and painting have one size. Lay the painting"
         " out as four tiles, painting.tile(1, 1, 2, 2): what should happen to the cost, and what does?",
     },

@@ -7,13 +7,6 @@ from answers.lesson5.gram import gram_bmm
 from answers.remembering import remembering
 
 
-def flow_by_autograd(F, B):
-    with torch.enable_grad():
-        leaf = F.detach().clone().requires_grad_()
-        rows = leaf[0].flatten(1)
-        return torch.autograd.grad((B * (rows @ rows.T)).sum(), leaf)[0]
-
-
 def flow_loop(F, B):
     result = torch.zeros_like(F)
     for k in range(len(B)):
@@ -34,7 +27,6 @@ def flow_symmetric(F, B):
 
 
 RIGHT = [
-    flow_by_autograd,
     flow_loop,
     flow_numpy,
     flow_symmetric,
@@ -62,7 +54,23 @@ HIDDEN = [
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
+
+def flow_by_autograd(F, B):
+    with torch.enable_grad():
+        leaf = F.detach().clone().requires_grad_()
+        rows = leaf[0].flatten(1)
+        return torch.autograd.grad((B * (rows @ rows.T)).sum(), leaf)[0]
+
+
+def flow_backward(F, B):
+    F = F.clone().requires_grad_()
+    (B * gram_bmm(F)[0]).sum().backward()
+    return F.grad
+
+
 WRITTEN = [
+    (flow_by_autograd, "autograd"),
+    (flow_backward, "autograd"),
     (lambda F, B: flow_loop(F.clamp(-10, 10), B), "value"),
     (lambda F, B: flow_loop(F * (F.abs() > 1e-2), B), "value"),
     (lambda F, B: (B @ F[0].flatten(1)).reshape(F.shape), "once"),
