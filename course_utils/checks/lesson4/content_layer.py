@@ -11,8 +11,8 @@ content_layer = Choice(
         "B": "right: with relu4_2 the edges lie clearly below those of relu2_2, so that the outlines are redrawn, and"
         " clearly above those of relu5_2. For another purpose, or with more evaluations, another layer may be better.",
         "C": "with relu5_2 the outlines are redrawn, but your friend also wants to keep as much of the cat as that"
-        " allows. How much do its edges share with the cat's, and how much do a koala's? (Whether the layer has lost the"
-        " outlines, a run of 20 evaluations cannot tell.)",
+        " allows. How much do its edges share with the cat's, and how much do a koala's? (Whether the layer has lost"
+        " the outlines, a run of 20 evaluations cannot tell.)",
         "D": "the style cost is about the same, but it knows nothing of the cat: all runs had the same start and the"
         " same style, and yet the pictures differ. Which number tells them apart?",
     },

@@ -103,7 +103,8 @@ mean_weight = Exercise(
                 (
                     "alpha_absolute",
                     lambda a, n: a.abs() * n / 2,
-                    "you drop the sign of α. To lead a picture away from a photo, one takes a negative weight. What does yours do then?",
+                    "you drop the sign of α. To lead a picture away from a photo, one takes a negative weight. What"
+                    " does yours do then?",
                 ),
                 ("alpha_added", lambda a, n: a + n / 2, "you add α: " + TIMES),
                 ("n_minus_1", lambda a, n: a * (n - 1) / 2, "n − 1 belongs to a variance: the mean is over n = C·H·W."),
