@@ -134,7 +134,9 @@ def test_lesson_0(page, lab):
     browser.open_notebook(page, lab)  # the address that the command printed opens lesson 0
     assert page.locator(".jp-Notebook h1").first.inner_text().startswith("Lesson 0")
     assert page.locator(".jp-toast, .Toastify__toast").count() == 0  # no news, no offers
+    assert page.locator(".jp-Notebook .jp-OutputArea-child").count() == 0  # the student's own copy
     stored = cells_of("00_start_here")
+    browser.open_notebook(page, lab, "notebooks/00_start_here.ipynb")
     whole(page, stored)
     browser.run_all(page)
     page.wait_for_function(browser.PICTURES)

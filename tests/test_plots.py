@@ -56,3 +56,10 @@ def test_a_curve_without_an_end_and_too_many_curves():
     assert set(names(plots.labelled_curves({"a": [1, float("nan")], "b": [float("nan")] * 2}, "xy"))) == {"a"}
     many = plots.labelled_curves({str(n): [1, 2] for n in range(6)}, "xy")
     assert names(many) == {} and len(many.axes[0].get_legend().get_texts()) == 6
+
+
+def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale():
+    figure = plots.loss_curves({"a": [(1, {"total": 0.0}), (2, {"total": 0.0})], "b": [(1, {"total": 2.0})]})
+    assert set(names(figure)) == {"b"}
+    figure = plots.loss_curves({"a": [(1, {"total": 0.0}), (2, {"total": 0.0})]})
+    assert names(figure) == {}
