@@ -10,6 +10,7 @@ import nbformat
 
 from course_utils.files import replace_file
 from course_utils.inputs import reason
+from course_utils.notebooks import clear
 from course_utils.paths import COPIES, NOTEBOOKS
 
 MARK = "course_copy"  # key in a copy's metadata: the digest of the lesson that it was made from
@@ -28,9 +29,7 @@ def digest(notebook) -> str:
 def without_results(notebook):
     """A copy of a notebook with no outputs, marked with its `digest`."""
     blank = copy.deepcopy(notebook)
-    for cell in blank.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    clear(blank)
     blank.metadata[MARK] = digest(blank)
     return blank
 

@@ -65,6 +65,13 @@ def read(path):
     return notebook
 
 
+def clear(notebook):
+    """Take all results out of a notebook."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+
+
 def execute(path, in_place=False):
     """Run a notebook from a fresh kernel; the result goes to build/notebooks/, or replaces the notebook.
 
@@ -77,9 +84,7 @@ def execute(path, in_place=False):
     """
     notebook = read(path)
     stored = copy.deepcopy(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    clear(notebook)
     target = BUILD / "notebooks" / Path(path).name
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:

@@ -89,9 +89,8 @@ def _name_curves(axis, size=9):
     ends = []
     for line in lines:
         x, y = (np.asarray(values, dtype=float) for values in line.get_data())
-        drawn = np.flatnonzero(
-            np.isfinite(y) & ((y > 0) | (axis.get_yscale() != "log"))
-        )  # a logarithm has no place for 0
+        has_place = np.isfinite(y) & ((y > 0) | (axis.get_yscale() != "log"))  # a logarithm has no place for 0
+        drawn = np.flatnonzero(has_place)
         if len(drawn):
             end = x[drawn[-1]], y[drawn[-1]]
             height = axis.transAxes.inverted().transform(axis.transData.transform(end))[1]

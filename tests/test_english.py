@@ -74,7 +74,8 @@ def messages(path):
 def texts():
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         for cell in nbformat.read(path, 4).cells:
-            yield f"{path.name}, {cell.id}", prose(cell.source) if cell.cell_type == "markdown" else ""
+            if cell.cell_type == "markdown":
+                yield f"{path.name}, {cell.id}", prose(cell.source)
     for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         yield name, prose((ROOT / name).read_text(encoding="utf-8"))
     for path in sorted(Path(PACKAGE).rglob("*.py")):

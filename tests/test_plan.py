@@ -10,7 +10,7 @@ from course_utils.notebooks import NOTEBOOKS
 from course_utils.paths import ROOT
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
-LIMITS = {"minutes": 90, "words of a section": 1200, "curves": 5}
+LIMITS = {"minutes": 90, "words of a section": 1200}
 RENEW = "run `python3 -m course_utils plan --write`"
 
 

@@ -36,13 +36,13 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2])]
 
 import torch
-import torch.nn.functional as F
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.colour import match_colours
 from course_utils.cost import painting_cost
 from course_utils.images import load_image, photos, resize, to_8bit, to_pil
+from course_utils.long_runs import edges_alike
 from course_utils.losses import CONTENT_LAYER, content_loss, total_variation
 from course_utils.transfer import minimise, relative_weight, starting_image
 from course_utils.vgg import vgg19
@@ -132,15 +132,9 @@ class Judge:
     def __call__(self, image):
         found = self.statistics(image)
         E = sum(CALIBRATED[k] * -torch.tensor(kl(*found[k], *self.target[k])).log().item() for k in AXES)
-        correlation = torch.corrcoef(torch.stack([edges(image), edges(self.photo)]))[0, 1].item()
         grain = roughness(image) / roughness(self.painting)
-        values = (E, self.content_cost(image) / self.usual, correlation, grain)
+        values = (E, self.content_cost(image) / self.usual, edges_alike(image, self.photo), grain)
         return {name: round(value, 3) for name, value in zip(MEASURES, values)}
-
-
-def edges(picture):
-    grey = F.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
-    return torch.cat([grey.diff(dim=2).flatten(), grey.diff(dim=3).flatten()])
 
 
 def roughness(picture):
