@@ -19,6 +19,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import torch
@@ -36,6 +37,9 @@ from course_utils.commands import processes  # noqa: F401
 from course_utils.images import load_image, save_image
 from course_utils.paths import ROOT
 from course_utils.widgets import lesson6
+
+# the clock stands still: a state that took long to write puts off the next one, and then there are fewer moments
+checkpoint.time = SimpleNamespace(perf_counter=lambda: 0.0)
 
 FILES = {
     "write",
@@ -312,7 +316,7 @@ def fresh(command, folder):
 def go(seed):
     torch.set_num_threads(1)  # a fork of a process with threads of OpenMP would hang
     torch.set_num_interop_threads(1)
-    vgg.vgg19(), vgg.vgg19(pooling="max")  # as the commands call it
+    vgg.vgg19(), vgg.vgg19(pooling="average")  # as the commands call it
     Image.init()
     chance, ended = random.Random(seed), 0
     for command in (Transfer(), Means(), Top(), Run(), SetUp(), Widget()):
