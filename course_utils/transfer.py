@@ -15,7 +15,7 @@ import torch
 
 from course_utils.checkpoint import Checkpoint, Progress, StateError, run_of
 from course_utils.colour import match_colours
-from course_utils.cost import SMALLEST, Content, Cost, Term, check_picture, check_terms, painting_cost
+from course_utils.cost import SMALLEST, Content, Cost, Style, Term, check_picture, check_terms, painting_cost
 from course_utils.descent import NotFinite
 from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
@@ -24,6 +24,7 @@ from course_utils.transport import guided_descent
 from course_utils.vgg import VGG, check_network, vgg19
 from course_utils.winograd import prepared
 
+FAINT = 0.1  # how far noise reaches, from black to full: whole noise is not painted over and stays as coloured sand
 SMALLEST_COST = 1e-30  # of style, where photo and painting are one picture: a divisor that is not 0
 
 
@@ -110,6 +111,24 @@ def starting_image(
     check_number("seed", seed, -(2**63), 2**63 - 1, whole=True)
     generator = torch.Generator().manual_seed(int(seed))  # drawn on the CPU: the same picture on every device
     return torch.rand(content.shape, generator=generator).to(content)
+
+
+def faint_noise(content: torch.Tensor, style: torch.Tensor, seed: int = 0, like_photo: bool = False) -> torch.Tensor:
+    """A start from noise that is painted over whole: the mean of the colours to paint with, and a tenth of the noise.
+
+    Args:
+        content, style: pictures (1, 3, H, W) in [0, 1]; their sizes may differ.
+        seed: of the noise.
+        like_photo: whose mean colour: True the photo's, False the painting's.
+    Returns:
+        (1, 3, H, W) in [0, 1], like `content`.
+    Raises:
+        ValueError: no picture, or no seed.
+    """
+    check_picture("style", style)
+    noise = starting_image("noise", content, style, seed)
+    mean = (content if like_photo else style).detach().mean((2, 3), keepdim=True)
+    return (mean + FAINT * (noise - 0.5)).clamp(0, 1)
 
 
 def descend(
@@ -201,11 +220,30 @@ def relative_weight(
     check_number("strength", strength, 0, HEAVIEST)
     net, settings = vgg19() if net is None else net, changed(settings, {"style_weight": 1.0})
     cost, first = _prepare(content, style, settings, (), net, device)
-    term = next(term for term in cost.terms if isinstance(term, Content))
-    blank = term.weight * sum(
-        share * term.targets[layer].square().mean().item() for layer, share in term.layers.items()
+    return weight_of(cost, content.detach().to(first), strength)
+
+
+def weight_of(cost: Cost, photo: torch.Tensor, strength: float) -> float:
+    """The same β, of a cost that is there already: the factor for the weights of all its `Style` terms.
+
+    Args:
+        cost: a `Cost` with one `Content` and one or more `Style` terms.
+        photo: (1, 3, H, W) in [0, 1], on the network's device.
+        strength: as in `relative_weight`, which says what is returned.
+    Raises:
+        ValueError: no such cost, or a strength out of its range.
+        TransferError: a cost is infinite or NaN.
+    """
+    check_number("strength", strength, 0, HEAVIEST)
+    content = next((term for term in getattr(cost, "terms", ()) if isinstance(term, Content)), None)
+    if content is None:
+        raise ValueError(f"cost must be a Cost with a content term, not {short(cost)}.")
+    check_picture("content", photo)
+    blank = content.weight * sum(
+        share * content.targets[layer].square().mean().item() for layer, share in content.layers.items()
     )
-    of_photo = cost.losses(content.detach().to(first))["style"]
+    losses = cost.losses(photo)
+    of_photo = sum(losses[term.name] for term in cost.terms if isinstance(term, Style))
     if not math.isfinite(blank + of_photo):
         raise TransferError("The costs of the photo are not finite numbers: check the pictures and the network.")
     return float(f"{min(strength * blank / max(of_photo, SMALLEST_COST), HEAVIEST):.2g}")

@@ -669,6 +669,16 @@ TABLE = {
         net=(NET, network(NET, least_bits=32) - [None]),
         device=("cpu", DEVICE - [None]),
     ),
+    "transfer.weight_of": takes(
+        transfer.weight_of, cost=(COST, Kind(None, 3, object())), photo=(P, PICTURE), strength=(2, WEIGHT)
+    ),
+    "transfer.faint_noise": takes(
+        transfer.faint_noise,
+        content=(P, PICTURE),
+        style=(S, PICTURE),
+        seed=(0, SEED),
+        like_photo=(False, NOT_TRIED),
+    ),
     "transfer.descend": descends(transfer.descend),
     "transfer.transfer": descends(transfer.transfer),
     "vgg.VGG.__init__": initial(vgg.VGG, blocks=(((1, 4),), BLOCKS), pooling=("max", CHOICE), rounding=("up", CHOICE)),

@@ -20,12 +20,11 @@ from PIL import Image
 import browser
 from course_utils import __main__, notebooks, vgg
 from course_utils.__main__ import main
-from course_utils.commands.transfer import FAINT, STATE_ENDINGS, faint_noise
+from course_utils.commands.transfer import STATE_ENDINGS
 from course_utils.cost import painting_cost
 from course_utils.images import FORMATS, load_image
 from course_utils.lock import alone
 from course_utils.paths import ROOT
-from course_utils.settings import Settings
 from course_utils.terminal import _Forgiving
 from course_utils.winograd import prepared
 
@@ -140,17 +139,6 @@ def test_the_loss_that_is_reported_is_that_of_the_file(tmp_path, capsys, ending)
     for name, value in said.items():
         assert value == pytest.approx(losses[name], rel=0.006)  # three digits
     assert ("before encoding" in line) == (ending in (".jpg", ".webp", ".avif"))
-
-
-@pytest.mark.parametrize("colours", ["painting", "photo"])
-def test_the_start_from_noise_is_faint_and_has_the_right_colours(colours):
-    photo, painting = (load_image(name, 32) for name in PAIR)
-    starts = [faint_noise(photo, painting, Settings(seed=seed, colours=colours)) for seed in (0, 0, 1)]
-    source = photo if colours == "photo" else painting
-    assert starts[0].shape == photo.shape and starts[0].equal(starts[1]) and not starts[0].equal(starts[2])
-    for start in starts:
-        assert (start - source.mean((2, 3), keepdim=True)).abs().max() <= FAINT / 2 + 1e-6
-        assert 0 <= start.min() and start.max() <= 1
 
 
 @pytest.mark.parametrize("options, same", [(["--style-weight", "0.01"], True), (["--style-strength", "0"], False)])

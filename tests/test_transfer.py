@@ -12,7 +12,15 @@ from course_utils.cost import painting_cost
 from course_utils.images import load_image, to_8bit
 from course_utils.losses import content_loss
 from course_utils.settings import HEAVIEST, Settings
-from course_utils.transfer import TransferError, descend, relative_weight, starting_image, transfer
+from course_utils.transfer import (
+    FAINT,
+    TransferError,
+    descend,
+    faint_noise,
+    relative_weight,
+    starting_image,
+    transfer,
+)
 from peers import Tutorial
 
 PAIRS = [
@@ -115,6 +123,16 @@ def test_starts(small):
     for bad, message in (("blue", "is one of .colour., .content., .noise."), (torch.zeros(1, 3, 4, 4), "must agree")):
         with pytest.raises(ValueError, match=message):
             starting_image(bad, content, style)
+
+
+@pytest.mark.parametrize("like_photo", [False, True])
+def test_faint_noise_is_faint_and_has_the_right_colours(like_photo, small):
+    starts = [faint_noise(*small, seed, like_photo) for seed in (0, 0, 1)]
+    source = small[0] if like_photo else small[1]
+    assert starts[0].shape == small[0].shape and starts[0].equal(starts[1]) and not starts[0].equal(starts[2])
+    for start in starts:
+        assert (start - source.mean((2, 3), keepdim=True)).abs().max() <= FAINT / 2 + 1e-6
+        assert 0 <= start.min() and start.max() <= 1
 
 
 @pytest.mark.long

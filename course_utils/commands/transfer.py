@@ -8,7 +8,6 @@ from course_utils.commands.arguments import weight, whole
 from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
 from course_utils.lock import alone
 
-FAINT = 0.1  # how far noise reaches, from black to full: whole noise is not painted over and stays as coloured sand
 STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # what a run keeps beside its picture
 
 
@@ -153,20 +152,6 @@ def run(options):
     return 0
 
 
-def faint_noise(content, style, settings):
-    """The start from noise, (1, 3, H, W) in [0, 1]: the mean of the colours to paint with, and a tenth of the noise.
-
-    Args:
-        content, style: pictures (1, 3, H, W) in [0, 1].
-        settings: `Settings`; seed and colours are taken.
-    """
-    from course_utils.transfer import starting_image
-
-    colours = content if settings.colours == "photo" else style
-    noise = starting_image("noise", content, style, settings.seed)
-    return (colours.mean((2, 3), keepdim=True) + FAINT * (noise - 0.5)).clamp(0, 1)
-
-
 def losses_of_file(result, path):
     """{name of a term: its part of J, 'total': J} of the picture that a file holds: an encoder that changes pixels
     changes them, too.
@@ -209,7 +194,7 @@ def paint(content, style, settings, device, checkpoint, options):
     """
     from tqdm import tqdm
 
-    from course_utils.transfer import relative_weight, transfer
+    from course_utils.transfer import faint_noise, relative_weight, transfer
     from course_utils.vgg import vgg19
 
     usual, stop, first = signal.getsignal(signal.SIGINT), [], True
@@ -234,7 +219,8 @@ def paint(content, style, settings, device, checkpoint, options):
         weight = relative_weight(options.style_strength, content, style, settings, net=nets[0], device=device)
         settings = replace(settings, style_weight=weight)
     if settings.start == "noise":
-        settings = replace(settings, start=faint_noise(content, style, settings))
+        faint = faint_noise(content, style, settings.seed, like_photo=settings.colours == "photo")
+        settings = replace(settings, start=faint)
     try:
         with tqdm(total=options.evaluations, disable=options.quiet, unit="evaluation", dynamic_ncols=True) as bar:
             return transfer(
