@@ -1,0 +1,637 @@
+"""Lesson 8: the studio, where pictures are set up, tried out small, painted, kept and compared."""
+
+import functools
+import html
+from dataclasses import replace
+
+import ipywidgets as w
+import torch
+
+from course_utils.images import img_tag, load_image, paintings, photos, resize, to_8bit
+from course_utils.losses import STYLE_LAYERS
+from course_utils.plots import loss_curves
+from course_utils.settings import COLOURS, STARTS
+from course_utils.studio import (
+    CONTENT_LAYERS,
+    EVALUATIONS,
+    FOLDER,
+    NETWORKS,
+    POOLINGS,
+    PRESETS,
+    SIZES,
+    Album,
+    Networks,
+    Recipe,
+    Speed,
+    StudioError,
+    called,
+    contact_sheet,
+    preset,
+    read_png,
+    set_up,
+    variants,
+)
+from course_utils.transfer import minimise
+from course_utils.widgets.core import Job, Messages, View, titled
+
+THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
+VARIED = {  # settings of a contact sheet, and values to begin with
+    "strength": "5, 20, 60",
+    "stroke": "0.5, 1, 2",
+    "content_layer": "relu2_2, relu4_2",
+    "variation_weight": "0, 1000, 10000",
+    "start": "colour, content, noise",
+    "pooling": "max, average",
+    "network": "original, normalised",
+    "colours": "painting, photo",
+}
+NOTHING = "nothing"
+LABEL = {"description_width": "9em"}
+
+
+def studio(folder=FOLDER, net=None):
+    """The widget: set up a picture, try settings out on a contact sheet, paint, keep, compare.
+
+    Args:
+        folder: where saved pictures are kept.
+        net: VGG-19, if it is loaded already.
+    """
+    return Studio(Album(folder), Networks(net))
+
+
+def wiped(left, right, share):
+    """(picture, description): the left part of one picture, and the right part of another beside it.
+
+    Args:
+        left, right: pictures (1, 3, H, W) in [0, 1]; the second is brought to the size of the first.
+        share: where the border lies, from 0 (all of the right one) to 1.
+    Raises:
+        StudioError: no such share.
+    """
+    if not 0 <= share <= 1:
+        raise StudioError(f"The border lies between 0 and 1, not at {share}.")
+    height, width = left.shape[2:]
+    border = round(share * width)
+    picture = torch.cat([left[..., :border], resize(right, (height, width))[..., border:]], 3)
+    if 0 < border < width:
+        picture[..., border - 1 : border] = 1.0
+    return picture, f"The left {share:.0%} of the first picture, and the rest of the second."
+
+
+def values_of(name, text):
+    """The values of a setting in a text such as '5, 20, 60'. Raises StudioError."""
+    default = getattr(Recipe(), name)
+    values = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            values.append(part if isinstance(default, str) else type(default)(part))
+        except ValueError as error:
+            raise StudioError(f"'{part}' is no value of {name}: write such as {VARIED[name]}.") from error
+    if not values:
+        raise StudioError(f"Write values of {name}, such as {VARIED[name]}.")
+    return values
+
+
+def minutes(seconds):
+    """A time as a person says it: '40 s', '3 min'."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def report(state, evaluations, began):
+    """One line about a state: where it stands, the time left, every term."""
+    done = state.evaluations - began[0]
+    left = (state.seconds - began[1]) / done * (evaluations - state.evaluations) if done else 0
+    parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
+    ahead = f", about {minutes(left)} left" if left else ""
+    return (
+        f"evaluation {state.evaluations} of {evaluations}, {minutes(state.seconds)}{ahead}: "
+        f"loss {state.losses['total']:.3g} ({parts})"
+    )
+
+
+class Gallery(w.VBox):
+    """Thumbnails of pictures with a button below each, page by page; `chosen` is called with the name.
+
+    Args:
+        names: of bundled pictures.
+        chosen: name -> None.
+        guard: makes a callback whose errors are shown.
+    """
+
+    def __init__(self, names, chosen, guard):
+        self._options, self._chosen, self._page, self._guard = titled(names), chosen, 0, guard
+        self.back = w.Button(description="Previous pictures", icon="arrow-left")
+        self.on = w.Button(description="Next pictures", icon="arrow-right")
+        self.back.on_click(guard(lambda _: self._turn(-1)))
+        self.on.on_click(guard(lambda _: self._turn(1)))
+        self._grid = w.HBox(layout=w.Layout(flex_flow="row wrap"))
+        super().__init__([self._grid, w.HBox([self.back, self.on])])
+        self._turn(0)
+
+    def _turn(self, by):
+        pages = -(-len(self._options) // PAGE)
+        self._page = (self._page + by) % pages
+        here = self._options[self._page * PAGE :][:PAGE]
+        self._grid.children = [self._tile(label, name) for label, name in here]
+
+    def _tile(self, label, name):
+        button = w.Button(description=label, tooltip=f"Take {label}", layout=w.Layout(width="150px"))
+        button.on_click(self._guard(lambda _: self._chosen(name)))
+        return w.VBox([w.HTML(_thumbnail(name)), button], layout=w.Layout(width="156px", align_items="center"))
+
+
+@functools.lru_cache(maxsize=512)
+def _thumbnail(source, side=THUMBNAIL):
+    return img_tag(load_image(source, side), f"{called(source)}, a thumbnail.")
+
+
+class Studio(View):
+    """Controls, live picture, contact sheet and album; `job` paints, `trial` makes sheets, `thinking` forecasts."""
+
+    def __init__(self, album, networks):
+        self.album, self.networks, self.speed = album, networks, Speed(networks)
+        self._recipe, self._states, self._last, self._setting = Recipe(), None, None, False
+        self.history, self._began, self._uploads = [], (0, 0.0), {}
+        self.messages = Messages()
+        self.job = Job(self._steps, self._show, self._finish)
+        self.trial = Job(self._trials, self._show_sheet, self._sheet_done)
+        self.thinking = Job(self._think, self._show_forecast, self._thought)
+        self._make_controls()
+        self._observe()
+        self._album_changed()
+        super().__init__(
+            self._arranged(), "paint, try out, keep and compare pictures with every setting of the course."
+        )
+        self._changed()
+
+    # --- controls
+
+    def _make_controls(self):
+        first = self._recipe
+        (painting,) = first.paintings
+        label = functools.partial(dict, style=LABEL)
+        self.preset = w.Dropdown(options=list(PRESETS), **label(description="preset"))
+        self.photo = w.Dropdown(options=titled(photos()), value=first.photo, **label(description="photo"))
+        self.painting = w.Dropdown(options=titled(paintings()), value=painting, **label(description="painting"))
+        self.second = w.Dropdown(
+            options=[(NOTHING, ""), *titled(paintings())], value="", **label(description="second painting")
+        )
+        self.share = w.FloatSlider(
+            value=0.5, min=0, max=1, step=0.05, continuous_update=False, **label(description="share of the second")
+        )
+        self.photo_file = w.FileUpload(accept="image/*", description="own photo")
+        self.painting_file = w.FileUpload(accept="image/*", description="own painting")
+        self.path = w.Text(placeholder="path of a photo", continuous_update=False, **label(description="photo's path"))
+        self.size = w.BoundedIntText(
+            value=first.size, min=SIZES[0], max=SIZES[1], step=32, **label(description="size, pixels")
+        )
+        self.evaluations = w.BoundedIntText(
+            value=first.evaluations, min=EVALUATIONS[0], max=EVALUATIONS[1], step=10, **label(description="evaluations")
+        )
+        number = functools.partial(w.BoundedFloatText, min=0)
+        self.content_weight = number(value=first.content_weight, max=1e8, **label(description="α of the content"))
+        self.strength = number(value=first.strength, max=1e8, **label(description="style strength"))
+        self.variation_weight = number(
+            value=first.variation_weight, max=1e8, step=1000, **label(description="total variation")
+        )
+        self.stroke = w.Dropdown(
+            options=[("half", 0.5), ("as it is", 1.0), ("1½ times", 1.5), ("twice", 2.0), ("three times", 3.0)],
+            value=first.stroke,
+            **label(description="scale of the strokes"),
+        )
+        self.equaliser = {
+            layer: w.BoundedFloatText(value=1.0, min=0, max=10, step=0.25, **label(description=f"λ of {layer}, times"))
+            for layer in STYLE_LAYERS
+        }
+        choice = w.Dropdown
+        self.content_layer = choice(
+            options=CONTENT_LAYERS, value=first.content_layer, **label(description="content layer")
+        )
+        self.begin = choice(options=STARTS, **label(description="start"))
+        self.seed = w.BoundedIntText(value=0, min=0, max=2**31, **label(description="seed of the noise"))
+        self.colours = choice(options=[(f"the {whose}'s", whose) for whose in COLOURS], **label(description="colours"))
+        self.pooling = choice(options=POOLINGS, value=first.pooling, **label(description="pooling"))
+        self.network = choice(options=NETWORKS, **label(description="network"))
+
+        button = w.Button
+        self.start = button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
+        self.pause = button(description="Pause", icon="pause", disabled=True, tooltip="Pause, and go on later")
+        self.stop = button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
+        self.save = button(description="Save", icon="save", disabled=True, tooltip="Save the picture with its settings")
+        self.suggest = button(description="A size for one minute", icon="clock-o", layout=w.Layout(width="auto"))
+        self.progress = w.IntProgress(description="progress")
+        self.forecast, self.text = w.Label(), w.Label("Press Paint.")
+        self.chosen, self.picture, self.curve, self.numbers = w.HTML(), w.HTML(), w.HTML(), w.HTML()
+
+        varied = [(name.replace("_", " "), name) for name in VARIED]
+        self.down = w.Dropdown(options=varied, value="strength", **label(description="rows: setting"))
+        self.down_values = w.Text(value=VARIED["strength"], **label(description="rows: values"))
+        self.across = w.Dropdown(
+            options=[(NOTHING, ""), *varied], value="stroke", **label(description="columns: setting")
+        )
+        self.across_values = w.Text(value=VARIED["stroke"], **label(description="columns: values"))
+        self.try_out = button(description="Make the sheet", icon="th", button_style="primary")
+        self.stop_sheet = button(description="Stop the sheet", icon="stop", disabled=True)
+        self.sheet, self.sheet_text = w.VBox(), w.Label("A sheet holds up to 12 small pictures.")
+
+        self.left = w.Dropdown(**label(description="picture"))
+        self.right = w.Dropdown(**label(description="compare with"))
+        self.wipe = w.IntSlider(value=50, min=0, max=100, continuous_update=False, **label(description="border, %"))
+        self.again = button(description="Take its settings", icon="undo", layout=w.Layout(width="auto"))
+        self.from_png = w.FileUpload(accept=".png", description="settings of a PNG", layout=w.Layout(width="auto"))
+        self.thumbnails, self.compared, self.about = w.HTML(), w.HTML(), w.HTML()
+
+    def _arranged(self):
+        guard = self.messages.guard
+        self.photo_gallery = Gallery(photos(), functools.partial(self._take, self.photo), guard)
+        self.painting_gallery = Gallery(paintings(), functools.partial(self._take, self.painting), guard)
+        galleries = w.Accordion([self.photo_gallery, self.painting_gallery], selected_index=None)
+        galleries.titles = ("All photos", "All paintings")
+        pictures = w.VBox(
+            [
+                w.HBox([self.preset]),
+                w.HBox([self.photo, self.photo_file, self.path]),
+                w.HBox([self.painting, self.painting_file]),
+                w.HBox([self.second, self.share]),
+                self.chosen,
+                galleries,
+            ]
+        )
+        cost = w.VBox(
+            [
+                w.HTMLMath(r"$J = \alpha\,J_C + \beta\,J_S + \tau\,J_V$; $\beta$ follows from the strength."),
+                w.HBox([self.content_weight, self.content_layer]),
+                w.HBox([self.strength, self.stroke]),
+                w.HBox([*self.equaliser.values()], layout=w.Layout(flex_flow="row wrap")),
+                w.HBox([self.variation_weight, self.colours]),
+                w.HBox([self.begin, self.seed]),
+                w.HBox([self.pooling, self.network]),
+            ]
+        )
+        sheet = w.VBox(
+            [
+                w.HBox([self.down, self.down_values]),
+                w.HBox([self.across, self.across_values]),
+                w.HBox([self.try_out, self.stop_sheet, self.sheet_text]),
+                self.sheet,
+            ]
+        )
+        album = w.VBox(
+            [
+                self.thumbnails,
+                w.HBox([self.left, self.right, self.wipe]),
+                w.HBox([self.again, self.from_png]),
+                self.about,
+                self.compared,
+            ]
+        )
+        self.rooms = w.Tab([pictures, cost, sheet, album])
+        self.rooms.titles = ("Pictures", "Cost", "Contact sheet", "Album")
+        return [
+            self.rooms,
+            w.HBox([self.size, self.evaluations, self.suggest]),
+            self.forecast,
+            w.HBox([self.start, self.pause, self.stop, self.save, self.progress]),
+            self.text,
+            self.messages,
+            w.HBox([self.picture, w.VBox([self.curve, self.numbers])]),
+        ]
+
+    def _settings(self):
+        """The controls that a recipe is read from."""
+        return (
+            *(self.photo, self.painting, self.second, self.share, self.size, self.evaluations, self.stroke),
+            *(self.content_weight, self.strength, self.variation_weight, self.content_layer, self.begin, self.seed),
+            *(self.colours, self.pooling, self.network, *self.equaliser.values()),
+        )
+
+    def _observe(self):
+        guard = self.messages.guard
+        for control in self._settings():
+            control.observe(guard(self._changed), "value")
+        for control, action in (
+            (self.preset, lambda _: self._set(preset(self.preset.value, self._read()))),
+            (self.photo_file, lambda change: self._uploaded(self.photo, change)),
+            (self.painting_file, lambda change: self._uploaded(self.painting, change)),
+            (self.path, self._typed),
+            (self.down, lambda change: setattr(self.down_values, "value", VARIED[change.new])),
+            (self.across, lambda change: setattr(self.across_values, "value", VARIED.get(change.new, ""))),
+            (self.left, self._compare),
+            (self.right, self._compare),
+            (self.wipe, self._compare),
+            (self.from_png, self._settings_of_png),
+        ):
+            control.observe(guard(action), "value")
+        for button, action in (
+            (self.start, self._paint),
+            (self.pause, self._pause_or_resume),
+            (self.stop, self._stop),
+            (self.save, self._save),
+            (self.suggest, self._suggest),
+            (self.try_out, self._try_out),
+            (self.stop_sheet, self.trial.stop),
+            (self.again, self._again),
+        ):
+            button.on_click(guard(lambda _, action=action: action()))
+
+    # --- a recipe from the controls, and back
+
+    def _read(self):
+        """The `Recipe` of the controls as they are. Raises StudioError."""
+        shares = {self.painting.value: 1.0}
+        if self.second.value and self.second.value != self.painting.value:
+            shares = {self.painting.value: 1 - self.share.value, self.second.value: self.share.value}
+        return Recipe(
+            photo=self.photo.value,
+            paintings=shares,
+            size=self.size.value,
+            evaluations=self.evaluations.value,
+            stroke=self.stroke.value,
+            content_weight=self.content_weight.value,
+            strength=self.strength.value,
+            equaliser={layer: control.value for layer, control in self.equaliser.items()},
+            content_layer=self.content_layer.value,
+            variation_weight=self.variation_weight.value,
+            start=self.begin.value,
+            seed=self.seed.value,
+            colours=self.colours.value,
+            pooling=self.pooling.value,
+            network=self.network.value,
+        )
+
+    def _set(self, recipe):
+        """Bring the controls to a recipe; one change follows, not one for each control."""
+        self._setting = True
+        try:
+            for control, source in ((self.photo, recipe.photo), *zip((self.painting, self.second), recipe.paintings)):
+                self._offer(control, source)
+            self.second.value = [*recipe.paintings, ""][1]
+            total = sum(recipe.paintings.values())
+            self.share.value = [*recipe.paintings.values(), total / 2][1] / total
+            for control, value in (
+                (self.size, recipe.size),
+                (self.evaluations, recipe.evaluations),
+                (self.content_weight, recipe.content_weight),
+                (self.strength, recipe.strength),
+                (self.content_layer, recipe.content_layer),
+                (self.variation_weight, recipe.variation_weight),
+                (self.begin, recipe.start),
+                (self.seed, recipe.seed),
+                (self.colours, recipe.colours),
+                (self.pooling, recipe.pooling),
+                (self.network, recipe.network),
+                *((self.equaliser[layer], factor) for layer, factor in recipe.equaliser.items()),
+            ):
+                control.value = value
+            if recipe.stroke not in [value for _, value in self.stroke.options]:
+                self.stroke.options = [*self.stroke.options, (f"{recipe.stroke:g} times", recipe.stroke)]
+            self.stroke.value = recipe.stroke
+        finally:
+            self._setting = False
+        self._changed()
+
+    def _offer(self, control, source):
+        """Choose a picture in a menu; one that does not stand there is added. Raises ImageError where it is none."""
+        if source not in [value for _, value in control.options]:
+            load_image(source, THUMBNAIL)
+            control.options = [(called(source), source), *control.options]
+        control.value = source
+
+    def _take(self, control, name):
+        control.value = name
+
+    def _uploaded(self, control, change):
+        """Keep an uploaded picture in the album's folder and choose it; what is no picture is forgotten."""
+        if change.new:
+            content = bytes(change.new[0]["content"])
+            change.owner.value = ()
+            self._offer(control, self.album.keep(content))
+
+    def _typed(self, change):
+        if change.new.strip():
+            self._offer(self.photo, change.new.strip())
+
+    def _changed(self, _=None):
+        """Show the chosen pictures, and forecast anew; calls are gathered while a forecast is under way."""
+        if self._setting:
+            return
+        self._recipe = self._read()
+        self.chosen.value = " ".join(map(_thumbnail, (self._recipe.photo, *self._recipe.paintings)))
+        if not (self.job.running or self.trial.running):
+            self.thinking.restart()
+
+    def _think(self):
+        yield self.speed.forecast(self._recipe)
+
+    def _show_forecast(self, forecast):
+        self.forecast.value = (
+            f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of memory"
+            " beside the network."
+        )
+
+    def _thought(self, state, error):
+        if error is not None:
+            self.forecast.value = "No forecast."
+            self.messages.report(error)
+
+    def _suggest(self):
+        self._idle()
+        self.size.value = self.speed.size_for(self._recipe)
+
+    # --- paint
+
+    def _idle(self):
+        """Raise StudioError while something is being painted."""
+        if self.job.running or self.trial.running:
+            raise StudioError("A picture is being painted: stop it first, or wait for its end.")
+
+    def _paint(self):
+        """Begin a new picture; one that was paused is given up."""
+        self._idle()
+        self.thinking.stop()
+        self._painted, self._states, self._last, self.history = self._read(), None, None, []
+        self._began = (0, 0.0)
+        self.progress.max, self.progress.value = self._painted.evaluations, 0
+        self.curve.value = self.numbers.value = ""
+        self.text.value = "preparing …"
+        self._buttons(running=True)
+        self.job.start()
+
+    def _buttons(self, running=False, paused=False):
+        self.start.disabled = self.try_out.disabled = self.suggest.disabled = running
+        self.pause.disabled, self.stop.disabled = not (running or paused), not (running or paused)
+        self.pause.description, self.pause.icon = ("Resume", "play") if paused else ("Pause", "pause")
+        self.save.disabled = self._last is None
+
+    def _steps(self):
+        """Go on with the states of the present picture: a job that was paused leaves them where they are."""
+        if self._states is None:
+            easel = set_up(self._painted, self.networks)
+            self._cost, self._states = easel.cost, minimise(easel.cost, easel.first, self._painted.evaluations)
+        for state in self._states:
+            self._last = state
+            self.history.append((state.evaluations, state.losses))
+            yield state
+
+    def _show(self, state):
+        self.progress.value = state.evaluations
+        self.text.value = report(state, self._painted.evaluations, self._began)
+        self.picture.value = img_tag(
+            state.image, f"The generated picture after {state.evaluations} evaluations.", width=SHOWN
+        )
+        self.save.disabled = False
+
+    def _finish(self, state, error):
+        paused = state == "stopped" and self._pausing
+        self._pausing = False
+        self._buttons(paused=paused)
+        if error is not None:
+            self.messages.report(error)
+        if self._last is None:
+            self.text.value = state
+            return
+        self.text.value = f"{'paused' if paused else state}: {self.text.value}"
+        self._show_curve()
+        if not paused:
+            self._states = None
+
+    _pausing = False
+
+    def _pause_or_resume(self):
+        if self.job.running:
+            self._pausing = True
+            self.job.stop()
+        elif self._states is not None:
+            if self.trial.running:
+                raise StudioError("A contact sheet is being made: stop it first, or wait for its end.")
+            self._began = (self._last.evaluations, self._last.seconds) if self._last else (0, 0.0)
+            self._buttons(running=True)
+            self.job.start()
+
+    def _stop(self):
+        """Stop for good; one that is paused already is only let go of."""
+        self._pausing = False
+        if self.job.running:
+            self.job.stop()
+        else:
+            self._states = None
+            self.text.value = self.text.value.replace("paused", "stopped", 1)
+            self._buttons()
+
+    def _show_curve(self):
+        if len(self.history) > 1:
+            self.curve.value = img_tag(
+                loss_curves({"this picture": self.history}),
+                "Every term of the loss, and the total, against the evaluations; the total never rises.",
+                width=SHOWN,
+            )
+
+    def _save(self):
+        """Write the present picture with its settings into the album."""
+        if self._last is None:
+            raise StudioError("There is no picture yet: press Paint first.")
+        image = to_8bit(self._last.image)
+        losses = self._cost.losses(image)
+        numbers = {"evaluations": self._last.evaluations, **losses}
+        path = self.album.save(image.cpu(), self._painted, numbers)
+        self.text.value = f"saved: {path.name}"
+        self._album_changed(path)
+
+    # --- a contact sheet
+
+    def _try_out(self):
+        self._idle()
+        choices = {self.down.value: values_of(self.down.value, self.down_values.value)}
+        if self.across.value:
+            if self.across.value == self.down.value:
+                raise StudioError("Rows and columns vary the same setting: choose another one for the columns.")
+            choices[self.across.value] = values_of(self.across.value, self.across_values.value)
+        self._rows = variants(self._read(), choices)
+        self._names = [*choices]
+        self.thinking.stop()
+        self.sheet.children = ()
+        self._buttons(running=True)
+        self.pause.disabled = self.stop.disabled = True
+        self.stop_sheet.disabled = False
+        self.sheet_text.value = "preparing …"
+        self.trial.start()
+
+    def _trials(self):
+        return contact_sheet(self._rows, self.networks)
+
+    def _show_sheet(self, cells):
+        done = [cell for cell in cells if cell.image is not None]
+        across = len(self._rows[0])
+        tiles = [self._cell(cell) for cell in done]
+        self.sheet.children = [w.HBox(tiles[n : n + across]) for n in range(0, len(tiles), across)]
+        self.sheet_text.value = f"{len(done)} of {len(cells)} pictures"
+
+    def _cell(self, cell):
+        says = ", ".join(f"{name.replace('_', ' ')} {getattr(cell.recipe, name)}" for name in self._names)
+        button = w.Button(description="Paint this large", tooltip=f"Paint with {says}", layout=w.Layout(width="150px"))
+        button.on_click(self.messages.guard(lambda _: self._large(cell.recipe)))
+        numbers = f"content {cell.losses['content']:.2g}, style {cell.losses['style']:.2g}"
+        text = w.HTML(f"<small>{html.escape(says)}<br>{html.escape(numbers)}</small>")
+        return w.VBox([w.HTML(img_tag(cell.image, f"Painted small with {says}.", width=150)), text, button])
+
+    def _large(self, recipe):
+        """Take the settings of a small picture, with the size and the evaluations of the controls, and paint."""
+        self._idle()
+        self._set(replace(recipe, size=self.size.value, evaluations=self.evaluations.value))
+        self._paint()
+
+    def _sheet_done(self, state, error):
+        self._buttons(paused=self._states is not None)
+        self.stop_sheet.disabled = True
+        if error is not None:
+            self.messages.report(error)
+        else:
+            self.sheet_text.value = f"{state}: {self.sheet_text.value}"
+
+    # --- the album
+
+    def _album_changed(self, newest=None):
+        """Read the folder anew: what was saved before a restart is there as well."""
+        self._saved = {str(entry.path): entry for entry in self.album.saved()}
+        options = [(entry.path.stem, path) for path, entry in self._saved.items()] or [(NOTHING, "")]
+        kept = self.left.value
+        for control in (self.left, self.right):
+            control.options = options
+        self.left.value = str(newest) if newest else kept if kept in self._saved else options[0][1]
+        self.right.value = options[min(1, len(options) - 1)][1]
+        tags = [img_tag(load_image(path, THUMBNAIL), f"Saved: {path.stem}.") for path in self._newest(8)]
+        self.thumbnails.value = " ".join(tags) or "Nothing is saved yet: press Save below a picture."
+
+    def _newest(self, count):
+        return [entry.path for entry in self._saved.values()][:count]
+
+    def _compare(self, _=None):
+        """Two pictures, the border between them where the slider says, and the settings in which they differ."""
+        one, other = self._saved.get(self.left.value), self._saved.get(self.right.value)
+        if one is None or other is None:
+            self.compared.value = self.about.value = ""
+            return
+        picture, says = wiped(load_image(one.path), load_image(other.path), self.wipe.value / 100)
+        self.compared.value = img_tag(picture, f"{says} {one.path.stem}; {other.path.stem}.", width=512)
+        self.about.value = f"<small>{html.escape(differences(one, other))}</small>"
+
+    def _again(self):
+        entry = self._saved.get(self.left.value)
+        if entry is None:
+            raise StudioError("Nothing is saved yet: paint a picture and press Save.")
+        self._set(entry.recipe)
+
+    def _settings_of_png(self, change):
+        if change.new:
+            content = bytes(change.new[0]["content"])
+            change.owner.value = ()
+            self._set(read_png(content)[0])
+
+
+def differences(one, other):
+    """In which settings two saved pictures differ, and what their losses are, in a sentence or two."""
+    names = [name for name in vars(one.recipe) if getattr(one.recipe, name) != getattr(other.recipe, name)]
+    parts = [f"{name.replace('_', ' ')}: {getattr(one.recipe, name)} | {getattr(other.recipe, name)}" for name in names]
+    text = "; ".join(parts) or "the same settings"
+    totals = [f"{entry.numbers['total']:.3g}" for entry in (one, other) if "total" in entry.numbers]
+    return f"{text}. Losses: {' | '.join(totals)}." if totals else f"{text}."
