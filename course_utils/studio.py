@@ -62,7 +62,7 @@ class Recipe:
         evaluations: how often cost and gradient are computed.
         stroke: the painting's longer side as a multiple of `size`: more makes broader strokes.
         content_weight: α.
-        strength: from which β follows (`relative_weight` in transfer.py).
+        strength: from which β follows (`relative_weight` in transfer.py, with α = 1, whatever α is here).
         equaliser: {style layer: factor of its λ^l}; a layer with the factor 0 is left out.
         content_layer: the layer of the content cost.
         variation_weight: of the total variation.
@@ -244,12 +244,12 @@ def set_up(recipe: Recipe, networks: Networks) -> Easel:
         paintings = tuple(match_colours(painting, photo) for painting in paintings)
     net = prepared(networks(recipe.network, recipe.pooling), photo, [recipe.content_layer, *recipe.layers()])
     terms: list[Term] = [
-        Content(net, photo, recipe.content_weight, {recipe.content_layer: 1.0}),
+        Content(net, photo, 1.0, {recipe.content_layer: 1.0}),
         Style(net, list(paintings), 1.0, recipe.layers(), list(chosen.values())),
     ]
     style_weight = weight_of(Cost(net, terms), photo, recipe.strength)
-    for term in terms[1:]:
-        term.weight *= style_weight
+    for term, weight in zip(terms, (recipe.content_weight, style_weight)):
+        term.weight = weight
     if recipe.variation_weight:
         terms.append(TotalVariation(recipe.variation_weight))
     main = paintings[max(range(len(chosen)), key=[*chosen.values()].__getitem__)]
