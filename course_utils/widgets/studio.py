@@ -316,9 +316,9 @@ class Studio(View):
             (self.path, self._typed),
             (self.down, lambda change: setattr(self.down_values, "value", VARIED[change.new])),
             (self.across, lambda change: setattr(self.across_values, "value", VARIED.get(change.new, ""))),
-            (self.left, self._compare),
-            (self.right, self._compare),
-            (self.wipe, self._compare),
+            (self.left, self._show_compared),
+            (self.right, self._show_compared),
+            (self.wipe, self._show_compared),
             (self.from_png, self._settings_of_png),
         ):
             control.observe(guard(action), "value")
@@ -605,7 +605,7 @@ class Studio(View):
     def _newest(self, count):
         return [entry.path for entry in self._saved.values()][:count]
 
-    def _compare(self, _=None):
+    def _show_compared(self, _=None):
         """Two pictures, the border between them where the slider says, and the settings in which they differ."""
         one, other = self._saved.get(self.left.value), self._saved.get(self.right.value)
         if one is None or other is None:
