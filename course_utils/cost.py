@@ -20,6 +20,7 @@ import torch
 
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
+from course_utils.regions import check_mask, guided
 from course_utils.settings import HEAVIEST, Settings, changed, check_layer_weights
 from course_utils.vgg import VGG, check_layers, check_network
 
@@ -81,11 +82,13 @@ class Style:
         weight: β.
         layers: {layer: λ^l}.
         shares: a number for each painting, of which only the proportions count; None: all the same.
+        mask: where in the generated picture the style counts, (1, 1, H, W) in [0, 1] (`course_utils.regions`); None:
+            everywhere.
+        name: of the term; the terms of several regions need different ones.
     Raises:
-        ValueError: no such network, picture or layer, or weights or shares that are no numbers from 0 to `HEAVIEST`.
+        ValueError: no such network, picture, layer or mask, or weights or shares that are no numbers from 0 to
+            `HEAVIEST`.
     """
-
-    name = "style"
 
     def __init__(
         self,
@@ -94,15 +97,19 @@ class Style:
         weight: float = 1.0,
         layers: Mapping[str, float] = STYLE_WEIGHTS,
         shares: Sequence[float] | None = None,
+        mask: torch.Tensor | None = None,
+        name: str = "style",
     ):
         check_network(net)
         check_layer_weights("layers", layers)
+        if mask is not None:
+            check_mask(mask)
         paintings = [paintings] if isinstance(paintings, torch.Tensor) else paintings
         if not isinstance(paintings, (list, tuple)) or not paintings:
             raise ValueError(f"paintings must be a picture or a list of pictures, not {short(paintings)}.")
         for painting in paintings:
             check_picture("style", painting)
-        self.weight, self.layers = weight, dict(layers)
+        self.weight, self.layers, self.mask, self.name = weight, dict(layers), mask, name
         with torch.no_grad():
             maps = [net.features(_in_memory(painting), self.layers) for painting in paintings]
             shares = _normalised(shares, len(paintings))
@@ -113,9 +120,13 @@ class Style:
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
         return _added(
-            weight * style_loss(gram_matrix(features[layer], divide=True), self.targets[layer])
+            weight * style_loss(self.gram(features[layer]), self.targets[layer])
             for layer, weight in self.layers.items()
         )
+
+    def gram(self, activations: torch.Tensor) -> torch.Tensor:
+        """(N, C, C): what is compared with a target: the Gram matrix of the region, divided by its positions."""
+        return gram_matrix(activations, divide=True) if self.mask is None else guided(activations, self.mask)
 
 
 def _added(values: Iterable[torch.Tensor]) -> torch.Tensor:

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from course_utils.cost import Content, Cost, Style
 from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.inputs import check_number, check_tensor
-from course_utils.losses import gram_matrix, style_loss
+from course_utils.losses import style_loss
 
 GUIDED = 12  # evaluations that follow the distance: fewer or more need more in all (measured on six pairs)
 STRENGTH = 0.3  # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
@@ -91,7 +91,7 @@ class Transport:
     """J with the transport distance in place of E_l in the layer that costs most: (image, features) -> what to
     minimise, a tensor.
 
-    It takes the place of the term `Style`, and asks for some content; other terms stay as they are. How much a term
+    It takes the place of each term `Style`, and asks for some content; other terms stay as they are. How much a term
     costs is taken at a blank picture, one without any activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer.
 
     Args:
@@ -102,25 +102,11 @@ class Transport:
 
     def __init__(self, cost: Cost):
         self.cost, self.worthwhile = cost, False
-        style: Style | None = next((term for term in cost.terms if isinstance(term, Style)), None)
         self.content: Content | None = next((term for term in cost.terms if isinstance(term, Content)), None)
-        if style is None:
-            return
-        self.style, layers, targets = style, style.layers, style.targets
-        blank = {
-            layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item()
-            for layer, weight in layers.items()
-        }
-        if not all(map(math.isfinite, blank.values())):
-            return  # the network is broken: J itself says so
-        self.leading = max(blank, key=lambda layer: blank[layer])
-        self.beside = [
-            layer for layer in blank if layer != self.leading and blank[layer] > NEGLIGIBLE * sum(blank.values())
-        ]
-        target = targets[self.leading][0]
-        self.distance = BuresWasserstein(target)
-        self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
-        blank_distance = self.style.weight * self.strength * target.trace().item()
+        self.styles = [_Led(term) for term in cost.terms if isinstance(term, Style)]
+        if not self.styles or not all(style.finite for style in self.styles):
+            return  # where the network is broken, J itself says so
+        blank_distance = sum(style.blank for style in self.styles)
         content_weight, blank_content = 0.0, 0.0
         if self.content is not None:
             content_weight = self.content.weight
@@ -133,20 +119,52 @@ class Transport:
         self.content_weight = max(content_weight, wanted) if content_weight else content_weight
 
     def __call__(self, image: torch.Tensor, features: dict[str, torch.Tensor]) -> torch.Tensor:
-        def gram(layer):
-            return gram_matrix(features[layer], divide=True)
-
-        style = self.strength * self.distance(gram(self.leading)[0])
-        style = style + sum(
-            self.style.layers[layer] * style_loss(gram(layer), self.style.targets[layer]).sum() for layer in self.beside
-        )
-        value = self.style.weight * style
+        first, *others = self.styles
+        value = first(features)
+        for style in others:
+            value = value + style(features)
         if self.content is not None:
             value = self.content_weight * self.content(image, features).sum() + value
         for term in self.cost.terms:
-            if term is not self.style and term is not self.content:
+            if not isinstance(term, Style) and term is not self.content:
                 value = value + term.weight * term(image, features).sum()
         return value
+
+
+class _Led:
+    """A term `Style` whose costliest layer is compared by transport: features -> a tensor.
+
+    Attributes:
+        finite: False where the network is broken; nothing else can be used then.
+        blank: its distance at a blank picture.
+    """
+
+    def __init__(self, term: Style):
+        self.term, layers, targets = term, term.layers, term.targets
+        costs = {
+            layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item()
+            for layer, weight in layers.items()
+        }
+        self.finite = all(map(math.isfinite, costs.values()))
+        if not self.finite:
+            return
+        self.leading = max(costs, key=lambda layer: costs[layer])
+        self.beside = [
+            layer for layer in costs if layer != self.leading and costs[layer] > NEGLIGIBLE * sum(costs.values())
+        ]
+        target = targets[self.leading][0]
+        self.distance = BuresWasserstein(target)
+        self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
+        self.blank = term.weight * self.strength * target.trace().item()
+
+    def __call__(self, features: dict[str, torch.Tensor]) -> torch.Tensor:
+        term = self.term
+        value = self.strength * self.distance(term.gram(features[self.leading])[0])
+        value = value + sum(
+            term.layers[layer] * style_loss(term.gram(features[layer]), term.targets[layer]).sum()
+            for layer in self.beside
+        )
+        return term.weight * value
 
 
 class BuresWasserstein:

@@ -35,6 +35,7 @@ from course_utils import (
     plots,
     receptive,
     reconstruct,
+    regions,
     top,
     transfer,
     transport,
@@ -60,6 +61,7 @@ MODULES = (
     means,
     top,
     receptive,
+    regions,
     deconvnet,
     winograd,
     plots,
@@ -540,6 +542,7 @@ SET = dict(
     seed=(0, SEED),
     colours=("painting", CHOICE),
 )
+MASK = rand(1, 1, 7, 9)
 COST = cost.painting_cost(NET, P, S)
 MINED = dict(
     k=(1, number(1, 10**5, whole=True)),
@@ -604,6 +607,7 @@ TABLE = {
     "cost.Content.__init__": initial(
         cost.Content, net=(NET, SHAPE), photo=(P, SOME_PHOTO), weight=(1, NOT_TRIED), layers=({"relu1_1": 1.0}, LAYERS)
     ),
+    "cost.Style.gram": INTERNAL,
     "cost.Style.__init__": (
         initial(
             cost.Style,
@@ -611,6 +615,8 @@ TABLE = {
             paintings=(P, SOME_PHOTO),
             weight=(1, NOT_TRIED),
             layers=({"relu1_1": 1.0}, LAYERS),
+            mask=(MASK, Tensor("11HW", values="picture") - [None]),
+            name=("style", NOT_TRIED),
         )
         + initial(
             cost.Style,
@@ -761,6 +767,33 @@ TABLE = {
         )
     },
     "descent.evaluate": takes(descent.evaluate, function=(lambda x: (1.0, x, None), FUNCTION), image=(P, NOT_TRIED)),
+    "regions.guided_gram": takes(
+        regions.guided_gram, features=(rand(2, 4, 5, 6), ANY), mask=(MASK, Tensor("11HW", values="picture"))
+    ),
+    "regions.at_layer": INTERNAL,
+    "regions.guided": INTERNAL,
+    "regions.check_mask": INTERNAL,
+    "regions.brightness": takes(regions.brightness, photo=(P, PICTURE)),
+    "regions.by_brightness": takes(
+        regions.by_brightness, photo=(P, PICTURE), threshold=(0.5, Kind(None, "1", -0.1, 1.1, NAN))
+    ),
+    "regions.by_colour": takes(
+        regions.by_colour,
+        photo=(P, PICTURE),
+        hue=(60.0, Kind(None, "1", -1, 361, NAN)),
+        width=(30.0, Kind(None, "1", -1, 181, NAN)),
+    ),
+    "regions.by_line": takes(
+        regions.by_line,
+        photo=(P, Tensor("13HW", values="any")),
+        angle=(0.0, Kind(None, "1", -361, 361, NAN)),
+        offset=(0.0, Kind(None, "1", -1.1, 1.1, NAN)),
+        soft=(0.0, Kind(None, "1", -0.1, 2.1, NAN)),
+    ),
+    "regions.by_picture": takes(regions.by_picture, photo=(P, Tensor("13HW", values="any")), picture=(S, PICTURE)),
+    "regions.with_seam": takes(
+        regions.with_seam, picture=(P, PICTURE), mask=(P[:, :1], Tensor("11HW", values="picture", sized=True))
+    ),
     "transport.Transport.__init__": "takes a Cost, whose arguments are checked there",
     "transport.guided_descent": "takes a Cost and what projected_lbfgs takes, where it is checked",
     "transport.Transport.__call__": INTERNAL,
@@ -1205,7 +1238,10 @@ def test_many_random_tensors(slot, tally):
     each()
 
 
-DIFFERENTIABLE = ("losses.", "vgg.", "normalization.", "transport.", "colour.", "winograd.", "cost.", "receptive.cut")
+DIFFERENTIABLE = (
+    *("losses.", "vgg.", "normalization.", "transport.", "colour.", "winograd.", "cost.", "receptive.cut"),
+    "regions.guided_gram",
+)
 FORMS = {
     "transposed": lambda x: x.mT.contiguous().mT if x.ndim > 1 else x,
     "channels last": lambda x: x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x,

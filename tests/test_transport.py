@@ -144,7 +144,7 @@ def test_the_objective_written_out(net64, small64):
     weights = {"relu1_1": 50.0, "relu2_1": 0.3, "relu3_1": 30.0, "relu4_1": 2.0}
     cost = painting_cost(net64, *small64, content_weight=3.0, style_weight=0.7, style_layers=weights)
     transport = Transport(cost)
-    assert transport.leading == "relu4_1" and "relu3_1" in transport.beside
+    assert transport.styles[0].leading == "relu4_1" and "relu3_1" in transport.styles[0].beside
     features = cost.features(small64[0].flip(2))
     trace = cost.terms[1].targets["relu4_1"][0].trace().item()
     strength = STRENGTH * 2.0 * trace / (4 * 512**2)
@@ -152,7 +152,7 @@ def test_the_objective_written_out(net64, small64):
     style = strength * BuresWasserstein(cost.terms[1].targets["relu4_1"][0])(
         gram_matrix(features["relu4_1"], divide=True)[0]
     )
-    for layer in transport.beside:
+    for layer in transport.styles[0].beside:
         style = (
             style
             + weights[layer] * style_loss(gram_matrix(features[layer], divide=True), cost.terms[1].targets[layer])[0]
@@ -165,9 +165,13 @@ def test_the_objective_written_out(net64, small64):
 
 def test_the_layer_that_costs_most_leads(net, small):
     transport = Transport(painting_cost(net, *small))
-    assert transport.leading == "relu4_1" and "relu5_1" not in transport.beside and transport.worthwhile
+    assert (
+        transport.styles[0].leading == "relu4_1"
+        and "relu5_1" not in transport.styles[0].beside
+        and transport.worthwhile
+    )
     deep = Transport(painting_cost(net, *small, style_layers={"relu2_1": 1e-9, "relu5_1": 1.0}))
-    assert deep.leading == "relu5_1" and deep.beside == []
+    assert deep.styles[0].leading == "relu5_1" and deep.styles[0].beside == []
 
 
 def test_it_steps_aside_where_content_decides(net, small):
