@@ -4,11 +4,8 @@
 
 Ten pairs are painted with each of the settings and judged by the picture that would be saved (8 bits for each colour):
 
-    E        how much of the painting is in it: 0.7468 E1 + 0.2557 E2 + 2.3768 E3, calibrated on the choices of people
-             (Yeh, Tang, Bhattad, Zou & Forsyth, 'Improving style transfer with calibrated metrics', WACV 2020; more is
-             better). E_l = -log KL of the Gaussians of relu1_1, relu2_1 and relu3_1, seen along the first 32, 48 and
-             128 principal axes of other photos; as the authors' code (stringtron/quantative_style), but here of
-             `REFERENCES` photos of the course, of the size of the pictures, and not of 200 of BSDS500 at 512 pixels.
+    E        how much of the painting is in it (course_utils/measures.py; more is better), here along the principal axes
+             of photos of none of the pairs, of the size of the pictures.
     content  the content cost at relu4_2, divided by the mean over the photos of the other pairs: 0 for the photo
              itself, 1 for any other.
     edges    the correlation with the edges of the photo, after a blur of 5 pixels (lesson 4).
@@ -25,7 +22,6 @@ that stood on the first page before. `--markdown FILE` prints the table of a sav
 import argparse
 import functools
 import json
-import random
 import statistics
 import sys
 import time
@@ -41,14 +37,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.colour import match_colours
 from course_utils.cost import painting_cost
-from course_utils.images import load_image, photos, resize, to_8bit, to_pil
+from course_utils.images import load_image, resize, to_8bit, to_pil
 from course_utils.long_runs import edges_alike
 from course_utils.losses import CONTENT_LAYER, content_loss, total_variation
+from course_utils.measures import Style, principal_axes, references
 from course_utils.transfer import minimise, relative_weight, starting_image
 from course_utils.vgg import vgg19
 from course_utils.winograd import prepared
 
-SIZE, EVALUATIONS, REFERENCES, SEED, TILE = 384, 25, 25, 7, 192
+SIZE, EVALUATIONS, TILE = 384, 25, 192
 PAIRS = [
     ("monument_neuschwanstein_castle", "van_gogh_cafe_terrace_at_night"),
     ("monument_opera_house", "van_gogh_church_at_auvers"),
@@ -61,8 +58,6 @@ PAIRS = [
     ("monument_schwerin_palace", "van_gogh_church_at_auvers"),
     ("monument_machu_picchu", "van_gogh_harvest_at_la_crau"),
 ]
-AXES = {"relu1_1": 32, "relu2_1": 48, "relu3_1": 128}  # how many principal axes of each layer
-CALIBRATED = {"relu1_1": 0.7468, "relu2_1": 0.2557, "relu3_1": 2.3768}
 MEASURES = ("E", "content", "edges", "grain")
 
 
@@ -85,44 +80,17 @@ WAYS = {
 # --- the measures ---------------------------------------------------------------------------------------------------
 
 
-def gaussian(features):
-    """Mean (C,) and covariance (C, C) over the positions of activations (1, C, H, W), float64."""
-    rows = features[0].flatten(1).double()
-    mean = rows.mean(1)
-    return mean, (rows - mean[:, None]) @ (rows - mean[:, None]).T / rows.shape[1]
-
-
-def kl(mean, covariance, target_mean, target_covariance):
-    """KL(N(mean, covariance) ‖ N(target…)) of two Gaussians."""
-    inverse, apart = torch.linalg.inv(target_covariance), target_mean - mean
-    logarithms = torch.logdet(target_covariance) - torch.logdet(covariance)
-    return (torch.trace(inverse @ covariance) + apart @ inverse @ apart - len(mean) + logarithms).item() / 2
-
-
 class Judge:
     """The measures of pictures of one size."""
 
     def __init__(self, net, size, pairs):
         self.net, self.size = net, size
-        used = {photo for photo, _ in pairs}
-        others = random.Random(SEED).sample([name for name in photos() if name not in used], REFERENCES)
-        sums = {layer: 0.0 for layer in AXES}
-        for name in others:
-            for layer, features in net.features(load_image(name, size), AXES).items():
-                sums[layer] = sums[layer] + gaussian(features)[1]
-        # eigh gives the axes of the smallest eigenvalues first
-        self.axes = {layer: torch.linalg.eigh(sums[layer])[1].flip(1)[:, : AXES[layer]] for layer in AXES}
-
-    def statistics(self, image):
-        found = {}
-        for layer, features in self.net.features(image, AXES).items():
-            (mean, covariance), axes = gaussian(features), self.axes[layer]
-            found[layer] = axes.T @ mean, axes.T @ covariance @ axes
-        return found
+        apart = references(photo for photo, _ in pairs)
+        self.axes = principal_axes(net, (load_image(name, size) for name in apart))
 
     def meet(self, photo, painting, others):
         """Take the pictures of a pair, and the photos of the other pairs, to measure by."""
-        self.photo, self.painting, self.target = photo, painting, self.statistics(painting)
+        self.photo, self.painting, self.style = photo, painting, Style(self.net, painting, self.axes)
         self.content = self.net.features(photo, [CONTENT_LAYER])[CONTENT_LAYER]
         self.usual = statistics.mean(self.content_cost(resize(other, photo.shape[2:])) for other in others)
 
@@ -130,10 +98,8 @@ class Judge:
         return content_loss(self.net.features(image, [CONTENT_LAYER])[CONTENT_LAYER], self.content, "mean").item()
 
     def __call__(self, image):
-        found = self.statistics(image)
-        E = sum(CALIBRATED[k] * -torch.tensor(kl(*found[k], *self.target[k])).log().item() for k in AXES)
         grain = roughness(image) / roughness(self.painting)
-        values = (E, self.content_cost(image) / self.usual, edges_alike(image, self.photo), grain)
+        values = (self.style(image), self.content_cost(image) / self.usual, edges_alike(image, self.photo), grain)
         return {name: round(value, 3) for name, value in zip(MEASURES, values)}
 
 
