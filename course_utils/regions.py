@@ -95,27 +95,24 @@ def by_colour(photo: torch.Tensor, hue: float, width: float = 30.0) -> torch.Ten
     return (coloured & (away.abs() <= width)).unsqueeze(1).to(photo)
 
 
-def by_line(photo: torch.Tensor, angle: float = 0.0, offset: float = 0.0, soft: float = 0.0) -> torch.Tensor:
+def by_line(photo: torch.Tensor, angle: float = 0.0, offset: float = 0.0) -> torch.Tensor:
     """The mask of what lies above a line.
 
     Args:
         photo: (1, 3, H, W), for the size.
         angle: of the line in degrees: 0 is level, 90 leaves the left side, 180 the lower one.
         offset: how far the line lies from the middle, as a share of half the picture: 1 is at its edge; upwards.
-        soft: share of half the picture over which the mask falls from 1 to 0.
     """
     check_tensor("The photo", photo, "1, 3, H, W")
     check_number("angle", angle, -360, 360)
     check_number("offset", offset, -1, 1)
-    check_number("soft", soft, 0, 2)
     height, width = photo.shape[2:]
     rows, columns = (
         torch.linspace(-1, 1, 2 * side + 1, dtype=torch.float64)[1::2] for side in (height, width)
     )  # the middles of the pixels
     turn = math.radians(angle)
     above = -rows[:, None] * math.cos(turn) - columns[None] * math.sin(turn) - offset
-    mask = (above > 0) if soft == 0 else (above / soft + 0.5).clamp(0, 1)
-    return mask.to(photo)[None, None]
+    return (above > 0).to(photo)[None, None]
 
 
 @torch.no_grad()
@@ -124,6 +121,22 @@ def by_picture(photo: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
     check_tensor("The photo", photo, "1, 3, H, W")
     mask = F.interpolate(brightness(picture), tuple(photo.shape[2:]), mode="bilinear", antialias=True)
     return mask.clamp(0, 1).to(photo)
+
+
+def softened(mask: torch.Tensor, soft: float) -> torch.Tensor:
+    """A mask whose borders are blurred: the mean over squares whose side is a share of half the shorter side.
+
+    Args:
+        mask: (1, 1, H, W) in [0, 1].
+        soft: the share, from 0 (as it is) to 1.
+    """
+    check_tensor("The mask", mask, "1, 1, H, W", values="picture")
+    check_number("soft", soft, 0, 1)
+    reach = round(soft * min(mask.shape[2:]) / 4)
+    if not reach:
+        return mask.detach()
+    blurred = F.avg_pool2d(mask.detach(), 2 * reach + 1, 1, reach, count_include_pad=False)
+    return blurred.clamp(0, 1)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from course_utils.colour import match_colours
-from course_utils.cost import SMALLEST, Content, Cost, Style, Term, TotalVariation
+from course_utils.cost import SMALLEST, Content, Cost, Style, TotalVariation
 from course_utils.files import replace_file
 from course_utils.images import catalogue, load_image, title, to_8bit, to_pil
 from course_utils.inputs import check_choice, check_number, check_tensor, one_line, reason, short
@@ -32,6 +32,7 @@ from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS
 from course_utils.means import MeanActivations
 from course_utils.normalization import normalize_weights
 from course_utils.paths import ROOT
+from course_utils.regions import by_brightness, by_colour, by_line, by_picture, softened
 from course_utils.settings import COLOURS, HEAVIEST, STARTS
 from course_utils.transfer import State, faint_noise, minimise, starting_image, weight_of
 from course_utils.vgg import VGG, vgg19
@@ -42,6 +43,7 @@ KEY = "course_utils.studio"  # of the text in a PNG file
 EDITION = 1  # of that text
 SIZES, EVALUATIONS, STROKES, EQUALISER = (32, 2048), (1, 2000), (0.25, 4.0), (0.0, 10.0)
 NETWORKS, POOLINGS = ("original", "normalised"), ("max", "average")
+MASKS = ("none", "brightness", "colour", "line", "picture")
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 MOST_CELLS = 12  # of a contact sheet
 TRIAL = 96  # pixels: on such a square the speed of this machine is measured
@@ -69,6 +71,14 @@ class Recipe:
         start, seed, colours: as in `Settings`; 'noise' is faint here, so that it is painted over whole.
         pooling: 'max' or 'average'.
         network: 'original', or 'normalised' as in lesson 3.
+        mask: how the photo is split in two regions, one of `MASKS` (see `regions.py`); 'none' leaves it whole.
+        inside: the painting of the masked region, a path or a name.
+        threshold: of 'brightness', from 0 to 1.
+        hue, hue_width: of 'colour', in degrees.
+        angle, offset: of 'line', in degrees and as a share of half the picture.
+        soft: the width of the seam as a share of half the picture, from 0 to 1.
+        mask_picture: of 'picture', a path or a name.
+        swapped: True exchanges the two regions.
     Raises:
         StudioError: a value that cannot be used.
     """
@@ -88,10 +98,21 @@ class Recipe:
     colours: str = "painting"
     pooling: str = "average"
     network: str = "original"
+    mask: str = "none"
+    inside: str = "van_gogh_harvest_at_la_crau"
+    threshold: float = 0.5
+    hue: float = 210.0
+    hue_width: float = 40.0
+    angle: float = 0.0
+    offset: float = 0.0
+    soft: float = 0.1
+    mask_picture: str = ""
+    swapped: bool = False
 
     def __post_init__(self):
-        if not isinstance(self.photo, str) or not self.photo:
-            raise StudioError(f"The photo must be a path or a name, not {short(self.photo)}.")
+        for name in ("photo", "inside"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise StudioError(f"The picture '{name}' must be a path or a name, not {short(getattr(self, name))}.")
         _check_shares("The paintings", self.paintings, None)
         _check_shares("The equaliser", self.equaliser, STYLE_LAYERS)
         check = functools.partial(check_number, error=StudioError)
@@ -107,7 +128,22 @@ class Recipe:
             "colours": COLOURS,
             "pooling": POOLINGS,
             "network": NETWORKS,
+            "mask": MASKS,
         }
+        bounds = {
+            "threshold": (0, 1),
+            "hue": (0, 360),
+            "hue_width": (0, 180),
+            "angle": (-360, 360),
+            "offset": (-1, 1),
+            "soft": (0, 1),
+        }
+        for name, (least, most) in bounds.items():
+            check(name, getattr(self, name), least, most)
+        if not isinstance(self.mask_picture, str) or self.mask == "picture" and not self.mask_picture:
+            raise StudioError("A painted mask needs a picture: upload one, or choose another kind of mask.")
+        if not isinstance(self.swapped, bool):
+            raise StudioError(f"swapped must be True or False, not {short(self.swapped)}.")
         for name, offered in choices.items():
             check_choice(name, getattr(self, name), offered, error=StudioError)
         for name in ("paintings", "equaliser"):
@@ -119,7 +155,11 @@ class Recipe:
 
     def caption(self) -> str:
         """Photo and paintings, as a person would name them."""
-        return f"{called(self.photo)} after {' and '.join(map(called, self.paintings))}"
+        return f"{called(self.photo)} after {' and '.join(map(called, self.sources()[1:]))}"
+
+    def sources(self) -> tuple[str, ...]:
+        """Photo and paintings, that of the masked region last."""
+        return (self.photo, *self.paintings, *[self.inside] * (self.mask != "none"))
 
 
 def _check_shares(what, shares, layers):
@@ -227,6 +267,7 @@ class Easel(NamedTuple):
     photo: torch.Tensor  # the same
     paintings: tuple[torch.Tensor, ...]  # each (1, 3, H', W') in [0, 1], as the network sees them
     style_weight: float  # β
+    mask: torch.Tensor | None  # (1, 1, H, W) of the inner region; None: the photo is whole
 
 
 def set_up(recipe: Recipe, networks: Networks) -> Easel:
@@ -234,30 +275,61 @@ def set_up(recipe: Recipe, networks: Networks) -> Easel:
 
     Raises:
         ImageError: a picture that cannot be read, or is too small.
+        StudioError: a mask that leaves one region empty.
         TransferError: the costs of the photo are not finite.
     """
     photo = load_image(recipe.photo, recipe.size, smallest=SMALLEST)
-    chosen = {name: share for name, share in recipe.paintings.items() if share}
     across = max(SMALLEST, round(recipe.size * recipe.stroke))
-    paintings = tuple(load_image(name, across, smallest=SMALLEST) for name in chosen)
-    if recipe.colours == "photo":
-        paintings = tuple(match_colours(painting, photo) for painting in paintings)
+
+    def painting(name):
+        picture = load_image(name, across, smallest=SMALLEST)
+        return match_colours(picture, photo) if recipe.colours == "photo" else picture
+
+    chosen = {painting(name): share for name, share in recipe.paintings.items() if share}
     net = prepared(networks(recipe.network, recipe.pooling), photo, [recipe.content_layer, *recipe.layers()])
-    terms: list[Term] = [
-        Content(net, photo, 1.0, {recipe.content_layer: 1.0}),
-        Style(net, list(paintings), 1.0, recipe.layers(), list(chosen.values())),
-    ]
-    style_weight = weight_of(Cost(net, terms), photo, recipe.strength)
-    for term, weight in zip(terms, (recipe.content_weight, style_weight)):
-        term.weight = weight
-    if recipe.variation_weight:
-        terms.append(TotalVariation(recipe.variation_weight))
-    main = paintings[max(range(len(chosen)), key=[*chosen.values()].__getitem__)]
-    if recipe.start == "noise":
-        first = faint_noise(photo, main, recipe.seed, like_photo=recipe.colours == "photo")
+    content = Content(net, photo, 1.0, {recipe.content_layer: 1.0})
+    style = functools.partial(Style, net, list(chosen), 1.0, recipe.layers(), list(chosen.values()))
+    first = _first(recipe, photo, max(chosen, key=lambda picture: chosen[picture]))
+    if recipe.mask == "none":
+        styles, mask = [style()], None
     else:
-        first = starting_image(recipe.start, photo, main)
-    return Easel(Cost(net, terms), first, photo, paintings, style_weight)
+        mask, inner = mask_of(recipe, photo), painting(recipe.inside)
+        inside = Style(net, inner, 1.0, recipe.layers(), mask=mask, name="style inside")
+        styles = [style(mask=1 - mask, name="style outside"), inside]
+        first = mask * _first(recipe, photo, inner) + (1 - mask) * first
+    style_weight = weight_of(Cost(net, [content, *styles]), photo, recipe.strength)
+    content.weight = recipe.content_weight
+    for term in styles:
+        term.weight = style_weight
+    variation = [TotalVariation(recipe.variation_weight)] * bool(recipe.variation_weight)
+    return Easel(Cost(net, [content, *styles, *variation]), first, photo, tuple(chosen), style_weight, mask)
+
+
+def _first(recipe, photo, painting):
+    """The picture to begin with, for one painting."""
+    if recipe.start == "noise":
+        return faint_noise(photo, painting, recipe.seed, like_photo=recipe.colours == "photo")
+    return starting_image(recipe.start, photo, painting)
+
+
+def mask_of(recipe: Recipe, photo: torch.Tensor) -> torch.Tensor:
+    """The mask of a recipe whose photo is split, (1, 1, H, W) in [0, 1]; photo (1, 3, H, W).
+
+    Raises StudioError where it leaves one of the regions empty.
+    """
+    if recipe.mask == "brightness":
+        mask = by_brightness(photo, recipe.threshold)
+    elif recipe.mask == "colour":
+        mask = by_colour(photo, recipe.hue, recipe.hue_width)
+    elif recipe.mask == "line":
+        mask = by_line(photo, recipe.angle, recipe.offset)
+    else:
+        mask = by_picture(photo, load_image(recipe.mask_picture))
+    mask = softened(mask, recipe.soft)
+    mask = 1 - mask if recipe.swapped else mask
+    if not 0.001 < mask.mean() < 0.999:
+        raise StudioError("One of the two regions is empty: change the numbers of the mask.")
+    return mask
 
 
 # --- how long, and how much memory ---------------------------------------------------------------------------------
@@ -496,5 +568,5 @@ class Album:
 
 def _file_name(recipe):
     """Photo and painting as part of a file's name: letters, digits and hyphens alone."""
-    names = (Path(name).stem for name in (recipe.photo, *recipe.paintings))
+    names = (Path(name).stem for name in recipe.sources())
     return "_".join(re.sub(r"[^\w-]+", "-", name)[:40] for name in names)[:100]

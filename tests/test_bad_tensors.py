@@ -788,7 +788,11 @@ TABLE = {
         photo=(P, Tensor("13HW", values="any")),
         angle=(0.0, Kind(None, "1", -361, 361, NAN)),
         offset=(0.0, Kind(None, "1", -1.1, 1.1, NAN)),
-        soft=(0.0, Kind(None, "1", -0.1, 2.1, NAN)),
+    ),
+    "regions.softened": takes(
+        regions.softened,
+        mask=(MASK, Tensor("11HW", values="picture")),
+        soft=(0.5, Kind(None, "1", -0.1, 1.1, NAN)),
     ),
     "regions.by_picture": takes(regions.by_picture, photo=(P, Tensor("13HW", values="any")), picture=(S, PICTURE)),
     "regions.with_seam": takes(

@@ -15,6 +15,7 @@ from course_utils import studio
 from course_utils.cost import Content, Style, TotalVariation
 from course_utils.images import ImageError, load_image, to_pil
 from course_utils.losses import STYLE_LAYERS, STYLE_WEIGHTS
+from course_utils.regions import guided_gram
 from course_utils.studio import (
     PRESETS,
     Album,
@@ -51,6 +52,24 @@ CHANGES = {
     "colours": "photo",
     "pooling": "max",
     "network": "normalised",
+    "mask": "line",
+    "inside": "van_gogh_church_at_auvers",
+    "threshold": 0.7,
+    "hue": 30.0,
+    "hue_width": 90.0,
+    "angle": 90.0,
+    "offset": 0.5,
+    "soft": 0.5,
+    "mask_picture": "animal_cat",
+    "swapped": True,
+}
+NEEDS = {  # what another setting must be for one to count
+    "seed": {"start": "noise"},
+    "threshold": {"mask": "brightness"},
+    "hue": {"mask": "colour"},
+    "hue_width": {"mask": "colour"},
+    "mask_picture": {"mask": "picture", "mask_picture": "monument_petra"},
+    **{name: {"mask": "line"} for name in ("inside", "angle", "offset", "soft", "swapped")},
 }
 
 
@@ -77,6 +96,16 @@ def random_recipe(generator):
         colours=generator.choice(studio.COLOURS),
         pooling=generator.choice(studio.POOLINGS),
         network=generator.choice(studio.NETWORKS),
+        mask=generator.choice(studio.MASKS),
+        inside="van_gogh_church_at_auvers",
+        threshold=generator.uniform(0.4, 0.6),
+        hue=generator.choice([30.0, 210.0]),
+        hue_width=90.0,
+        angle=generator.uniform(-180, 180),
+        offset=generator.uniform(-0.3, 0.3),
+        soft=generator.choice([0.0, 0.3]),
+        mask_picture="animal_pig",
+        swapped=generator.choice([True, False]),
     )
 
 
@@ -93,9 +122,9 @@ def test_every_setting_comes_back_from_text():
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_setting_changes_the_picture(networks, name):
-    """But for those of the motif alone, each is changed by itself; the seed counts where there is noise."""
-    start = "noise" if name == "seed" else SMALL.start
-    one, other = replace(SMALL, start=start), replace(SMALL, **{"start": start, name: CHANGES[name]})
+    """Each by itself, where it counts."""
+    one = replace(SMALL, **NEEDS.get(name, {}))
+    other = replace(one, **{name: CHANGES[name]})
     pictures = [painted(recipe, networks)[0] for recipe in (one, other)]
     assert pictures[0].shape != pictures[1].shape or not pictures[0].equal(pictures[1])
 
@@ -116,6 +145,16 @@ BAD = {
     "colours": ["both", None],
     "pooling": ["mean", None],
     "network": ["vgg16", None],
+    "mask": ["circle", "picture", None],
+    "inside": ["", None],
+    "threshold": [-0.1, 1.1, None],
+    "hue": [-1, 361, "red"],
+    "hue_width": [-1, 181, None],
+    "angle": [-361, 361, None],
+    "offset": [-1.1, 1.1, None],
+    "soft": [-0.1, 1.1, None],
+    "mask_picture": [None, 3],
+    "swapped": [0, None, "no"],
 }
 
 
@@ -174,8 +213,9 @@ def test_the_plain_recipe_is_the_cost_of_the_course(net, networks):
 
 def test_terms_and_weights(networks):
     easel = set_up(Recipe(**{**CHANGES, "size": 48}), networks)
-    content, style, variation = easel.cost.terms
+    content, style, inside, variation = easel.cost.terms
     assert isinstance(content, Content) and isinstance(style, Style) and isinstance(variation, TotalVariation)
+    assert inside.mask.equal(easel.mask) and style.mask.equal(1 - easel.mask) and inside.weight == style.weight
     assert (content.weight, content.layers) == (0.5, {"relu2_2": 1.0}) and variation.weight == 1e4
     assert style.weight == easel.style_weight and style.layers == {k: STYLE_WEIGHTS[k] for k in ("relu2_1", "relu4_1")}
     assert [max(painting.shape[2:]) for painting in easel.paintings] == [96, 96]  # strokes twice as broad
@@ -219,6 +259,30 @@ def test_networks_are_loaded_once_and_share_their_weights(net, networks):
     )
     assert not any(p.requires_grad for p in networks("normalised", "average").parameters())
     assert net.pooling == "max"  # the caller's is not changed
+
+
+def test_regions_with_one_painting_differ_from_the_plain_cost_as_the_guided_means_do(networks):
+    """Both regions have the plain targets, and each cost is the guided one; without a mask it is the plain cost."""
+    recipe = replace(SMALL, mask="line", soft=0.0, inside="van_gogh_night_cafe")
+    easel, plain = set_up(recipe, networks), set_up(SMALL, networks)
+    image, target = easel.first, plain.cost.terms[1].targets
+    features = easel.cost.features(image)
+    for term, mask in zip(easel.cost.terms[1:], (1 - easel.mask, easel.mask)):
+        assert all(term.targets[layer].equal(target[layer]) for layer in target)
+        expected = sum(
+            weight
+            * (guided_gram(features[layer], mask) - target[layer]).square().sum()
+            / (4 * len(target[layer][0]) ** 2)
+            for layer, weight in term.layers.items()
+        )
+        assert term(image, features).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert plain.mask is None and [term.name for term in plain.cost.terms] == ["content", "style"]
+
+
+@pytest.mark.parametrize("changes", [{"mask": "line", "offset": 1.0}, {"mask": "brightness", "threshold": 0.0}])
+def test_empty_regions_are_said(networks, changes):
+    with pytest.raises(StudioError, match="is empty: change"):
+        set_up(replace(SMALL, **changes), networks)
 
 
 # --- forecasts, without a clock ---------------------------------------------------------------------------------

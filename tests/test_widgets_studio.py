@@ -3,6 +3,7 @@
 import datetime
 import io
 import random
+import re
 import threading
 
 import pytest
@@ -57,7 +58,7 @@ def test_paint_and_save(view):
     view.save.click()
     (entry,) = view.album.saved()
     assert entry.recipe == view._recipe and entry.numbers["evaluations"] == 3
-    assert entry.numbers["total"] == view._cost.losses(load_image(entry.path))["total"]
+    assert entry.numbers["total"] == view._easel.cost.losses(load_image(entry.path))["total"]
     assert view.left.value == str(entry.path) and "0001" in view.thumbnails.value and said(view) == ""
 
 
@@ -141,6 +142,15 @@ def test_every_control_changes_the_recipe(view):
         (view.pooling, "max"),
         (view.network, "normalised"),
         *((control, 0.5) for control in view.equaliser.values()),
+        (view.mask, "line"),
+        (view.inside, "van_gogh_langlois_bridge"),
+        (view.threshold, 0.25),
+        (view.hue, 100.0),
+        (view.hue_width, 20.0),
+        (view.angle, 45.0),
+        (view.offset, 0.25),
+        (view.soft, 0.5),
+        (view.swapped, True),
     ]
     assert {id(control) for control, _ in changes} == {id(control) for control in view._settings()}
     for control, value in changes:
@@ -160,7 +170,13 @@ def test_random_walks_over_the_controls(view, seed):
     generator = random.Random(seed)
     for _ in range(25):
         control = generator.choice(view._settings())
-        if hasattr(control, "options"):
+        if control is view.mask:
+            control.value = generator.choice(["none", "line"])  # the others may leave a region empty
+        elif control in (view.offset, view.swapped):
+            control.value = (
+                generator.choice([type(control.value)(0), type(control.value)(1)]) if control is view.swapped else 0.3
+            )
+        elif hasattr(control, "options"):
             control.index = generator.randrange(len(control.options))
         else:
             most = 64 if control is view.size else 3 if control is view.evaluations else min(control.max, 1e4)
@@ -213,6 +229,49 @@ def test_galleries_turn_and_choose(view):
         assert seen == {name for _, name in gallery._options}
         gallery.back.click()
     assert said(view) == ""
+
+
+def test_regions_are_shown_and_painted(view):
+    assert view.seam.value == ""
+    view.mask.value = "line"
+    assert "border of its regions" in view.seam.value and view.chosen.value.count("<img alt=") == 3
+    for control, value in ((view.angle, 90.0), (view.offset, 0.25), (view.soft, 0.5), (view.swapped, True)):
+        before = view.seam.value
+        control.value = value
+        assert view.seam.value != before or control is view.soft
+    paint(view)
+    assert "style inside" in view.text.value and "one painting counts" in view.numbers.value
+    view.offset.value = 1.0
+    assert "regions is empty" in said(view)
+    view.start.click()
+    with pytest.raises(StudioError):
+        view.job.wait(PATIENCE)
+    view.offset.value = 0.0
+    view.mask.value = "picture"
+    assert "upload one" in said(view)
+    buffer = io.BytesIO()
+    drawn = Image.new("L", (30, 20))
+    drawn.paste(255, (0, 0, 12, 20))
+    drawn.save(buffer, "PNG")
+    view.mask.value = "none"
+    upload(view.mask_file, buffer.getvalue())
+    assert view.mask.value == "picture" and re.search("(39|40|41)% of it", view.seam.value) and said(view) == ""
+    for kind in ("brightness", "colour"):
+        view.mask.value = kind
+        view.threshold.value, view.hue.value, view.hue_width.value = 0.5, 60.0, 90.0
+        assert said(view) == "" and "border" in view.seam.value
+
+
+def test_numbers_stand_beside_their_controls(view):
+    view.size.value = 96
+    paint(view)
+    for name in ("the photo", "the painting", "this picture"):
+        assert name in view.numbers.value
+    view.save.click()
+    assert view.album.saved()[0].numbers["E"] == view._judge()(load_image(view.left.value))["E"]
+    view.second.value = "van_gogh_langlois_bridge"
+    paint(view)
+    assert "one painting counts" in view.numbers.value
 
 
 def test_contact_sheet_and_paint_large(view, monkeypatch):

@@ -7,14 +7,17 @@ from dataclasses import replace
 import ipywidgets as w
 import torch
 
+from course_utils import measures
 from course_utils.images import img_tag, load_image, paintings, photos, resize, to_8bit
 from course_utils.losses import STYLE_LAYERS
 from course_utils.plots import loss_curves
+from course_utils.regions import with_seam
 from course_utils.settings import COLOURS, STARTS
 from course_utils.studio import (
     CONTENT_LAYERS,
     EVALUATIONS,
     FOLDER,
+    MASKS,
     NETWORKS,
     POOLINGS,
     PRESETS,
@@ -26,6 +29,7 @@ from course_utils.studio import (
     StudioError,
     called,
     contact_sheet,
+    mask_of,
     preset,
     read_png,
     set_up,
@@ -45,8 +49,13 @@ VARIED = {  # settings of a contact sheet, and values to begin with
     "network": "original, normalised",
     "colours": "painting, photo",
 }
+REGION = ("mask", "inside", "threshold", "hue", "hue_width", "angle", "offset", "soft", "swapped")  # names of controls
 NOTHING = "nothing"
-LABEL = {"description_width": "9em"}
+LABEL = {"description_width": "11em"}
+MEASURED = (
+    "E says how much of the painting's style is there (Yeh et al. 2020; more is better); content is the cost at "
+    "relu4_2, 0 for the photo and 1 for the painting, stretched to the photo's shape."
+)
 
 
 def studio(folder=FOLDER, net=None):
@@ -145,6 +154,16 @@ def _thumbnail(source, side=THUMBNAIL):
     return img_tag(load_image(source, side), f"{called(source)}, a thumbnail.")
 
 
+def _seam(recipe):
+    """HTML of the photo with the border of its regions, or nothing where it is whole. Raises StudioError."""
+    if recipe.mask == "none":
+        return ""
+    photo = load_image(recipe.photo, SHOWN // 2)
+    mask = mask_of(recipe, photo)
+    says = f"The photo with the border of its regions; {mask.mean():.0%} of it is the inner one."
+    return img_tag(with_seam(photo, mask), says)
+
+
 class Studio(View):
     """Controls, live picture, contact sheet and album; `job` paints, `trial` makes sheets, `thinking` forecasts."""
 
@@ -213,6 +232,25 @@ class Studio(View):
         self.pooling = choice(options=POOLINGS, value=first.pooling, **label(description="pooling"))
         self.network = choice(options=NETWORKS, **label(description="network"))
 
+        self.mask = choice(
+            options=[("the photo is whole", "none"), *((f"by {m}", m) for m in MASKS[1:])],
+            **label(description="regions"),
+        )
+        self.inside = choice(
+            options=titled(paintings()), value=first.inside, **label(description="painting of the region")
+        )
+        slide = functools.partial(w.FloatSlider, continuous_update=False)
+        self.threshold = slide(value=first.threshold, min=0, max=1, step=0.05, **label(description="brighter than"))
+        self.hue = slide(value=first.hue, min=0, max=360, step=5, **label(description="hue, degrees"))
+        self.hue_width = slide(value=first.hue_width, min=0, max=180, step=5, **label(description="hues on each side"))
+        self.angle = slide(value=first.angle, min=-180, max=180, step=5, **label(description="angle of the line"))
+        self.offset = slide(value=first.offset, min=-1, max=1, step=0.05, **label(description="height of the line"))
+        self.soft = slide(value=first.soft, min=0, max=1, step=0.05, **label(description="width of the seam"))
+        self.swapped = w.Checkbox(value=False, description="exchange the regions")
+        self.mask_file = w.FileUpload(accept="image/*", description="painted mask", layout=w.Layout(width="auto"))
+        self.seam = w.HTML()
+        self._mask_picture = ""
+
         button = w.Button
         self.start = button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
         self.pause = button(description="Pause", icon="pause", disabled=True, tooltip="Pause, and go on later")
@@ -268,6 +306,16 @@ class Studio(View):
                 w.HBox([self.pooling, self.network]),
             ]
         )
+        regions = w.VBox(
+            [
+                w.HBox([self.mask, self.mask_file]),
+                w.HBox([self.inside, self.swapped]),
+                w.HBox([self.threshold, self.soft]),
+                w.HBox([self.hue, self.hue_width]),
+                w.HBox([self.angle, self.offset]),
+                self.seam,
+            ]
+        )
         sheet = w.VBox(
             [
                 w.HBox([self.down, self.down_values]),
@@ -285,8 +333,8 @@ class Studio(View):
                 self.compared,
             ]
         )
-        self.rooms = w.Tab([pictures, cost, sheet, album])
-        self.rooms.titles = ("Pictures", "Cost", "Contact sheet", "Album")
+        self.rooms = w.Tab([pictures, regions, cost, sheet, album])
+        self.rooms.titles = ("Pictures", "Regions", "Cost", "Contact sheet", "Album")
         return [
             self.rooms,
             w.HBox([self.size, self.evaluations, self.suggest]),
@@ -303,6 +351,8 @@ class Studio(View):
             *(self.photo, self.painting, self.second, self.share, self.size, self.evaluations, self.stroke),
             *(self.content_weight, self.strength, self.variation_weight, self.content_layer, self.begin, self.seed),
             *(self.colours, self.pooling, self.network, *self.equaliser.values()),
+            *(self.mask, self.inside, self.threshold, self.hue, self.hue_width, self.angle, self.offset, self.soft),
+            self.swapped,
         )
 
     def _observe(self):
@@ -313,6 +363,7 @@ class Studio(View):
             (self.preset, lambda _: self._set(preset(self.preset.value, self._read()))),
             (self.photo_file, lambda change: self._uploaded(self.photo, change)),
             (self.painting_file, lambda change: self._uploaded(self.painting, change)),
+            (self.mask_file, self._mask_uploaded),
             (self.path, self._typed),
             (self.down, lambda change: setattr(self.down_values, "value", VARIED[change.new])),
             (self.across, lambda change: setattr(self.across_values, "value", VARIED.get(change.new, ""))),
@@ -357,13 +408,16 @@ class Studio(View):
             colours=self.colours.value,
             pooling=self.pooling.value,
             network=self.network.value,
+            mask_picture=self._mask_picture,
+            **{name: getattr(self, name).value for name in REGION},
         )
 
     def _set(self, recipe):
         """Bring the controls to a recipe; one change follows, not one for each control."""
         self._setting = True
         try:
-            for control, source in ((self.photo, recipe.photo), *zip((self.painting, self.second), recipe.paintings)):
+            menus = (self.photo, self.inside, self.painting, self.second)
+            for control, source in zip(menus, (recipe.photo, recipe.inside, *recipe.paintings)):
                 self._offer(control, source)
             self.second.value = [*recipe.paintings, ""][1]
             total = sum(recipe.paintings.values())
@@ -381,8 +435,10 @@ class Studio(View):
                 (self.pooling, recipe.pooling),
                 (self.network, recipe.network),
                 *((self.equaliser[layer], factor) for layer, factor in recipe.equaliser.items()),
+                *((getattr(self, name), getattr(recipe, name)) for name in REGION if name != "inside"),
             ):
                 control.value = value
+            self._mask_picture = recipe.mask_picture
             if recipe.stroke not in [value for _, value in self.stroke.options]:
                 self.stroke.options = [*self.stroke.options, (f"{recipe.stroke:g} times", recipe.stroke)]
             self.stroke.value = recipe.stroke
@@ -407,6 +463,15 @@ class Studio(View):
             change.owner.value = ()
             self._offer(control, self.album.keep(content))
 
+    def _mask_uploaded(self, change):
+        """Keep a painted mask, and split the photo by it."""
+        if change.new:
+            content = bytes(change.new[0]["content"])
+            change.owner.value = ()
+            self._mask_picture = self.album.keep(content)
+            self.mask.value = "picture"
+            self._changed()
+
     def _typed(self, change):
         if change.new.strip():
             self._offer(self.photo, change.new.strip())
@@ -416,7 +481,8 @@ class Studio(View):
         if self._setting:
             return
         self._recipe = self._read()
-        self.chosen.value = " ".join(map(_thumbnail, (self._recipe.photo, *self._recipe.paintings)))
+        self.chosen.value = " ".join(map(_thumbnail, self._recipe.sources()))
+        self.seam.value = _seam(self._recipe)
         if not (self.job.running or self.trial.running):
             self.thinking.restart()
 
@@ -467,7 +533,7 @@ class Studio(View):
         """Go on with the states of the present picture: a job that was paused leaves them where they are."""
         if self._states is None:
             easel = set_up(self._painted, self.networks)
-            self._cost, self._states = easel.cost, minimise(easel.cost, easel.first, self._painted.evaluations)
+            self._easel, self._states = easel, minimise(easel.cost, easel.first, self._painted.evaluations)
         for state in self._states:
             self._last = state
             self.history.append((state.evaluations, state.losses))
@@ -492,6 +558,7 @@ class Studio(View):
             return
         self.text.value = f"{'paused' if paused else state}: {self.text.value}"
         self._show_curve()
+        self._show_numbers()
         if not paused:
             self._states = None
 
@@ -526,13 +593,39 @@ class Studio(View):
                 width=SHOWN,
             )
 
+    def _show_numbers(self):
+        """Style and content of the picture beside the two controls, where one painting counts everywhere."""
+        judge = self._judge()
+        if judge is None:
+            self.numbers.value = "<small>E is measured where one painting counts in the whole picture.</small>"
+            return
+        rows = {**judge.controls, "this picture": judge(to_8bit(self._last.image))}
+        cells = "".join(
+            f"<tr><td>{name}</td><td>{row['E']:.2f}</td><td>{row['content']:.2f}</td></tr>"
+            for name, row in rows.items()
+        )
+        head = "<tr><th></th><th>style E</th><th>content</th></tr>"
+        self.numbers.value = f"<table>{head}{cells}</table><small>{MEASURED}</small>"
+
+    def _judge(self):
+        """The `Judge` of the present picture, or None where E says nothing."""
+        shortest = min(min(picture.shape[2:]) for picture in (self._easel.photo, *self._easel.paintings))
+        if self._easel.mask is not None or len(self._easel.paintings) > 1 or shortest < measures.SMALLEST:
+            return None
+        photo, painting = (
+            load_image(name, self._painted.size) for name in (self._painted.photo, *self._painted.paintings)
+        )
+        return measures.Judge(self.networks("original", "max"), photo, painting)
+
     def _save(self):
         """Write the present picture with its settings into the album."""
         if self._last is None:
             raise StudioError("There is no picture yet: press Paint first.")
         image = to_8bit(self._last.image)
-        losses = self._cost.losses(image)
-        numbers = {"evaluations": self._last.evaluations, **losses}
+        losses = self._easel.cost.losses(image)
+        judge = self._judge()
+        found = {"E": judge(image)["E"]} if judge else {}
+        numbers = {"evaluations": self._last.evaluations, **losses, **found}
         path = self.album.save(image.cpu(), self._painted, numbers)
         self.text.value = f"saved: {path.name}"
         self._album_changed(path)
@@ -570,7 +663,7 @@ class Studio(View):
         says = ", ".join(f"{name.replace('_', ' ')} {getattr(cell.recipe, name)}" for name in self._names)
         button = w.Button(description="Paint this large", tooltip=f"Paint with {says}", layout=w.Layout(width="150px"))
         button.on_click(self.messages.guard(lambda _: self._large(cell.recipe)))
-        numbers = f"content {cell.losses['content']:.2g}, style {cell.losses['style']:.2g}"
+        numbers = ", ".join(f"{name} {loss:.2g}" for name, loss in cell.losses.items() if name != "total")
         text = w.HTML(f"<small>{html.escape(says)}<br>{html.escape(numbers)}</small>")
         return w.VBox([w.HTML(img_tag(cell.image, f"Painted small with {says}.", width=150)), text, button])
 
