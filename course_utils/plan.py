@@ -21,7 +21,17 @@ COMPUTING = re.compile(r"(\d+) for the computer")
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
 UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # what a picture shows, for those who do not see it
 SECTION = re.compile(r"^(?=## )", re.M)
-PLACES = {0: (0, 1), 1: (1.4, 2), 2: (1.4, 0), 3: (3.1, 0), 4: (3.1, 2), 5: (4.7, 0.4), 6: (6.2, 1.2), 7: (7.7, 1.2)}
+PLACES = {
+    0: (0, 1),
+    1: (1.4, 2),
+    2: (1.4, 0),
+    3: (3.1, 0),
+    4: (3.1, 2),
+    5: (4.7, 0.4),
+    6: (6.2, 1.2),
+    7: (7.7, 2),
+    8: (7.7, 0.4),
+}
 IDEAS = {  # (from, to): what the later lesson takes from the earlier one
     (0, 1): "a picture\nis a tensor",
     (0, 2): "feature\nmaps",
@@ -32,6 +42,7 @@ IDEAS = {  # (from, to): what the later lesson takes from the earlier one
     (4, 6): "the content cost",
     (5, 6): "the\nstyle\ncost",
     (6, 7): "the loop\nthat\npaints",
+    (6, 8): "the cost\nis a sum",
 }
 
 

@@ -31,8 +31,8 @@ from course_utils.inputs import check_choice, check_number, check_tensor, one_li
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS
 from course_utils.means import MeanActivations
 from course_utils.normalization import normalize_weights
-from course_utils.paths import ROOT
-from course_utils.regions import by_brightness, by_colour, by_line, by_picture, softened
+from course_utils.paths import DATA, ROOT
+from course_utils.regions import by_brightness, by_colour, by_line, by_picture, softened, with_seam
 from course_utils.settings import COLOURS, HEAVIEST, STARTS
 from course_utils.transfer import State, faint_noise, minimise, starting_image, weight_of
 from course_utils.vgg import VGG, vgg19
@@ -496,6 +496,15 @@ def read_png(source) -> tuple[Recipe, dict]:
     return from_text(text)
 
 
+def png(image: torch.Tensor, recipe: Recipe, numbers: Mapping[str, float] | None = None) -> bytes:
+    """A picture (1, 3, H, W) as a PNG file that holds its recipe. Raises StudioError."""
+    check_tensor("The picture", image, "1, 3, H, W", values="finite", error=StudioError)
+    texts, buffer = PngInfo(), io.BytesIO()
+    texts.add_itxt(KEY, to_text(recipe, numbers))
+    to_pil(image).save(buffer, format="PNG", pnginfo=texts)
+    return buffer.getvalue()
+
+
 class Saved(NamedTuple):
     """A picture that the studio has saved."""
 
@@ -519,14 +528,11 @@ class Album:
 
         Raises StudioError where the folder cannot be written.
         """
-        check_tensor("The picture", image, "1, 3, H, W", values="finite", error=StudioError)
-        texts, buffer = PngInfo(), io.BytesIO()
-        texts.add_itxt(KEY, to_text(recipe, numbers))
-        to_pil(image).save(buffer, format="PNG", pnginfo=texts)
+        contents = png(image, recipe, numbers)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{self._next():04d} {_file_name(recipe)}.png"
-            replace_file(path, buffer.getvalue())
+            replace_file(path, contents)
         except (OSError, ValueError) as error:
             raise StudioError(
                 f"The picture cannot be saved in '{one_line(self.folder)}' ({reason(error)}): make room, or let "
@@ -570,3 +576,35 @@ def _file_name(recipe):
     """Photo and painting as part of a file's name: letters, digits and hyphens alone."""
     names = (Path(name).stem for name in recipe.sources())
     return "_".join(re.sub(r"[^\w-]+", "-", name)[:40] for name in names)[:100]
+
+
+# --- the pictures of lesson 8 -------------------------------------------------------------------------------------
+
+PICTURE, RIDDLE = DATA / "examples" / "studio.webp", DATA / "examples" / "riddle.png"
+SHOWN = Recipe(
+    photo="monument_mont_st_michel",
+    paintings={"van_gogh_harvest_at_la_crau": 1.0},
+    inside="van_gogh_cafe_terrace_at_night",
+    mask="brightness",
+    threshold=0.6,
+    soft=0.15,
+    size=448,
+    evaluations=60,
+)
+HIDDEN = Recipe(size=128, evaluations=20, equaliser=only("relu1_1"))
+
+
+def draw() -> None:
+    """Paint the picture on the first page of lesson 8, the photo with its seam and what two paintings make of it, and
+    the one whose setting an exercise asks for: it holds its recipe.
+    """
+    networks = Networks()
+    easel, (image, _) = set_up(SHOWN, networks), painted(SHOWN, networks)
+    assert easel.mask is not None
+    both = torch.cat([with_seam(easel.photo, easel.mask), torch.ones_like(image[..., :8]), image], 3)
+    to_pil(both).save(PICTURE, quality=60, method=6)
+    replace_file(RIDDLE, png(painted(HIDDEN, networks)[0], HIDDEN))
+
+
+if __name__ == "__main__":
+    draw()

@@ -26,6 +26,8 @@ LONGEST = [
     "03_weight_normalization",
     "01_what_a_layer_sees",
     "04_content_cost",
+    "08_studio",
+    "test_widgets_studio",
     "test_repairs",
     "test_means",
     "test_commands",

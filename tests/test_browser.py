@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 import browser
 from browser import ROOT
 from course_utils.server import LARGEST
+from course_utils.studio import FOLDER
 
 pytestmark = pytest.mark.browser
 SHOTS = ROOT / "build" / "screenshots"
@@ -314,6 +315,95 @@ def test_lesson_7(page, lab):
     expect(curves).to_have_attribute("alt", re.compile("colours, guess: .*; colours, box, guess: "))
     view.get_by_role("button", name="Clear").click()
     expect(view.locator("img")).to_have_count(0)
+    assert browser.errors(page) == []
+
+
+@pytest.fixture
+def album():
+    """The folder of saved pictures; what a test saves goes afterwards."""
+    before = set(FOLDER.glob("**/*"))
+    yield FOLDER
+    for path in set(FOLDER.glob("**/*")) - before:
+        if path.is_file():
+            path.unlink()
+
+
+def press(page, button):
+    """Press a button as one who has no mouse."""
+    button.focus()
+    page.keyboard.press("Enter")
+
+
+def tab(view, name):
+    """Open one of the studio's rooms."""
+    view.get_by_role("tab", name=name, exact=True).click()
+
+
+def test_lesson_8(page, lab, album, tmp_path):
+    view = lesson(page, lab, "08_studio")
+    view.locator(".widget-label", has_text="Forecast: about").wait_for()
+    shoot(page, "lesson8_opened")
+    view.get_by_label("photo", exact=True).select_option("Koala in a tree")
+    expect(view.get_by_alt_text("Koala in a tree, a thumbnail.").first).to_be_visible()
+
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    (tmp_path / "mine.png").write_bytes(noise(90))
+    for name in ("text", "mine"):
+        with page.expect_file_chooser() as chooser:
+            view.locator("button", has_text="own photo").click()
+        chooser.value.set_files(tmp_path / f"{name}.png")
+        if name == "text":
+            expect(page.locator(browser.ERRORS)).to_have_text(re.compile(r"^The [^\n]*: [^\n]*\.\s*$"))
+        else:
+            expect(page.locator(browser.ERRORS)).to_have_count(0)
+            expect(view.get_by_label("photo", exact=True)).not_to_have_value("Koala in a tree")
+    view.get_by_label("photo", exact=True).select_option("Koala in a tree")
+
+    tab(view, "Regions")
+    view.get_by_label("regions", exact=True).select_option("by line")
+    expect(view.get_by_alt_text(re.compile("The photo with the border of its regions"))).to_be_visible()
+    shoot(page, "lesson8_regions")
+    view.get_by_label("regions", exact=True).select_option("the photo is whole")
+
+    tab(view, "Cost")
+    shoot(page, "lesson8_cost")
+    type_in(view, "style strength", "50")
+    for label, value in (("size, pixels", "96"), ("evaluations", "2000")):
+        type_in(view, label, value)
+    press(page, view.get_by_role("button", name="Paint", exact=True))
+    view.locator(".widget-label", has_text=re.compile("evaluation [3-9]")).wait_for()
+    press(page, view.get_by_role("button", name="Pause"))
+    view.locator(".widget-label", has_text="paused: evaluation").wait_for()
+    press(page, view.get_by_role("button", name="Save"))
+    view.locator(".widget-label", has_text="saved: ").wait_for()
+    shoot(page, "lesson8_paused")
+    press(page, view.get_by_role("button", name="Resume"))
+    view.locator(".widget-label", has_text=re.compile(r"^evaluation \d")).wait_for()
+    press(page, view.get_by_role("button", name="Stop", exact=True))
+    view.locator(".widget-label", has_text="stopped: evaluation").wait_for()
+    press(page, view.get_by_role("button", name="Save"))
+    view.locator(".widget-label", has_text="saved: ").wait_for()
+
+    tab(view, "Album")
+    compared = view.get_by_alt_text(re.compile("of the first picture, and the rest of the second"))
+    expect(compared).to_be_visible()
+    shoot(page, "lesson8_album")
+    press(page, view.get_by_role("button", name="Take its settings"))
+    with page.expect_file_chooser() as chooser:
+        view.locator("button", has_text="settings of a PNG").click()
+    chooser.value.set_files(sorted(album.glob("*.png"))[-1])
+    tab(view, "Cost")
+    expect(view.get_by_label("style strength")).to_have_value("50")
+
+    tab(view, "Contact sheet")
+    view.get_by_label("rows: values").fill("5, 50")
+    view.get_by_label("columns: setting").select_option("nothing")
+    press(page, view.get_by_role("button", name="Make the sheet"))
+    view.locator(".widget-label", has_text="finished: 2 of 2 pictures").wait_for()
+    shoot(page, "lesson8_sheet")
+    type_in(view, "evaluations", "2")
+    press(page, view.get_by_role("button", name="Paint this large").first)
+    view.locator(".widget-label", has_text="finished: evaluation 2 of 2").wait_for()
     assert browser.errors(page) == []
 
 

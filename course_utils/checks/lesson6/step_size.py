@@ -6,8 +6,8 @@ step_size = Choice(
     "step_size",
     "B",
     {
-        "A": "a quarter of a grey level is safe: the cost falls at every step. But how far do 20 such steps lead, at"
-        " most, when a colour has to change by 50 levels?",
+        "A": "a quarter of a grey level is safe: the cost falls at every step. But how far do 20 such steps lead on"
+        " average, when a colour has to change by 50 levels?",
         "B": "right. It is long enough to get somewhere and short enough not to be thrown out of the valley,"
         " although the cost does not fall at every step.",
         "C": "the longest step does not lead farthest. The slope is that of one place, and 32 grey levels away the cost"

@@ -1,0 +1,7 @@
+"""Checks of lesson 8: the Gram matrix of a region, what a control does, and what a measure of style takes for style."""
+
+from course_utils.checks.lesson8.guided_gram import guided_gram
+from course_utils.checks.lesson8.kept_colours import kept_colours
+from course_utils.checks.lesson8.which_setting import which_setting
+
+__all__ = ["which_setting", "guided_gram", "kept_colours"]
