@@ -6,7 +6,10 @@ and the covariance of the activations of relu1_1, relu2_1 and relu3_1, seen alon
 axes of photos. The authors take 200 photos of BSDS500 at 512 pixels for the axes; here they are `REFERENCES` photos of
 the course at `SIZE` pixels, which `python3 -m course_utils.measures` reads to write them into data/examples/.
 
-A number without a control says little: beside a picture belong the unchanged photo and the painting itself.
+A number without a control says little: beside a picture belong the unchanged photo and the painting itself. Pictures of
+different sizes cannot be compared: Neuschwanstein Castle has −20.8 at 64 pixels and −13.2 at 384, beside the café
+terrace. The size of the photos that give the axes matters little: from 96 to 384 pixels E changes by 0.35 at most,
+where photo and painting lie 7 to 15 apart (four pairs).
 """
 
 import functools

@@ -1,5 +1,5 @@
 """Regions of a photo with styles of their own: masks, and Gram matrices that are guided by them (Gatys, Ecker, Bethge,
-Hertzmann & Shechtman 2017, 'Controlling perceptual factors in neural style transfer', arXiv:1611.07865, section 5).
+Hertzmann & Shechtman 2017, 'Controlling perceptual factors in neural style transfer', arXiv:1611.07865, section 4.1).
 
 A mask is a tensor (1, 1, H, W) in [0, 1]: 1 where a pixel belongs to the region, 0 where it does not.
 """
@@ -17,7 +17,7 @@ SEAM = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # a black line beside a white one is se
 
 
 def guided_gram(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """G_kk' = Σ_i T_i² a_ik a_ik' / Σ_i T_i² (arXiv:1611.07865, section 5): the Gram matrix of one region.
+    """G_kk' = Σ_i T_i² a_ik a_ik' / Σ_i T_i² (arXiv:1611.07865, section 4.1): the Gram matrix of one region.
 
     T is the mean of the mask over the pixels that lie behind a position. With a mask of ones it is
     `gram_matrix(features, divide=True)`.

@@ -198,11 +198,11 @@ def relative_weight(
     net: VGG | None = None,
     device: str | torch.device | None = None,
 ) -> float:
-    """The style weight β with which the photo's style costs `strength` times what a blank picture's content does.
+    """The style weight β with which the photo's style costs `strength` times what content does without any activations.
 
-    β = strength · α Σ_l λ^l mean (P^l)² / Σ_l λ^l E_l(photo), for a picture on which no layer is active has F = 0. One
-    strength does much the same with max and with average pooling, whose costs differ twentyfold; between pairs it evens
-    out no more than one weight does (tests/benchmarks/wall.py).
+    β = strength · α Σ_l λ^l mean (P^l)² / Σ_l λ^l E_l(photo), for without activations F = 0. One strength does much
+    the same with max and with average pooling, whose costs differ twentyfold; between pairs it evens out no more than
+    one weight does (tests/benchmarks/wall.py).
 
     Args:
         strength: from 0 to `HEAVIEST`.

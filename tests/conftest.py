@@ -27,7 +27,7 @@ LONGEST = [
     "01_what_a_layer_sees",
     "04_content_cost",
     "08_studio",
-    "test_widgets_studio",
+    "test_widgets_lesson8",
     "test_repairs",
     "test_means",
     "test_commands",

@@ -12,8 +12,8 @@ from PIL import Image
 
 from course_utils.images import load_image, load_square, save_image
 from course_utils.top import top_activations
-from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7
-from course_utils.widgets.core import Messages
+from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7, lesson8
+from course_utils.widgets.core import Job, Messages
 from events import PATIENCE
 
 
@@ -169,6 +169,7 @@ WIDGETS = {  # of small pictures
     "gram_map": lambda net, table, **given: lesson5.gram_map(**{"layer": "relu1_1", "net": net, **given}),
     "live_view": lambda net, table, **given: lesson6.live_view(net=net, **given),
     "race": lambda net, table, **given: lesson7.race(net=net, **given),
+    "studio": lambda net, table, **given: lesson8.studio(net=net, **given),
 }
 
 
@@ -182,18 +183,19 @@ WIDGETS = {  # of small pictures
         pytest.param("gram_map", 2, marks=pytest.mark.long),
         ("live_view", 2),
         ("race", 2),
+        ("studio", 3),
     ],
 )
 def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
     view = WIDGETS[name](net, small)
-    job, found = getattr(view, "job", None), list(fields(view))
+    found, jobs = list(fields(view)), [job for job in vars(view).values() if isinstance(job, Job)]
     assert len(found) == count
     for field in found:
         for value in (10**15, -(10**15)):
             field.set_state({"value": value})
             assert field.value == min(max(value, field.min), field.max)
             tally("uploads: numbers out of range")
-        if job:
+        for job in jobs:
             job.wait(PATIENCE)
     (messages,) = (part for part in view.children if isinstance(part, Messages))
     assert messages.outputs == ()

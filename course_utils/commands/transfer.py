@@ -48,7 +48,7 @@ def add(commands):
         default=20.0,
         metavar="S",
         help="less keeps more of the photo, more takes more of the painting: try 5 and 100; the photo's style costs S "
-        "times what a blank picture's content does (default: %(default)g)",
+        "times what content does without any activations (default: %(default)g)",
     )
     parser.add_argument(
         "--style-weight",

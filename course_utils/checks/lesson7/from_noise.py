@@ -6,8 +6,8 @@ from_noise = Choice(
     "from_noise",
     "A",
     {
-        "A": "right: the guide leaves 0.61 of the loss on average, the short coarse part 0.75, and the guide is better on"
-        " five of the six pairs. The content cost falls, too.",
+        "A": "right: the guide leaves 0.61 of the loss on average, the short coarse part 0.75, and the guide is better"
+        " on five of the six pairs. The content cost falls, too.",
         "B": "a short coarse part does help, on every pair. Have you printed the worth of the guide from noise beside"
         " it, with its range?",
         "C": "a long coarse part leaves only ten evaluations for the fine strokes. What does its range after 20"

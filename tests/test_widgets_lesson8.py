@@ -13,7 +13,7 @@ from PIL import Image
 from course_utils import studio as core
 from course_utils.images import load_image
 from course_utils.studio import PRESETS, Recipe, StudioError
-from course_utils.widgets import studio as module
+from course_utils.widgets import lesson8 as module
 from events import PATIENCE, held
 
 
