@@ -29,8 +29,8 @@ class MeanActivations:
     `a + b` merges the results of two parts. For a picture X let n_X be its number of positions, and S_X the sum of the
     activations over them. The object keeps sums over the pictures. From them follows the mean μ = ΣS / Σn (Gatys et al.
     2016, section 2). Its standard error is that of a ratio of two means, √(N/(N−1) Σ(S − μ n)²) / Σn (Cochran 1977,
-    Sampling Techniques, eq. 2.39). Both are exact for pictures of different sizes. The positions of one picture resemble
-    each other, so the pictures count as the sample.
+    Sampling Techniques, eq. 2.39). Both are exact for pictures of different sizes. The positions of one picture
+    resemble each other, so the pictures count as the sample.
 
     Attributes:
         sums: {convolution: (4, C) float64}: ΣS, ΣS², Σ n·S and the number of pictures in which the channel is alive.
@@ -72,7 +72,7 @@ class MeanActivations:
             name: sums.shape for name, sums in other.sums.items()
         }:
             raise StatisticsError(
-                "These two have different layers or channels: measure both parts with the same network."
+                "These two results have different layers or channels: measure both parts with the same network."
             )
         return MeanActivations(
             {name: self.sums[name] + other.sums[name] for name in self.sums},

@@ -269,8 +269,8 @@ def _strong_and_different(maps, count):
 def around_grey(projections, share=0.99):
     """Pictures (N, 3, H, W) of projections, whose values have both signs: zero becomes mid-grey.
 
-    Each picture has its own contrast. A value becomes 0 or 1 when its size exceeds the size of the share `share` of the
-    values that are not zero.
+    Each picture has its own contrast: of the values that are not zero, the share `share` stays within [0, 1], and
+    larger ones are clamped.
     """
     check_tensor("The projections", projections, "N, C, H, W", values="finite")
     check_number("share", share, 0, 1)

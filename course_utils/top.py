@@ -49,11 +49,13 @@ class TopActivations:
             return NotImplemented
         if (self.k, self.per_image, list(self.values)) != (other.k, other.per_image, list(other.values)):
             raise StatisticsError(
-                "These two differ in k, in per_image or in their layers: search both parts with the same settings."
+                "These two results differ in k, in per_image or in their layers: search both parts with the same"
+                " settings."
             )
         if (self.sources, self.size) != (other.sources, other.size):
             raise StatisticsError(
-                "These two number or cut their pictures differently: give both parts the same sources and sizes."
+                "These two results number or cut their pictures differently: give both parts the same sources and"
+                " sizes."
             )
         merged = {
             layer: _best(
