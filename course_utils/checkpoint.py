@@ -119,7 +119,7 @@ class Checkpoint:
     def write(self, progress: Progress) -> None:
         """Write the state, all or nothing: an interrupted or failed attempt leaves the state before it.
 
-        After a failure a sentence is said, and the run goes on.
+        After a failed attempt, `say` is called with a sentence, and the run goes on.
         """
         began = time.perf_counter()
         try:

@@ -140,7 +140,7 @@ def _normalised(shares, count):
     for share in shares:
         check_number("A share", share, 0, HEAVIEST)
     if not sum(shares):
-        raise ValueError("The shares are all 0: give one painting more than that.")
+        raise ValueError("The shares are all 0: give at least one painting a larger share.")
     return [share / sum(shares) for share in shares]
 
 

@@ -28,7 +28,7 @@ def check_writable(path, endings):
             raise FileError(f"'{shown}' is a folder: give the name of the file to write, such as '{example}'.")
         if path.suffix.lower() not in endings:
             raise FileError(
-                f"The name '{shown}' says no format that can be written: let the name end in {', '.join(endings)}."
+                f"The name '{shown}' gives no format that can be written: let the name end in {', '.join(endings)}."
             )
         if not target.parent.is_dir():
             raise FileError(

@@ -72,7 +72,7 @@ def references(apart: Iterable[str] = ()) -> list[str]:
 
 @functools.cache
 def stored_axes() -> dict[str, torch.Tensor]:
-    """The axes in `FILE`, {layer: (C, count)}. Raises MeasureError where it is missing or damaged."""
+    """The axes in `FILE`, {layer: (C, count)}. Raises MeasureError when the file is missing or damaged."""
     try:
         with np.load(FILE, allow_pickle=False) as found:
             axes = {layer: torch.from_numpy(found[layer]).double() for layer in AXES}

@@ -191,7 +191,7 @@ def fold(conv, norm):
 
 @dataclass(frozen=True)
 class Rescaling:
-    """What `normalize_weights` has done to a network, which keeps it as its attribute `rescaling`.
+    """What `normalize_weights` has done to a network; the copy that it returns has it as the attribute `rescaling`.
 
     Attributes:
         scales: {convolution: (C,) float64}: the numbers that divide the activations of its channels, the diagonal of D.

@@ -147,7 +147,7 @@ def chain(net, layer):
     else:
         raise UnitError(
             f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
-            "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential."
+            "function would be missed, and the result would be a plain gradient. Give its layers as an nn.Sequential."
         )
     names = [name for name, _ in modules]
     if not isinstance(layer, str) or layer not in names:

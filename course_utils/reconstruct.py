@@ -41,8 +41,8 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequenc
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
         raise ValueError(
-            f"The photo activates nothing in {layer}, or more than can be counted: take another photo, or a layer"
-            " before it."
+            f"The photo activates nothing in {layer}, or its activations are too large: take another photo, or an"
+            " earlier layer."
         )
     term.weight = 1 / silent
     return Cost(net, [term, *more])

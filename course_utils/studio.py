@@ -172,7 +172,7 @@ def _check_shares(what, shares, layers):
     for name, share in shares.items():
         check_number(f"{what}: the number of '{one_line(name)}'", share, 0, most, error=StudioError)
     if not any(shares.values()):
-        raise StudioError(f"{what}: all numbers are 0: give one of them more than that.")
+        raise StudioError(f"{what}: all numbers are 0: take a larger number for at least one of them.")
 
 
 def called(source: str) -> str:

@@ -270,7 +270,7 @@ def _load(blocks, weights, pooling, rounding):
         parameters = _from_path(weights, net)
     what, wanted = f"The weights {str(weights)!r} do not fit {net.title}", net.state_dict()
     if others := [name for name in parameters if name not in wanted]:
-        raise WeightsError(f"{what}: they hold {short(others[0])}, which it does not have.")
+        raise WeightsError(f"{what}: they hold {short(others[0])}, which the network does not have.")
     for name, tensor in wanted.items():
         check_tensor(
             f"{what}: {name}",
