@@ -6,8 +6,8 @@ A term is any object with these three attributes:
     weight      a number from 0 to `HEAVIEST`
     layers      the names of the layers whose activations it needs; () for none
 
-It can be called, (image, features) -> (N,), and gives a value for each picture. Here image is (N, 3, H, W) in [0, 1],
-and features is {layer: (N, C, H', W')}. A class of ten lines in a notebook is enough.
+The object can be called, (image, features) -> (N,), and gives a value for each picture. Here image is (N, 3, H, W) in
+[0, 1], and features is {layer: (N, C, H', W')}. A class of ten lines in a notebook is enough.
 """
 
 import functools
@@ -124,7 +124,7 @@ class Style:
         )
 
     def gram(self, activations: torch.Tensor) -> torch.Tensor:
-        """(N, C, C): the Gram matrix of the region, divided by the number of its positions, as it meets a target."""
+        """(N, C, C): the region's Gram matrix, divided by the number of positions; it is compared with a target."""
         return gram_matrix(activations, divide=True) if self.mask is None else guided(activations, self.mask)
 
 

@@ -53,7 +53,7 @@ class Box(NamedTuple):
 def receptive_field(layer: str, net=None) -> Field:
     """Receptive field of the units of a layer.
 
-    We begin with a pixel: size 1, jump 1, start 0. A layer with kernel κ, stride s and padding p makes of them
+    We begin with a pixel: size 1, jump 1, start 0. A layer with kernel κ, stride s and padding p then gives
     size + (κ − 1)·jump, start − p·jump and jump·s, in this order (Araujo, Norris & Sim, Distill 2019, section 2).
 
     Args:

@@ -352,4 +352,4 @@ class Units(View):
         if error is not None:
             self.messages.report(error)
         elif self._found is None:
-            self.messages.append_stderr("None of these pictures was searched: the pictures shown before stay.\n")
+            self.messages.append_stderr("None of these pictures was searched: what was shown before stays.\n")
