@@ -1,6 +1,6 @@
 """The command line: python3 -m course_utils lab | test | run | transfer | top | means | plan | pages.
 
-Until the set-up is done only the standard library is imported.
+Until the set-up is complete, only the standard library is imported.
 """
 
 import signal
@@ -12,11 +12,11 @@ if sys.version_info < (3, 10):
 import os
 
 INSIDE = "COURSE_UTILS_SET_UP"  # set for the process that goes on after the set-up
-PRESSED = []  # Ctrl-C has been pressed
+PRESSED = []  # not empty once Ctrl-C has been pressed
 
 
 def main(arguments=None):
-    """Do what the command line says. Returns the exit code: 0, 1 for a failure, 2 for bad input, 130 after Ctrl-C."""
+    """Run the command line. Returns the exit code: 0, 1 for a failure, 2 for bad input, or 130 after Ctrl-C."""
     try:
         from course_utils import setup
         from course_utils.commands import parser
@@ -42,7 +42,7 @@ def main(arguments=None):
     except Exception:
         if not PRESSED:
             raise
-        return _interrupted()  # NumPy and others make errors of their own of a Ctrl-C while they are imported
+        return _interrupted()  # NumPy and others turn a Ctrl-C into errors of their own while they are imported
 
 
 def _interrupted():
@@ -60,7 +60,7 @@ def _press(*_):
 
 
 if __name__ == "__main__":
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise it is ignored, as by nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise Ctrl-C is ignored, as under nohup
         signal.signal(signal.SIGINT, _press)
     try:
         from course_utils.terminal import forgive
@@ -69,5 +69,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(130)
     code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; what is left would print a traceback
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done; a Ctrl-C now would only print a traceback
     sys.exit(code)

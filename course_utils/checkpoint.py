@@ -1,8 +1,8 @@
-"""A run of `transfer` kept in a file, so that it can be stopped, or killed, at any moment and go on later.
+"""A run of `transfer` kept in a file, so that it can be stopped or killed at any moment, and go on later.
 
-The file holds a `Point` of the descent, which is all that the descent knows: the picture, its gradient and ten pairs of
-changes, 22 pictures in float32 (69 MB at 512 × 512 pixels). So on the same device the run ends in the same picture, to
-the bit, as if it had never stopped.
+The file holds a `Point`, the complete state of the descent: the picture, its gradient and ten pairs of changes. These
+have the size of 22 pictures in float32 (69 MB at 512 × 512 pixels). So on the same device the run ends in the same
+picture, to the bit, as if it had never stopped.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from course_utils.inputs import check_number, first_line, read_tensors, short
 from course_utils.settings import Settings
 from course_utils.vgg import VGG
 
-# another number where `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
+# give this a new number when `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
 FORMAT = "style transfer state 5"
-SHARE = 0.02  # of the time, at most, goes into writing
+SHARE = 0.02  # the largest share of the time that may go into writing
 
 
 class StateError(ValueError):
-    """A state that cannot be resumed; the message is one sentence that says why, and what to do."""
+    """A state cannot be resumed; the message is one sentence that says why, and what to do."""
 
 
 class Progress(NamedTuple):
@@ -36,18 +36,21 @@ class Progress(NamedTuple):
 
     point: Point | None  # None at the beginning
     led: bool  # whether the transport leads (`guided_descent`)
-    seconds: float  # of computing, over all its parts
+    seconds: float  # computing time over all parts of the run
     history: list  # [(evaluations, losses)]
 
 
 class Checkpoint:
-    """The state file of one run: `transfer` reads and writes it, and who has saved the finished picture removes it.
+    """The state file of one run. `transfer` reads and writes it; the caller removes it once the picture is saved.
 
     Args:
-        path: of the file. Beside it, while it is written, lies one with `.new` added to the name.
-        every: seconds between two states. They are longer where writing would take more than a fiftieth of the time.
-        resume: go on from the file, if there is one. False: what is there stays until the first new state is due.
-        say: called with a sentence, where there is something to tell; prints to standard error unless told otherwise.
+        path: of the file. While a state is written, a file with `.new` added to the name lies beside it.
+        every: seconds between two states, or more when writing would take more than a fiftieth of the time.
+        resume: True goes on from the file, if there is one. False keeps an earlier file until the first new state is
+            due.
+        say: called with a sentence when there is something to tell; by default it prints to standard error.
+    Raises:
+        StateError: `path` is no path, or `every` is no number from 0.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Checkpoint:
         check_number("every", every, 0, error=StateError)
         self.path, self.every, self.resume = Path(path), every, resume
         self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
-        self.ours = False  # the file holds this run, not an earlier one
+        self.ours = False  # whether the file holds this run, and not an earlier one
         self._run: dict = {}
         self._due = 0.0
 
@@ -70,13 +73,14 @@ class Checkpoint:
     def _new(self):
         return self.path.with_name(
             self.path.name + ".new"
-        )  # one name: what a kill leaves is written over, not gathered
+        )  # always the same name: the next state overwrites what a killed run has left
 
     def begin(self, run: dict, device: torch.device) -> Progress:
-        """The `Progress` from which the run goes on, its tensors on `device`.
+        """The `Progress` from which the run goes on, with its tensors on `device`.
 
         Args:
-            run: {what: value} that must be the same in both parts of a run, from `run_of`.
+            run: {what: value} from `run_of`, which must be the same in all parts of a run.
+            device: where the run computes.
         Raises:
             StateError: the file cannot be read, is damaged, or belongs to another run.
         """
@@ -84,8 +88,8 @@ class Checkpoint:
         if not self.resume:
             if self.path.exists():
                 self.say(
-                    f"'{self.path}' holds an earlier run: stop now and resume it if you want it, for this run begins"
-                    f" anew and replaces it in {self.every:g} s."
+                    f"'{self.path}' holds an earlier run, and this run replaces it in {self.every:g} s: if you want the"
+                    " earlier run, stop now and resume it."
                 )
             return Progress(None, True, 0.0, [])
         stored = self._read()
@@ -99,8 +103,8 @@ class Checkpoint:
             )
         if others := _differences(stored["arithmetic"], self._run["arithmetic"]):
             self.say(
-                f"'{self.path}' was computed otherwise ({others}): the run goes on, but rounds otherwise, so its"
-                " picture will not be the same to the last bit."
+                f"'{self.path}' was computed with another arithmetic ({others}): the run goes on, but its picture will"
+                " not be the same to the last bit."
             )
         point = Point(*_moved(stored["point"], device))
         self.ours = True
@@ -108,14 +112,14 @@ class Checkpoint:
         return Progress(point, stored["led"], stored["seconds"], stored["history"])
 
     def offer(self, progress: Progress) -> None:
-        """Write the state if one is due."""
+        """Write the state if the next one is due."""
         if time.perf_counter() >= self._due:
             self.write(progress)
 
     def write(self, progress: Progress) -> None:
-        """Write the state, all or nothing: an interrupted or failed attempt leaves the one before.
+        """Write the state, all or nothing: an interrupted or failed attempt leaves the state before it.
 
-        A failure is told and the run goes on.
+        After a failed attempt, `say` is called with a sentence, and the run goes on.
         """
         began = time.perf_counter()
         try:
@@ -128,14 +132,14 @@ class Checkpoint:
             self._unlink(self._new)
             reason = getattr(error, "strerror", None) or "the file broke off"
             self.say(
-                f"The state could not be written to '{self.path}' ({reason}): make room, for the run can only be"
-                " resumed from an earlier one."
+                f"The state could not be written to '{self.path}' ({reason}): make room, because for now the run can"
+                " only be resumed from an earlier state."
             )
         now = time.perf_counter()
         self._due = now + max(self.every, (now - began) / SHARE)
 
     def remove(self) -> None:
-        """Remove the state of this run, after its picture has been saved; one of an earlier run stays."""
+        """Remove the state of this run after its picture has been saved; the state of an earlier run stays."""
         self._unlink(self._new)
         if self.ours:
             self._unlink(self.path)
@@ -147,7 +151,7 @@ class Checkpoint:
             self.say(f"'{path}' could not be removed ({error.strerror}): delete it yourself.")
 
     def _read(self):
-        """What `write` stored, on the CPU; None where there is no file."""
+        """What `write` has stored, on the CPU; None if there is no file."""
         try:
             file = open(self.path, "rb")
         except FileNotFoundError:
@@ -178,7 +182,7 @@ def run_of(
     settings: Settings,
     more: Sequence[Term],
 ) -> dict:
-    """{what: value}: everything that decides about a run of `transfer`, but for the arithmetic of the device."""
+    """{what: value}: everything that decides about a run of `transfer`, except the arithmetic of the device."""
     run = {"photo": _picture(content), "painting": _picture(style)}
     for name, value in vars(settings).items():
         if isinstance(value, dict):
@@ -195,8 +199,9 @@ def run_of(
 
 
 def arithmetic(device):
-    """{what: value} that may change the last bits of a convolution: PyTorch's version, the device and, of a CPU, its
-    threads.
+    """{what: value} of all that may change the last bits of a convolution.
+
+    This is PyTorch's version, the device, and for a CPU the number of threads.
     """
     if device.type == "cuda":
         kind = {"device": f"cuda, {torch.cuda.get_device_name(device)}"}
@@ -208,8 +213,9 @@ def arithmetic(device):
 
 
 def fingerprint(*parts):
-    """Sixteen digits that differ where texts or tensors (bits, type or shape) differ; where a tensor lies does not
-    count.
+    """Sixteen digits that differ when the texts or the tensors differ in bits, dtype or shape.
+
+    The device and the memory layout of a tensor do not count.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -222,7 +228,7 @@ def fingerprint(*parts):
 
 
 def _contents(value):
-    """The numbers, texts and tensors that a term holds, in an order of its own; of anything else, only its type."""
+    """The numbers, texts and tensors in a value, in its own order; of anything else, only the type."""
     if isinstance(value, dict):
         return [part for key in value for part in (str(key), *_contents(value[key]))]
     if isinstance(value, (list, tuple)):
@@ -236,7 +242,7 @@ def _picture(image):
 
 
 def _differences(there, here):
-    """'seed: 3 there, 4 here, …': where two dictionaries differ, up to three times; empty where they do not."""
+    """The first three differences of two dictionaries, such as 'seed: 3 there, 4 here'; '' if there is none."""
     others = [
         f"{what}: {there.get(what, 'none')} there, {here.get(what, 'none')} here"
         for what in {**there, **here}
@@ -246,14 +252,14 @@ def _differences(there, here):
 
 
 def _moved(value, device):
-    """The tensors inside nested tuples, on a device."""
+    """A value in which the tensors, also inside nested tuples, are on a device."""
     if isinstance(value, tuple):
         return tuple(_moved(part, device) for part in value)
     return value.to(device) if isinstance(value, torch.Tensor) else value
 
 
 def _is_state(stored):
-    """Whether what was read has all parts of a state of this version, each of its kind."""
+    """Whether a value that was read has all parts of a state of this version, each with the right type."""
     kinds = {
         "format": str,
         "run": dict,

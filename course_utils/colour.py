@@ -1,4 +1,4 @@
-"""The colours of one picture given to another: the closed-form linear map between two colour distributions."""
+"""Give the colours of one picture to another, by the closed-form linear map between two colour distributions."""
 
 import torch
 
@@ -6,11 +6,11 @@ from course_utils.inputs import check_tensor
 
 
 def match_colours(image: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """Give `image` the mean colour and the colour covariance of `reference`, and change nothing else.
+    """Give `image` the mean colour and the colour covariance of `reference`.
 
-    Of all linear maps that do so, this one moves the colours least (optimal transport between two Gaussians;
-    Pitié & Kokaram 2007, 'The linear Monge-Kantorovitch linear colour mapping', equation 5):
-    A = Σ^(-1/2) (Σ^(1/2) Σ_ref Σ^(1/2))^(1/2) Σ^(-1/2).
+    Of all linear maps that do so, this one moves the colours least (optimal transport between two Gaussians):
+    A = Σ^(-1/2) (Σ^(1/2) Σ_ref Σ^(1/2))^(1/2) Σ^(-1/2), from Pitié & Kokaram 2007, 'The linear Monge-Kantorovitch
+    linear colour mapping', equation 5.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
@@ -31,8 +31,9 @@ def match_colours(image: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
 
 
 def _moments(image, smallest=1e-6):
-    """Mean (3, 1) and covariance (3, 3) of the colours, float64; `smallest` keeps a picture of one colour
-    invertible.
+    """Mean (3, 1) and covariance (3, 3) of the colours, in float64.
+
+    `smallest` keeps the covariance invertible for a picture of a single colour.
     """
     colours = image.cpu().double().flatten(2)[0]
     mean = colours.mean(1, keepdim=True)
@@ -41,7 +42,7 @@ def _moments(image, smallest=1e-6):
 
 
 def square_root(matrix: torch.Tensor) -> torch.Tensor:
-    """Symmetric square root of a positive semi-definite matrix."""
+    """Symmetric square root (n, n) of a positive semi-definite matrix (n, n) with at least 32 bits."""
     check_tensor("The matrix", matrix, "n, n", values="finite")
     if torch.finfo(matrix.dtype).bits < 32:
         raise ValueError(f"The matrix holds {matrix.dtype}, too coarse for eigenvalues: convert it with .double().")

@@ -1,5 +1,7 @@
-"""The student's own copies of the lessons, in my_lessons/: without results, so that a question can be answered before
-its answer is seen. Nothing that somebody has written is replaced.
+"""The student's own copies of the lessons, in my_lessons/.
+
+The copies have no results, so that students can answer a question before they see its answer. The course never replaces
+what somebody has written in a copy.
 """
 
 import copy
@@ -17,17 +19,17 @@ MARK = "course_copy"  # key in a copy's metadata: the digest of the lesson that 
 
 
 class CopyError(RuntimeError):
-    """A copy that cannot be made; the message says what to do."""
+    """A copy cannot be made; the message says what to do."""
 
 
 def digest(notebook) -> str:
-    """SHA-256 of all cells' kinds and sources: it changes when somebody writes, and stays when cells are run."""
+    """SHA-256 of the kinds and sources of all cells; it changes when somebody writes, but not when cells are run."""
     parts = [f"{cell.cell_type}\0{cell.source.strip()}" for cell in notebook.cells]
     return hashlib.sha256("\0\0".join(parts).encode(errors="replace")).hexdigest()
 
 
 def without_results(notebook):
-    """A copy of a notebook with no outputs, marked with its `digest`."""
+    """A copy of a notebook without outputs, marked with its `digest`."""
     blank = copy.deepcopy(notebook)
     clear(blank)
     blank.metadata[MARK] = digest(blank)
@@ -35,10 +37,10 @@ def without_results(notebook):
 
 
 def renew(folder: Path = COPIES, lessons: Path = NOTEBOOKS) -> list[str]:
-    """Copy each lesson that is not there yet, and each new edition of one in which nobody has written.
+    """Copy each lesson that has no copy yet, and each new edition of a lesson in whose copy nobody has written.
 
     Returns:
-        A sentence for each lesson that has a new edition while the copy holds somebody's work; the copy stays.
+        A sentence for each lesson that has a new edition but whose copy holds somebody's work; this copy stays.
     Raises:
         CopyError: the folder cannot be written.
     """
@@ -63,7 +65,7 @@ def renew(folder: Path = COPIES, lessons: Path = NOTEBOOKS) -> list[str]:
 
 
 def _state(target, newest):
-    """What to do with a copy: 'replace', 'keep' (it is the newest edition), or it is 'written in'."""
+    """'replace', 'keep' (the copy is the newest edition), or 'written in' (the copy holds somebody's work)."""
     if not target.exists():
         return "replace"
     try:

@@ -1,14 +1,13 @@
-"""What the optimisation minimises: J = Σ weight · term, a sum of terms (Gatys, Ecker & Bethge 2015, arXiv:1508.06576,
-eq. 7).
+"""The cost that the optimisation minimises: J = Σ weight · term (Gatys, Ecker & Bethge 2015, arXiv:1508.06576, eq. 7).
 
-A term is any object with
+A term is any object with these three attributes:
 
-    name        under which its values are recorded, such as 'content'
+    name        the name under which its values are recorded, such as 'content'
     weight      a number from 0 to `HEAVIEST`
     layers      the names of the layers whose activations it needs; () for none
 
-that can be called: (image, features) -> (N,), its value for each picture, with image (N, 3, H, W) in [0, 1] and
-features {layer: (N, C, H', W')}. A class of ten lines in a notebook will do.
+The object can be called, (image, features) -> (N,), and gives a value for each picture. Here image is (N, 3, H, W) in
+[0, 1], and features is {layer: (N, C, H', W')}. A class of ten lines in a notebook is enough.
 """
 
 import functools
@@ -41,7 +40,7 @@ class Term(Protocol):
 
 
 class Content:
-    """J_C = Σ_l λ^l · mean (F − P)²: how far the activations are from those of a photo.
+    """J_C = Σ_l λ^l · mean (F − P)²: how far the activations F are from the activations P of a photo.
 
     Args:
         net: the network of the cost.
@@ -49,7 +48,7 @@ class Content:
         weight: α.
         layers: {layer: λ^l}.
     Raises:
-        ValueError: no such network, picture or layer, or weights that are no numbers from 0 to `HEAVIEST`.
+        ValueError: a bad network, picture or layer, or weights that are no numbers from 0 to `HEAVIEST`.
     """
 
     name = "content"
@@ -73,20 +72,20 @@ class Content:
 class Style:
     """J_S = Σ_l λ^l E_l: how far the Gram matrices are from those of a painting, or from the mean of several.
 
-    Of several paintings with shares s_i that sum to 1, Σ s_i ‖G − A_i‖² = ‖G − Σ s_i A_i‖² + a constant: one descends
-    on the mean as on the sum.
+    For several paintings with shares s_i that sum to 1, Σ s_i ‖G − A_i‖² = ‖G − Σ s_i A_i‖² + a constant. So the
+    distance to the mean has the same gradient as the sum of the distances.
 
     Args:
         net: the network of the cost.
-        paintings: (1, 3, H, W) in [0, 1], or a list of them; their sizes may differ.
+        paintings: (1, 3, H, W) in [0, 1], or a list of such pictures; their sizes may differ.
         weight: β.
         layers: {layer: λ^l}.
-        shares: a number for each painting, of which only the proportions count; None: all the same.
-        mask: where in the generated picture the style counts, (1, 1, H, W) in [0, 1] (`course_utils.regions`); None:
-            everywhere.
-        name: of the term; the terms of several regions need different ones.
+        shares: a number for each painting, of which only the proportions count; None gives all the same share.
+        mask: where in the generated picture the style counts, (1, 1, H, W) in [0, 1] (see `course_utils.regions`);
+            None lets it count everywhere.
+        name: of the term; the terms of several regions need different names.
     Raises:
-        ValueError: no such network, picture, layer or mask, or weights or shares that are no numbers from 0 to
+        ValueError: a bad network, picture, layer or mask, or weights or shares that are no numbers from 0 to
             `HEAVIEST`.
     """
 
@@ -125,7 +124,7 @@ class Style:
         )
 
     def gram(self, activations: torch.Tensor) -> torch.Tensor:
-        """(N, C, C): what is compared with a target: the Gram matrix of the region, divided by its positions."""
+        """(N, C, C): the region's Gram matrix, divided by the number of positions; it is compared with a target."""
         return gram_matrix(activations, divide=True) if self.mask is None else guided(activations, self.mask)
 
 
@@ -141,15 +140,14 @@ def _normalised(shares, count):
     for share in shares:
         check_number("A share", share, 0, HEAVIEST)
     if not sum(shares):
-        raise ValueError("The shares are all 0: give one painting more than that.")
+        raise ValueError("The shares are all 0: give at least one painting a larger share.")
     return [share / sum(shares) for share in shares]
 
 
 class TotalVariation:
-    """The mean squared difference of neighbouring pixels, in grey levels: what makes a picture rough
-    (`total_variation`).
+    """The roughness of a picture: its `total_variation` in grey levels, divided by the number C·H·W of its values.
 
-    A mean, so that a weight does the same to pictures of all sizes.
+    The division gives a weight the same effect on pictures of all sizes.
     """
 
     name, layers = "variation", ()
@@ -166,9 +164,9 @@ class Cost:
 
     Args:
         net: a frozen network, such as one from `vgg19()`.
-        terms: a list of them; see the top of this page.
+        terms: a list of terms, as the top of this module describes them.
     Raises:
-        ValueError: no such network, or something that is no term.
+        ValueError: a bad network, or something that is no term.
     """
 
     def __init__(self, net: VGG, terms: Sequence[Term]):
@@ -178,11 +176,11 @@ class Cost:
         self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers), net=net)
 
     def names(self) -> set[str]:
-        """Under which names losses are recorded: those of the terms, and 'total'."""
+        """The names under which losses are recorded: those of the terms, and 'total'."""
         return {*(term.name for term in self.terms), "total"}
 
     def features(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """{layer: activations} of all that the terms look at."""
+        """{layer: activations (N, C, H', W')} of all layers that the terms need."""
         return self.net.features(image, self.layers)
 
     def parts(self, image: torch.Tensor, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -206,18 +204,18 @@ class Cost:
         image = _in_memory(image)
         return {name: part.item() for name, part in self.parts(image, self.features(image)).items()}
 
-    @torch.enable_grad()  # gradient mode belongs to a thread; the caller's may have it switched off
+    @torch.enable_grad()  # the caller may have switched gradients off
     def __call__(
         self, image: torch.Tensor, objective: Callable | None = None
     ) -> tuple[float, torch.Tensor, dict[str, float]]:
-        """(J, ∂J/∂G, losses): the value as a float, the gradient with respect to the pixels, the parts of J as floats.
+        """(J, ∂J/∂G, losses): the value as a float, the gradient (1, 3, H, W), and the parts of J as floats.
 
-        With `objective`, (image, features) -> a tensor, value and gradient are those of the objective; the losses are
-        still those of J.
+        The gradient is taken with respect to the pixels. With an `objective`, (image, features) -> a tensor, value and
+        gradient are those of the objective, and the losses are still those of J.
         """
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
-        features = self.features(image.expand_as(image))  # itself, but no leaf: torch's FLOP counter takes none
+        features = self.features(image.expand_as(image))  # a view, for torch's FLOP counter takes no leaf
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()
@@ -227,14 +225,12 @@ class Cost:
 
 
 def _in_memory(image):
-    """A picture as all are computed, with the channels last: the same picture then has the same activations, to the
-    bit.
-    """
+    """The picture stored with the channels last, as all pictures are: then equal pictures have equal activations."""
     return image.contiguous(memory_format=torch.channels_last)
 
 
 def check_terms(what, terms, least=0):
-    """Raise ValueError unless a value is a list of at least so many terms with names of their own."""
+    """Raise ValueError unless a value is a list of at least `least` terms with different names."""
     if not isinstance(terms, (list, tuple)) or len(terms) < least:
         raise ValueError(f"{what} must be a list of {'one or more ' * least}terms of a cost, not {short(terms)}.")
     for term in terms:
@@ -267,15 +263,17 @@ def painting_cost(
     more: Sequence[Term] = (),
     **changes,
 ) -> Cost:
-    """The `Cost` of painting a photo in the style of a painting: content, style, perhaps total variation, and others.
+    """The `Cost` of painting a photo in the style of a painting: content, style, total variation, and further terms.
 
     Args:
         net: a frozen network, such as one from `vgg19()`.
-        content: (1, 3, H, W) in [0, 1], on the network's device.
-        style: the same, or a list of pictures (see `Style`).
-        settings: `Settings`, whose weights and layers are taken; None: those by default.
+        content: the photo, (1, 3, H, W) in [0, 1], on the network's device.
+        style: the painting, of the same form, or a list of paintings (see `Style`).
+        settings: `Settings`, whose weights and layers are taken; None takes the default ones.
         more: a list of further terms, such as your own.
         changes: fields of the settings by their names, such as style_weight=0.1.
+    Raises:
+        ValueError: a bad picture, setting or term.
 
     >>> from course_utils.images import load_image
     >>> from course_utils.vgg import vgg19
@@ -297,5 +295,5 @@ def painting_cost(
 
 
 def check_picture(what, image, smallest=1):
-    """Raise ValueError unless a value is a picture (1, 3, H, W) in [0, 1] whose sides have at least so many pixels."""
+    """Raise ValueError unless a value is a picture (1, 3, H, W) in [0, 1] with at least `smallest` pixels on a side."""
     check_tensor(f"The {what} picture", image, "1, 3, H, W", smallest=smallest, values="picture")

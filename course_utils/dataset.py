@@ -1,4 +1,7 @@
-"""Data sets of pictures: one after the other, in batches, by one process or several; broken files left out by name."""
+"""Data sets of pictures: read one after the other or in batches, by one process or several.
+
+Broken files are left out, and named.
+"""
 
 import functools
 import operator
@@ -14,7 +17,7 @@ from tqdm.auto import tqdm
 from course_utils.images import READABLE, ImageError, load_square
 from course_utils.inputs import check_number, one_line, short
 
-SIZE = 224  # pixels: what VGG-19 was trained with
+SIZE = 224  # pixels on a side, as in the training of VGG-19
 
 
 class StatisticsError(ValueError):
@@ -22,9 +25,9 @@ class StatisticsError(ValueError):
 
 
 def pictures_in(folder):
-    """Sorted paths of the picture files of a folder, as text; its subfolders do not count.
+    """Sorted paths of the picture files in a folder, as texts; pictures in its subfolders do not count.
 
-    Raises StatisticsError where there is none.
+    Raises StatisticsError when the folder does not exist, cannot be read, or holds no picture.
     """
     shown = one_line(folder)
     try:
@@ -50,7 +53,7 @@ def pictures_in(folder):
 
 
 def left_below(folders):
-    """How many picture files lie in subfolders of these folders, and so are not among their `pictures_in`."""
+    """The number of picture files in subfolders of these folders, which `pictures_in` does not find."""
     known, named, below = _endings(), {str(Path(folder).expanduser().resolve()) for folder in folders}, {}
     for folder in named:
         for place, _, names in os.walk(folder):
@@ -69,12 +72,12 @@ def pictures(sources, size=SIZE, skipped=None):
     """Iterator of (number, picture): square pictures of a list of sources, loaded one after the other.
 
     Args:
-        sources: whatever `load_image` takes.
+        sources: a list or another iterable of whatever `load_image` takes.
         size: side of the square, in pixels (see `load_square`).
-        skipped: a list; a source that cannot be read is added to it as (source, reason), and the rest goes on.
-            None: such a source raises ImageError.
+        skipped: a list. A source that cannot be read is added to it as (source, reason), and the other sources follow.
+            With None such a source raises ImageError.
     Raises:
-        StatisticsError: no list, or no size.
+        StatisticsError: `sources` is no list, or `size` is no whole number above 0.
     """
     try:
         if isinstance(sources, (str, bytes, os.PathLike)):
@@ -97,8 +100,14 @@ def pictures(sources, size=SIZE, skipped=None):
 
 
 def batches(images, size, channels=3):
-    """Iterator of (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape together, `size` at most;
-    None: any number of channels.
+    """Iterator of pairs (numbers (n,), batch (n, channels, H, W)): neighbours of the same shape share a batch.
+
+    Args:
+        images: iterable of pictures (1, channels, H, W) or (channels, H, W), or of pairs (number, picture).
+        size: number of pictures in a batch, at most.
+        channels: number of channels that every picture must have; None admits any number.
+    Raises:
+        StatisticsError: no batch size, no iterable, or an item that is no picture.
     """
     if type(size) is not int or size < 1:
         raise StatisticsError(f"The batch size is a whole number above 0, not {size!r}.")
@@ -141,13 +150,13 @@ def _stack(group):
 
 
 def last_step(steps, total=None, progress=True, keep=False):
-    """The last of an iterator of steps (number of pictures so far, result so far), with a progress bar.
+    """The last of some steps (number of pictures so far, result so far), reached with a progress bar.
 
     Args:
-        steps: the iterator.
-        total: how many pictures there are, if that is known.
-        progress: show the bar.
-        keep: Ctrl-C ends early and keeps what was found so far.
+        steps: iterator of the steps.
+        total: the number of pictures, if it is known.
+        progress: whether the bar is shown.
+        keep: whether Ctrl-C ends the loop early and keeps what was found so far.
     Raises:
         StatisticsError: there was no picture.
     """
@@ -175,36 +184,42 @@ class Worker(NamedTuple):
 
     @property
     def first(self):
-        """Whether it is the one that tells and saves."""
+        """Whether this process is the one that prints and saves."""
         return self.rank == 0
 
     def part(self, sources):
-        """The numbers of the sources that it looks at."""
+        """The numbers of the sources that this process looks at."""
         return range(self.rank, len(sources), self.count)
 
 
 def this_worker():
-    """The Worker that this process is: one of those that torchrun has started, or the only one."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun's; RANK alone may come from a cluster's settings
+    """The `Worker` that this process is: one of those that torchrun has started, or the only one."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun sets it; RANK alone may come from a cluster's settings
         return Worker()
     return Worker(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
 
 def numbered(sources, part, size, skipped):
-    """Iterator of (number, picture) of a part of the sources, which are numbered throughout; else as `pictures`."""
+    """Iterator of (number, picture) for a part of the sources.
+
+    The numbers are those of the whole list; everything else is as in `pictures`.
+    """
     for place, picture in pictures([sources[number] for number in part], size, skipped):
         yield part[place], picture
 
 
 def gather(steps, total, skipped, worker):
-    """How many pictures all processes looked at, what they found, merged, and what they left out.
+    """Merge the results of all processes.
 
     Args:
-        steps: as for `last_step`, of this process; what is found can be added up.
-        total: how many pictures this process looks at.
-        skipped: what this process left out, complete when `steps` has come to its end.
+        steps: the steps of this process, as for `last_step`; their results can be added with +.
+        total: the number of pictures that this process looks at.
+        skipped: what this process left out; the list is complete when `steps` has come to its end.
+        worker: the `Worker` that this process is.
+    Returns:
+        (number of pictures, merged result, list of what was left out), over all processes.
     Raises:
-        StatisticsError: there was no picture, in none of the processes.
+        StatisticsError: no process found a picture.
     """
     if worker.count == 1:
         return *last_step(steps, total, keep=True), skipped

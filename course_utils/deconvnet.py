@@ -1,6 +1,6 @@
-"""What a unit sees: its projection back to the pixels, and what happens when a part is hidden.
+"""What a unit sees: its projection back to the pixels, and what happens when a part of the picture is hidden.
 
-Which pixels it sees at all is told by `receptive_field` and `patch_box` of `course_utils.receptive`.
+`receptive_field` and `patch_box` of `course_utils.receptive` say which pixels a unit sees at all.
 M. Zeiler, R. Fergus: Visualizing and understanding convolutional networks, ECCV 2014, arXiv:1311.2901.
 """
 
@@ -14,7 +14,7 @@ from course_utils.inputs import check_number, check_tensor, is_plain, short
 from course_utils.receptive import POINTWISE, WINDOWED, UnitError, chain, geometry, map_size, patch_box, receptive_field
 from course_utils.vgg import Centre
 
-BACKWARD_RULES = {  # what a rectification makes of the signal g on its way back; x was its input on the way there
+BACKWARD_RULES = {  # what a rectification makes of the signal g on the way back; x was its input in the forward pass
     "deconvnet": lambda g, x: g.clamp(min=0),  # Zeiler & Fergus 2014, section 2.1
     "gradient": lambda g, x: g * (x > 0),  # Simonyan, Vedaldi & Zisserman 2014, section 4
     "guided": lambda g, x: g.clamp(min=0) * (x > 0),  # Springenberg et al. 2015
@@ -26,26 +26,26 @@ KNOWN = WINDOWED + POINTWISE
 
 
 def project(net, image, layer, channel, position=None, backward_rule="deconvnet", start=None):
-    """Project units back to the pixels: put their activation alone into the layer, and go back layer by layer.
+    """Project units back to the pixels: put the activation of a unit alone into the layer, and go back layer by layer.
 
-    On the way back a pooling puts each value at the place where the maximum was (its switches), a rectification follows
-    `backward_rule`, and a convolution becomes its transpose, the same filters without bias (section 2.1 of the paper).
-    Only the part of the picture that the units see is computed.
+    On the way back a pooling puts each value at the place where the maximum was (its switches). A rectification follows
+    `backward_rule`. A convolution becomes its transpose, with the same filters and without bias (section 2.1 of the
+    paper). Only the part of the picture that the units see is computed.
 
     Args:
         net: from `vgg19()`, or an `nn.Sequential` of convolutions, rectifications and poolings that do not overlap.
-        image: (N, 3, H, W), of the type and on the device of the network. N = 1: all units look at this picture; else
-            unit n looks at picture n.
+        image: (N, 3, H, W), with the dtype and on the device of the network. With N = 1 all units look at this picture;
+            otherwise unit n looks at picture n.
         layer: name of a layer.
-        channel: a number, or one for each unit.
-        position: (y, x), or one for each unit; None takes where each channel is strongest.
+        channel: number of a channel, or a list with one for each unit.
+        position: (y, x), or a list with one for each unit; None takes the place where each channel is strongest.
         backward_rule: 'deconvnet', 'gradient' or 'guided'.
         start: the value to begin with; None takes the activation of the unit.
     Returns:
-        (units, 3, H, W); about half the values are negative, since nothing is rectified after the first layer's
+        (units, 3, H, W). About half of the values are negative, because nothing is rectified after the first layer's
         filters.
     Raises:
-        UnitError: no such layer, channel, position or rule, or a layer that has no exact way back.
+        UnitError: an unknown layer, channel, position or rule, or a layer that has no exact way back.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 1, 1, bias=False), nn.ReLU())
     >>> _ = nn.init.constant_(net[0].weight, 2.0)
@@ -62,7 +62,7 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
         _refuse_inexact(name, module)
     _check_image(net, modules, image)
     channels, positions = _units(net, image, layer, channel, position)
-    at_once = 8 if len(image) == 1 else 1  # units that share a way there; more would fill the memory
+    at_once = 8 if len(image) == 1 else 1  # units that share a forward pass; more units would fill the memory
     results = []
     with torch.no_grad():
         for first in range(0, len(channels), at_once):
@@ -75,14 +75,12 @@ def project(net, image, layer, channel, position=None, backward_rule="deconvnet"
             )
     result = torch.cat(results)
     if not result.isfinite().all():
-        raise UnitError(
-            f"The projection is not finite: {image.dtype} cannot hold it, or the picture has values without a number."
-        )
+        raise UnitError(f"The projection is not finite: {image.dtype} cannot hold it, or the picture holds NaN.")
     return result
 
 
 def _project(net, modules, image, layer, channels, positions, rule, start):
-    """Projections of units that look at one picture."""
+    """Projections (units, 3, H, W) of units that look at one picture."""
     height, width = image.shape[2:]
     jump = receptive_field(layer, net).jump
     boxes = [patch_box(layer, y, x, net) for y, x in positions]
@@ -101,11 +99,11 @@ def _project(net, modules, image, layer, channels, positions, rule, start):
 
 
 def _window(begins, ends, jump, side):
-    """(begin, end) of the pixels along one axis that all units see, a little widened.
+    """(begin, end) of the pixels along one axis that any of the units sees, a little widened.
 
-    It begins at a multiple of the jump, so that the poolings of the part meet the same pixels as those of the whole,
-    and has the same length wherever the units lie: oneDNN prepares each new shape anew, which takes longer than a
-    projection.
+    The window begins at a multiple of the jump, so that the poolings of the part see the same pixels as those of the
+    whole picture. Its length does not depend on the place of the units, because oneDNN prepares each new shape anew,
+    and this takes longer than a projection.
     """
     length = min((max(ends) - min(begins) + 2 * jump - 1) // jump * jump, side)
     begin = max(min(min(begins), side - length), 0) // jump * jump
@@ -129,19 +127,21 @@ def _forward(modules, x):
 
 @torch.no_grad()
 def step_back(signal, module, before, switches=None, backward_rule="deconvnet"):
-    """One layer of the way back (Zeiler & Fergus 2014, section 2.1): the signal before it from the signal after it.
+    """One layer of the way back: from the signal behind the layer to the signal before it.
+
+    This is section 2.1 of Zeiler & Fergus 2014.
 
     Args:
-        signal: (N, C', H', W'), one for each unit.
+        signal: (N, C', H', W'), the signal behind the layer, one for each unit.
         module: a convolution, a rectification or a pooling that does not overlap, as in `project`.
-        before: (1, C, H, W), the layer's input on the way there.
-        switches: (1, C, H', W') int64, of a max pooling: the places of its maxima, from
+        before: (1, C, H, W), the layer's input in the forward pass.
+        switches: (1, C, H', W') int64, for a max pooling: the places of its maxima, from
             `max_pool2d(…, return_indices=True)`.
         backward_rule: 'deconvnet', 'gradient' or 'guided'.
     Returns:
-        (N, C, H, W), without a graph.
+        (N, C, H, W), the signal before the layer, without a graph.
     Raises:
-        UnitError: a layer without an exact way back, or a signal that does not fit its output.
+        UnitError: a layer without an exact way back, or a signal that does not fit the layer's output.
     """
     if not isinstance(backward_rule, str) or backward_rule not in BACKWARD_RULES:
         raise UnitError(f"There is no backward rule {short(backward_rule)}: choose from {', '.join(BACKWARD_RULES)}.")
@@ -169,11 +169,11 @@ def step_back(signal, module, before, switches=None, backward_rule="deconvnet"):
 
 
 def _back(signal, module, x, switches, rule):
-    """The signal before a layer from the signal after it; x (1, …) was the layer's input."""
+    """The signal before a layer, from the signal behind it; x (1, …) was the layer's input in the forward pass."""
     if isinstance(module, nn.ReLU):
         return rule(signal, x)
     if isinstance(module, nn.MaxPool2d):
-        # without output_size the contents of odd sizes would shift
+        # without output_size, maps with odd sides would shift
         return F.max_unpool2d(
             signal, switches.expand_as(signal), module.kernel_size, module.stride, output_size=x.shape[-2:]
         )
@@ -187,7 +187,7 @@ def _back(signal, module, x, switches, rule):
 
 
 def _refuse_inexact(name, module):
-    """Raise UnitError for a layer through which the way back would be wrong without anyone's noticing."""
+    """Raise UnitError for a layer through which the way back would be wrong without anyone noticing."""
     if not isinstance(module, KNOWN):
         raise UnitError(
             f"The layer {name} is a {type(module).__name__}, and a deconvnet has no way back through it: end before it."
@@ -280,14 +280,14 @@ def _whole_numbers(values, what):
 
 @torch.no_grad()
 def _maps(net, image, layer):
-    """The feature maps of a layer, keeping nothing on the way."""
+    """The feature maps (N, C, H', W') of a layer; the layers before it keep nothing."""
     for _, module in chain(net, layer):
         image = _through(module, image)
     return image
 
 
 def _through(module, x):
-    """A layer, never in place."""
+    """The output of a layer, which is never computed in place."""
     return x.clamp(min=0) if isinstance(module, nn.ReLU) else module(x)
 
 
@@ -295,9 +295,9 @@ def _through(module, x):
 
 
 class Occlusion(NamedTuple):
-    """Scores against the place of the grey square (section 4.2 of the paper)."""
+    """The score for each place of the grey square (section 4.2 of the paper)."""
 
-    scores: torch.Tensor  # (rows, columns): the score when the square stands there
+    scores: torch.Tensor  # (rows, columns): the score when the square stands at this place
     before: float  # the score of the whole picture
     rows: list  # centres of the square, in pixels
     columns: list
@@ -308,13 +308,17 @@ def occlusion_map(net, image, layer, channel=None, position=None, *, size=32, st
     """How a score falls when a square of the mean colour hides a part of the picture.
 
     Args:
-        net: from `vgg19()`, or an `nn.Sequential` (there the square is mid-grey).
+        net: from `vgg19()`, or an `nn.Sequential`, for which the square is mid-grey.
         image: (1, 3, H, W) in [0, 1].
         layer: name of a layer.
         channel: number of a channel; None takes the feature map with the largest sum.
-        position: (y, x): the score is the activation of that unit; None: the sum of the feature map, as in the paper.
-        size, stride: of the square and between its places, in pixels; the last place is always at the border.
-        batch_size: hidden pictures that are computed together.
+        position: (y, x) takes the activation of this unit as the score; None takes the sum of the feature map, as in
+            the paper.
+        size: side of the square, in pixels.
+        stride: distance between its places, in pixels; the last place is always at the border.
+        batch_size: number of pictures with a square that are computed together.
+    Returns:
+        `Occlusion`.
     Raises:
         UnitError: no such unit, or a square that does not fit into the picture.
     """

@@ -1,7 +1,7 @@
-"""Descent in a box: projected L-BFGS with a start that knows about pictures.
+"""Descent in a box: projected L-BFGS, with an initial inverse Hessian that suits pictures.
 
-Nocedal & Wright, Numerical Optimization (2006): two-loop recursion, algorithm 7.4; projection of the step,
-section 16.7. Every point at which the function is evaluated lies in the box, so each is a picture that can be saved.
+Nocedal & Wright, Numerical Optimization (2006): the two-loop recursion is algorithm 7.4, and section 16.7 projects the
+step. The function is evaluated only at points inside the box, so each of them is a picture that can be saved.
 """
 
 import math
@@ -18,15 +18,15 @@ ARMIJO = 1e-4  # least decrease of a step, as a share of what the slope promises
 
 
 class Point(NamedTuple):
-    """Where the descent stands after an evaluation: all it knows, so that it can go on from here, to the same bits."""
+    """The complete state of the descent after an evaluation: a descent that goes on from it gives the same bits."""
 
     image: torch.Tensor  # the best picture so far, in [0, 1]
-    record: Any  # the caller's, of the losses of that picture
-    evaluations: int  # so far
-    value: float  # of the function, at that picture
-    gradient: torch.Tensor  # like the picture
-    pairs: tuple  # of (s, y), how picture and gradient changed in the last steps, oldest first; each like the picture
-    step: float  # share of the next direction that will be tried
+    record: Any  # the caller's record of the losses of that picture
+    evaluations: int  # number of evaluations so far
+    value: float  # the function's value at that picture
+    gradient: torch.Tensor  # the gradient at that picture, of the picture's shape
+    pairs: tuple  # of (s, y): how picture and gradient changed in the last steps, oldest first; each of its shape
+    step: float  # the share of the next direction that will be tried
 
 
 class NotFinite(ArithmeticError):
@@ -36,14 +36,18 @@ class NotFinite(ArithmeticError):
 def inverse_frequency(shape, device=None, offset: float = 0.05) -> Callable[[torch.Tensor], torch.Tensor]:
     """Initial inverse Hessian that is diagonal in frequency, 1 / (f + offset).
 
-    A picture on its way to a painting has to change most in its broad areas, as natural pictures differ most at low
-    frequencies: their amplitude falls like 1/f (Field 1987, doi:10.1364/JOSAA.4.002379). The gradient does not weight
-    them enough (lesson 7 measures both), so this guess does. `offset`, in cycles per pixel, bounds the preference.
+    Natural pictures differ most at low frequencies, for their amplitude falls like 1/f (Field 1987,
+    doi:10.1364/JOSAA.4.002379). So a picture that becomes a painting has to change most in its broad areas. The
+    gradient gives low frequencies too little weight (lesson 7 measures both), and this guess gives them more.
 
     Args:
         shape: (…, H, W) of the picture.
+        device: the device on which the factors are kept.
+        offset: in cycles per pixel; it bounds the preference for low frequencies.
     Returns:
-        A function that maps a tensor of that shape to one of the same shape; linear, symmetric, positive definite.
+        A linear, symmetric and positive definite function, from tensors of that shape to tensors of that shape.
+    Raises:
+        ValueError: no such shape, or an offset below 1e-6.
     """
     if not isinstance(shape, (tuple, list)) or len(shape) < 2:
         raise ValueError(f"shape must end in the height and width of a picture, not be {short(shape)}.")
@@ -71,16 +75,17 @@ def projected_lbfgs(
 
     Args:
         function: image -> (value as a float, gradient, record); the record comes back with the point.
-        start: the first picture, clamped to [0, 1]; or a `Point` of a descent with the same arguments, which then goes
-            on as if it had never stopped: the points that follow are the same.
-        evaluations: how many times the function may be called, at least 1, those before a `Point` included.
+        start: the first picture, which is clamped to [0, 1]; or a `Point` of a descent with the same arguments. The
+            descent then goes on from this point as if it had never stopped, with the same points.
+        evaluations: how many times the function may be called, at least 1. Calls before a `Point` count, too.
         memory: number of curvature pairs (s, y) that are kept.
         precondition: initial inverse Hessian (see `inverse_frequency`); None is the identity.
         first_step: mean change of a value in the first step, when nothing is known about the curvature.
     Yields:
-        `Point` with the best picture so far; its value never rises. Ends early where no step decreases the value.
+        `Point` with the best picture so far, whose value never rises. The descent ends early when no step decreases
+        the value.
     Raises:
-        ValueError: no picture to start from, or a number that makes no sense.
+        ValueError: no picture to start from, or a number outside its range.
         NotFinite: the function returned NaN or infinity; the point yielded last is the last good one.
 
     >>> target = torch.tensor([0.2, 2.0]).view(1, 1, 1, 2)  # one value lies outside the box
@@ -102,11 +107,11 @@ def projected_lbfgs(
         yield start
     image, record, used, value, gradient, known, step = start
     pairs = deque(known, maxlen=memory)
-    del start, known  # its pairs would be held as long as the descent goes on
+    del start, known  # otherwise the old pairs would stay in memory as long as the descent goes on
     for used in range(used + 1, evaluations + 1):
         while True:
             direction, curvature_known = _direction(image, gradient, pairs, precondition)
-            if not curvature_known:  # then the length has to be set by hand
+            if not curvature_known:  # then we set the length by hand
                 direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
             candidate = (image + step * direction).clamp(0, 1)
             promised = float(_dot(gradient, candidate - image))
@@ -114,24 +119,24 @@ def projected_lbfgs(
                 break
             if not pairs:
                 return  # not even a tiny step along the gradient goes down
-            pairs.clear()  # a wrong idea of the curvature: forget it
+            pairs.clear()  # the pairs describe the curvature wrongly: forget them
             step = 1.0
         new_value, new_gradient, new_record = evaluate(function, candidate)
         pairs.append((candidate - image, new_gradient - gradient))
         if new_value <= value + ARMIJO * promised:
             image, value, gradient, record, step = candidate, new_value, new_gradient, new_record, 1.0
         else:
-            # taken back; the parabola through both values and the slope has its minimum here
+            # the step is taken back; the parabola through both values and the slope has its minimum here
             step *= min(0.5, max(0.1, -promised / (2 * (new_value - value - promised))))
         yield Point(image, record, used, value, gradient, tuple(pairs), step)
 
 
 def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, Any]:
-    """(value as a float, gradient, record) of a function, neither of the first two with a graph.
+    """(value as a float, gradient, record) of a function at a picture; the gradient has no graph.
 
     Raises:
-        NotFinite: the value is not finite, or the gradient is not or is too large to be squared.
-        ValueError: the function does not return a number, a gradient like the picture and a record.
+        NotFinite: the value or the gradient is not finite, or the gradient is too large to be squared.
+        ValueError: the function does not return a number, a gradient of the picture's shape, and a record.
     """
     found = function(image)
     try:
@@ -152,15 +157,13 @@ def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tens
 
 
 def _direction(image, gradient, pairs, precondition):
-    """−Q g on the free pixels, Q the L-BFGS inverse Hessian restricted to them (two-loop recursion), and whether a pair
-    was used.
-    """
+    """(−Q g on the free pixels, whether a pair was used), where Q is the L-BFGS inverse Hessian on these pixels."""
     # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
     free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
     pairs = _bent_upward(pairs, free)
     result, shares = -gradient * free, []
     for s, y, sy in reversed(pairs):
-        shares.append(_dot(s, result) / sy)  # a number that stays on the device
+        shares.append(_dot(s, result) / sy)  # this number stays on the device
         result = result - shares[-1] * (y * free)
     result = precondition(result) * free
     if pairs:
@@ -172,12 +175,12 @@ def _direction(image, gradient, pairs, precondition):
 
 
 def _bent_upward(pairs, free):
-    """(s, y, ⟨s, y⟩ on the free pixels) where that is positive: only then does a pair keep Q positive definite."""
+    """The triples (s, y, ⟨s, y⟩ on the free pixels) whose product is positive: only these keep Q positive definite."""
     if not pairs:
         return []
     products = torch.stack([_dot(s * free, y) for s, y in pairs])
     lengths = torch.stack([(s * free).norm() * (y * free).norm() for s, y in pairs])
-    good = (products > 1e-10 * lengths).tolist()  # here alone a direction waits for the device
+    good = (products > 1e-10 * lengths).tolist()  # only here the direction waits for the device
     return [(s, y, product) for (s, y), product, keep in zip(pairs, products, good) if keep]
 
 

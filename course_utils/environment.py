@@ -1,6 +1,6 @@
-"""Is everything there that the lessons need? What is not comes with the exact fix.
+"""Checks whether everything is there that the lessons need, and names the exact fix for what is missing.
 
-The imports stand inside the functions: this module has to work where packages are missing.
+The imports stand inside the functions, because this module has to work where packages are missing.
 """
 
 import sys
@@ -9,8 +9,9 @@ from course_utils.setup import missing
 
 
 def check_environment():
-    """Print one line for each thing that the lessons need, up to the first that is missing, with its fix; True if all
-    is there.
+    """Print one line for each thing that the lessons need, up to the first that is missing, with its fix.
+
+    Returns True if everything is there.
     """
     checks = (
         ("Python 3.10 or newer", _python),

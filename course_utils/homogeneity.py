@@ -1,9 +1,9 @@
 """Which layers commute with a positive scale for each feature map: f(c · x) = c · f(x), map by map.
 
-A network is followed operation by operation (`torch.fx`), and with each value goes the name of the convolution whose
-scale it carries. Convolutions and linear layers undo the scale that comes in, and a convolution gives out one of its
-own; rectifications and poolings hand it on; every other operation on a scaled value is named, with the reason why it
-does not.
+`scale_flow` follows a network operation by operation (`torch.fx`). With each value it keeps the name of the convolution
+whose scale the value carries. Convolutions and linear layers undo the scale of their input, and a convolution gives its
+output a scale of its own. Rectifications and poolings hand the scale on. Any other operation on a scaled value is
+reported by name, with the reason why it does not hand the scale on.
 """
 
 from collections import Counter, OrderedDict
@@ -35,11 +35,14 @@ PER_MAP = RECTIFIERS | {  # positively homogeneous, and no map depends on anothe
     "contiguous",
     "clone",
 }
-SIZES = {"shape", "ndim", "dtype", "device"}  # attributes that say nothing of the values
+SIZES = {"shape", "ndim", "dtype", "device"}  # attributes that do not depend on the values
 
 
 class Unsupported(str):
-    """Why an operation is not followed here that need not forbid rescaling; other texts say why one does forbid it."""
+    """Why `scale_flow` cannot follow an operation, although it need not forbid rescaling.
+
+    A reason that is a plain text says why an operation forbids rescaling.
+    """
 
 
 CUTS = "it cuts off at a fixed value, which does not grow with the scale"
@@ -96,7 +99,7 @@ HIDDEN = (
 
 
 class FlowError(ValueError):
-    """A network through which the way cannot be followed."""
+    """The way through a network cannot be followed."""
 
 
 class Scale(NamedTuple):
@@ -113,10 +116,10 @@ class Flow:
     Attributes:
         graph: `torch.fx.GraphModule` of the network, whose modules are the network's own.
         incoming: {convolution, linear or batch-norm layer: name of the convolution whose scale it takes in, or None}.
-        rectified: {node of the graph: convolution}, the first rectification after each convolution.
+        rectified: {node of the graph: convolution}; the node is the first rectification after the convolution.
         carried: {layer: `Scale` of its output, or None}; layers that occur twice are missing.
-        output: `Scale` of the result, or None if the network has undone it.
-        problem: a sentence on the first operation that forbids rescaling or is not supported, or ''.
+        output: `Scale` of the result, or None if the network has undone the last scale.
+        problem: a sentence on the first operation that forbids rescaling or is not supported; '' if there is none.
     """
 
     graph: fx.GraphModule
@@ -135,7 +138,7 @@ def scale_flow(net):
     """
     _refuse_wrapped(net)
     if type(net).forward is VGG.forward and type(net).features is VGG.features and type(net).walk is VGG.walk:
-        net = nn.Sequential(OrderedDict(net.named_children()))  # its own forward asks for sizes, which fx cannot trace
+        net = nn.Sequential(OrderedDict(net.named_children()))  # VGG's own forward checks sizes, which fx cannot trace
     try:
         graph = fx.symbolic_trace(net)
     except Exception as error:  # fx documents no exception of its own for what it cannot trace
@@ -178,9 +181,7 @@ def _refuse_wrapped(net):
 
 
 def drops(node):
-    """Whether an operation is a dropout written as a function that is not switched off: F.dropout drops unless
-    training=False.
-    """
+    """Whether an operation is a dropout called as a function and not switched off; F.dropout drops by default."""
     if node.op == "call_module" or "dropout" not in str(getattr(node.target, "__name__", node.target)):
         return False
     return bool(_argument(node, 2, "training", "train", default=True))
@@ -198,7 +199,7 @@ def _tensors(graph, node):
 
 
 def _step(flow, node, scales, uses):
-    """The scale that the result of one operation carries; enters in `flow` what the operation means for it."""
+    """The scale that the result of one operation carries; what the operation does to scales is entered in `flow`."""
     carried = [scales[source] for source in node.all_input_nodes]
     scale = next(filter(None, carried), None)
     if node.op == "output":
@@ -234,7 +235,7 @@ def _step(flow, node, scales, uses):
 
 
 def _kind(flow, node):
-    """'maxpool2d' for nn.MaxPool2d, F.max_pool2d and the like."""
+    """The kind of an operation, such as 'maxpool2d' for nn.MaxPool2d and F.max_pool2d."""
     if node.op == "call_module":
         kind = type(flow.graph.get_submodule(node.target))
         name = kind.__name__ if getattr(nn, kind.__name__, None) is kind else f"other {kind.__name__}"
@@ -244,8 +245,9 @@ def _kind(flow, node):
 
 
 def _refuse(flow, node, why):
-    """Keep the sentence of the first operation that forbids it or is not supported; from there on nothing carries a
-    scale.
+    """Keep the sentence on the first operation that forbids rescaling or is not supported; returns None.
+
+    From this operation on, no value carries a scale.
     """
     if node.op == "call_module":
         what = f"Layer '{node.target}' ({type(flow.graph.get_submodule(node.target)).__name__})"
@@ -256,13 +258,14 @@ def _refuse(flow, node, why):
     return None
 
 
-# --- the rules: each returns the scale of the result, or a text on why there is none ------------------------
+# --- the rules: each returns the scale of the result, or a text that says why there is none -----------------
 
 
 def _parametric(flow, node, kind, module, scale, shared):
-    """A layer with weights: it takes the scale in.
+    """The rule for a layer with weights.
 
-    A convolution gives out one of its own, batch norm in evaluation hands it on.
+    A convolution or a linear layer undoes the scale of its input. The output of a convolution has a scale of its own,
+    and batch norm in evaluation mode hands the scale on.
     """
     if shared and (scale or kind == "conv2d"):
         return "its weights are used twice, and cannot carry two scales"
@@ -304,7 +307,7 @@ def _flattened(node, module, scale, carried):
 
 
 def _viewed(node, module, scale, carried):
-    """x.view(x.size(0), -1) or x.view(x.shape[0], -1)."""
+    """The rule for x.view(x.size(0), -1) and x.view(x.shape[0], -1)."""
     count = node.args[1] if len(node.args) == 3 else None
     known = (
         isinstance(count, fx.Node)
@@ -331,7 +334,7 @@ def _reduced(node, module, scale, carried):
 
 
 def _clamped(node, module, scale, carried):
-    """x.clamp(min=0) is the ReLU, but is not entered as one; other bounds are fixed values."""
+    """The rule for clamp: x.clamp(min=0) is the ReLU, but does not count as one; other bounds are fixed values."""
     low, high = _argument(node, 1, "min"), _argument(node, 2, "max")
     return Unsupported("it is the ReLU under another name: write relu()") if (low, high) == (0, None) else CUTS
 
@@ -349,7 +352,7 @@ def _joined(node, module, scale, carried):
 
 
 def _multiplied(node, module, scale, carried):
-    """A value times a number, or divided by one."""
+    """The rule for a value that is multiplied or divided by a number."""
     first, second = (_argument(node, place, name) for place, name in enumerate(("input", "other")))
     numbers = [value for value in (first, second) if isinstance(value, (int, float))]
     if len(numbers) != 1 or node.kwargs.get("rounding_mode") or "div" in str(node.target) and first is numbers[0]:

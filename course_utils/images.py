@@ -1,6 +1,6 @@
-"""Pictures: load, save, resize, show; the photos and paintings that come with the course.
+"""Pictures: load, save, resize and show them; the photos and paintings that come with the course.
 
-A picture is a tensor of shape (1, 3, H, W), float32, RGB, from 0 (black) to 1 (full).
+A picture is a tensor of shape (1, 3, H, W), float32, RGB, with values from 0 (black) to 1 (full intensity).
 """
 
 import base64
@@ -33,9 +33,9 @@ from course_utils.paths import BUILD, DATA
 MAX_PIXELS = 89_478_485  # Pillow's own limit for a picture that is not an attack
 
 AVIF, JPEG2000 = features.check("avif"), features.check("jpg_2000")  # a build of Pillow may lack a codec
-# formats that tell their kind and size in their first bytes: TGA has no such mark, ICO may tell a wrong size
+# formats whose first bytes give their kind and size; TGA has no such mark, and ICO may give a wrong size
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", *["AVIF"] * AVIF, *["JPEG2000"] * JPEG2000)
-OTHERS = {  # what people try, by its first bytes, and the way out
+OTHERS = {  # {what people try: (its first bytes, what they can do instead)}
     "a HEIC picture": (
         rb".{4}ftyp(hei|hev|mif1|msf1)",
         "export it as JPEG (on an iPhone: Settings, Camera, Formats, Most Compatible)",
@@ -58,7 +58,7 @@ FORMATS = {
 }
 if AVIF:
     FORMATS[".avif"] = {"quality": 95, "subsampling": "4:4:4"}
-# pixels on a side; Pillow writes longer AVIF that nobody reads
+# pixels on a side; Pillow also writes longer AVIF files, but no program reads them
 LONGEST = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383, ".avif": 32768}
 
 TURNS = {
@@ -88,13 +88,13 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
-QUIET = threading.Lock()  # Python's list of warning filters is one for all threads
-# what is wrong with a file is said by ImageError, not on stderr
+QUIET = threading.Lock()  # all threads share Python's list of warning filters
+# ImageError says what is wrong with a file; Pillow's loggers need not print it
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class ImageError(ValueError):
-    """A picture that cannot be read or written; the message is one sentence that says what to do."""
+    """A picture cannot be read or written; the message is one sentence that says what to do."""
 
 
 # --- the bundled pictures ---------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class ImageError(ValueError):
 
 @functools.cache
 def catalogue() -> dict:
-    """The manifest of the bundled pictures, {name: row}; a row has file, kind, title, author, licence, source …"""
+    """The manifest of the bundled pictures, {name: row}; the keys of a row include file, kind, title and source."""
     with open(DATA / "manifest.csv", encoding="utf-8", newline="") as file:
         return {Path(row["file"]).stem: row for row in csv.DictReader(file)}
 
@@ -120,7 +120,7 @@ def paintings() -> list[str]:
 def title(name: str) -> str:
     """A readable title of a bundled picture: 'Café Terrace at Night, 1888', 'Neuschwanstein Castle'.
 
-    Raises ImageError for another name.
+    Raises ImageError for any other name.
     """
     row = catalogue().get(name) if isinstance(name, str) else None
     if row is None:
@@ -135,7 +135,7 @@ def _similar(name):
 
 
 def _unreadable(what, error):
-    """The ImageError for what Pillow or torch raised while a file was decoded."""
+    """The ImageError for an error that Pillow or torch raised while a file was decoded."""
     if lacks_memory(error):
         return ImageError(f"{what} needs more memory than there is: make it smaller first.")
     return ImageError(f"{what} is damaged or cut off ({reason(error)}): save or download it again.")
@@ -149,14 +149,15 @@ def load_image(source, size=None, *, smallest=1) -> torch.Tensor:
 
     Args:
         source: a path, the name of a bundled picture, the bytes of an image file, or a PIL image. Of an animation
-            the first frame is taken; transparency is laid on white; EXIF rotation, colour profiles and PNG's gamma are
-            applied.
+            the first frame is taken. Transparent parts are laid on white. EXIF rotation, colour profiles and PNG's
+            gamma are applied.
         size: None keeps the size; an int makes the longer side that many pixels; (H, W) is taken as it is.
-        smallest: refuse a picture with a side shorter than this, in pixels, before or after resizing.
+        smallest: a picture with a side shorter than this, in pixels, is refused, before or after resizing.
     Returns:
         Tensor (1, 3, H, W), float32, RGB in [0, 1].
     Raises:
-        ImageError: missing, broken, empty, huge or no picture, or no size; the message says which.
+        ImageError: the picture is missing, broken, empty, huge or no picture, or the size makes no sense; the message
+            says which.
 
     >>> photo = load_image("animal_cat", size=96)
     >>> photo.shape, photo.dtype
@@ -195,9 +196,9 @@ def load_image(source, size=None, *, smallest=1) -> torch.Tensor:
 
 
 def resize(image: torch.Tensor, size) -> torch.Tensor:
-    """Resize (N, 3, H, W) to `size` as in `load_image`, bicubic with antialiasing, clamped to [0, 1].
+    """Resize (N, 3, H, W) to a `size` as in `load_image`, bicubic with antialiasing, and clamp it to [0, 1].
 
-    Raises ImageError.
+    Raises ImageError when the picture or the size cannot be used.
     """
     check_tensor("The picture", image, "N, 3, H, W", values="finite", error=ImageError)
     return _resized(image, _target(*image.shape[-2:], size))
@@ -206,17 +207,17 @@ def resize(image: torch.Tensor, size) -> torch.Tensor:
 def _resized(image, target):
     if target == tuple(image.shape[-2:]):
         return image
-    exact = image if image.dtype == torch.float64 else image.float()  # bicubic knows no other types everywhere
+    exact = image if image.dtype == torch.float64 else image.float()  # not every device has bicubic for other dtypes
     return F.interpolate(exact, target, mode="bicubic", antialias=True).clamp(0, 1).to(image.dtype)
 
 
 def load_square(source, size: int) -> torch.Tensor:
-    """The square in the middle of a picture, `size` × `size` pixels; sources and errors as in `load_image`."""
+    """The square in the middle of a picture, (1, 3, size, size); sources and errors are as in `load_image`."""
     check_number("The side of the square in pixels", size, 1, math.isqrt(MAX_PIXELS), whole=True, error=ImageError)
     size = int(size)  # NumPy's small types overflow
     with _opened(source) as (picture, what):
         shorter, longer = sorted(picture.size)
-    whole = math.ceil(size * longer / max(shorter, 1))  # decodes large files at a reduced size
+    whole = math.ceil(size * longer / max(shorter, 1))  # then `load_image` decodes large files at a reduced size
     if whole * size > MAX_PIXELS >= shorter * longer:
         raise ImageError(
             f"{what} has {longer} × {shorter} pixels, too long a strip for a square of {size}: crop it, "
@@ -239,14 +240,14 @@ def _target(height, width, size):
         raise ImageError(
             f"{short(size)} is no size: give the longer side in pixels, or (height, width), as whole numbers above 0."
         )
-    # more is refused below; NumPy's small types overflow
+    # larger sides are refused below; NumPy's small types overflow
     sides = [min(int(side), MAX_PIXELS + 1) for side in sides]
     if pair:
         target = tuple(sides)
     else:
         scale = sides[0] / max(height, width)
         target = max(1, round(height * scale)), max(1, round(width * scale))
-    # width first, then height: what resizing holds in between
+    # resizing changes the width first, then the height: this is the picture in between
     if max(height, target[0]) * target[1] > MAX_PIXELS:
         raise ImageError(
             f"The size {short(size)} makes more than {MAX_PIXELS // 10**6} million pixels: take a smaller one."
@@ -258,7 +259,7 @@ def _target(height, width, size):
 def _opened(source):
     """(PIL image, what to call it in a message) of any source; the pixels are not yet decoded.
 
-    Pillow's warnings stay unsaid.
+    Pillow's warnings are not printed.
     """
     with QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -268,7 +269,7 @@ def _opened(source):
 
 
 def _open(source):
-    """PIL image (pixels not yet decoded) of any source, and what to call it in a message."""
+    """The PIL image of any source, with its pixels not yet decoded, and what to call it in a message."""
     if isinstance(source, Image.Image):
         return source, "The picture"
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -312,8 +313,9 @@ def _open(source):
 
 
 def _jp2_profile(file):
-    """The colour profile of a JPEG 2000 file, which Pillow leaves out: its box is length, name, method 2, two more
-    bytes, profile.
+    """The colour profile of a JPEG 2000 file, which Pillow leaves out.
+
+    The profile's box holds its length, its name, the method 2, two more bytes and the profile.
     """
     place = file.tell()
     file.seek(0)
@@ -329,7 +331,7 @@ def _begin(path):
 
 
 def _find(source):
-    """Path of a file or of a bundled picture."""
+    """The path of a file or of a bundled picture."""
     path, shown = Path(source).expanduser(), one_line(source)
     if not path.exists() and str(source) in catalogue():
         path = DATA / catalogue()[str(source)]["file"]
@@ -339,7 +341,7 @@ def _find(source):
         if "://" in str(source):
             raise ImageError(f"'{shown}' is a web address: download the picture and give the path of the file.")
         raise ImageError(f"There is no file and no bundled picture '{shown}': {_similar(source)}")
-    # to open a pipe that nobody writes to would wait for ever
+    # opening a pipe to which nobody writes would wait for ever
     if not path.is_file():
         raise ImageError(f"'{shown}' is no ordinary file: give the path of one picture.")
     if path.stat().st_size == 0:
@@ -348,13 +350,13 @@ def _find(source):
 
 
 def _decode(picture, what):
-    """Decode the pixels; returns Pillow's name for their layout in the file, or '' where that is not known any more."""
+    """Decode the pixels; returns Pillow's name for their layout in the file, or '' where this is no longer known."""
     tags = _numbers(picture)
     if tags.get(254, 0) & 1:  # NewSubfileType: a reduced version of another picture
         raise ImageError(
             f"{what} begins with a small preview, as cameras' raw files do: export the photo itself as JPEG or PNG."
         )
-    if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:  # the size of a tile, which is decoded whole
+    if tags.get(322, 0) * tags.get(323, 0) > MAX_PIXELS:  # the size of a tile; Pillow decodes a tile as a whole
         raise ImageError(f"{what} has tiles of more than {MAX_PIXELS // 10**6} million pixels: save it without.")
     if picture.mode in ("F", "I") and not _sixteen_bits(picture):
         raise ImageError(f"{what} has 32-bit pixels, whose range is not agreed on: save it with 8 or 16 bits.")
@@ -364,7 +366,7 @@ def _decode(picture, what):
 
 
 def _numbers(picture):
-    """The tags of a TIFF that are whole numbers, {tag: value}."""
+    """{tag: value} of the tags of a TIFF that are whole numbers."""
     return {tag: value for tag, value in getattr(picture, "tag_v2", {}).items() if isinstance(value, int)}
 
 
@@ -373,8 +375,9 @@ def _sixteen_bits(picture):
 
 
 def _to_rgb(picture, layout, turn, shrink=0):
-    """Tensor (1, 3, H, W) of a decoded picture; `shrink` > 1 first averages blocks of that many pixels, to save
-    memory.
+    """Tensor (1, 3, H, W) of a decoded picture.
+
+    `shrink` > 1 first averages blocks with this many pixels on a side, to save memory.
     """
     sixteen_bits, negative = _sixteen_bits(picture), _numbers(picture).get(262) == 0
     if turn is not None:
@@ -398,9 +401,7 @@ def _to_rgb(picture, layout, turn, shrink=0):
 
 
 def _turn(picture):
-    """The transposition that the EXIF orientation asks for, or None; other EXIF tags, even damaged ones, do not
-    matter.
-    """
+    """The transposition that the EXIF orientation prescribes, or None; other EXIF tags may be damaged."""
     try:
         return TURNS.get(picture.getexif().get(0x0112))
     except DAMAGE:
@@ -408,19 +409,20 @@ def _turn(picture):
 
 
 def _split(picture, layout):
-    """(colours without palette and alpha, alpha as a picture of mode L or None); `layout` is Pillow's name for the
-    pixels in the file.
+    """(colours without palette and alpha, alpha as a picture of mode L or None).
+
+    `layout` is Pillow's name for the layout of the pixels in the file.
     """
     key = picture.info.get("transparency")
     if picture.mode in ("P", "PA"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    elif picture.mode in ("La", "RGBa"):  # colours that are multiplied by alpha
+    elif picture.mode in ("La", "RGBa"):  # in these modes the colours are multiplied by alpha
         picture = picture.convert(picture.mode.upper())
     if picture.mode in ("LA", "RGBA"):
         return picture.getchannel("L") if picture.mode == "LA" else picture.convert("RGB"), picture.getchannel("A")
     if key is None or picture.mode not in ("1", "L", "I", "RGB") and not picture.mode.startswith("I;16"):
         return picture, None
-    # the key counts as the file does, Pillow's pixels from 0 to 255
+    # the key has the range of the file's pixels, but Pillow's pixels go from 0 to 255
     if layout in ("L;2", "L;4"):
         key *= {"L;2": 85, "L;4": 17}[layout]
     if layout.startswith("RGB;16"):
@@ -431,18 +433,16 @@ def _split(picture, layout):
 
 
 def _greys(info):
-    """The colours (256, 3), uint8, that the greys from 0 to 255 mean (see `_to_srgb`)."""
+    """The colours (256, 3), uint8, for which the greys from 0 to 255 stand (see `_to_srgb`)."""
     return np.asarray(_to_srgb(Image.frombytes("L", (256, 1), bytes(range(256))), info, ImageCms.Flags.NOOPTIMIZE))[0]
 
 
 def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
-    """RGB picture with the colours that the profile means, or PNG's gamma; without either the numbers are taken as
-    sRGB.
+    """RGB picture with the colours that the profile, or PNG's gamma, prescribes.
 
-    A profile for another kind of pixels does not count. One for RGB holds for greys too, as equal parts of red, green
-    and blue.
-    LittleCMS is up to 10 levels off at dark greys, where it may replace the curve by a coarse table: `_greys` forbids
-    that.
+    Without profile and gamma, the numbers are taken as sRGB. A profile for another kind of pixels is ignored. A profile
+    for RGB is also used for greys, as equal parts of red, green and blue. Where LittleCMS may replace its curve by a
+    coarse table, dark greys are up to 10 levels off; so `_greys` forbids this.
     """
     try:
         if profile := colours.mode != "LAB" and info.get("icc_profile"):
@@ -459,7 +459,7 @@ def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
     if colours.mode != "RGB":
         colours = colours.convert("RGB")
     gamma = info.get("gamma")
-    # libpng's threshold: else it means sRGB
+    # libpng's threshold: a gamma nearer to 1/2.2 means sRGB
     if isinstance(gamma, float) and gamma > 0 and "srgb" not in info and abs(gamma * 2.2 - 1) > 0.05:
         light = np.linspace(0, 1, 256) ** (1 / gamma)
         curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
@@ -468,9 +468,7 @@ def _to_srgb(colours, info, flags=ImageCms.Flags.NONE):
 
 
 def _from_sixteen_bits(grey, alpha, most, negative):
-    """Tensor (1, 3, H, W) of greys from 0 to `most` (Pillow would clip them): a table maps each of them to its
-    colour.
-    """
+    """Tensor (1, 3, H, W) of greys from 0 to `most`, by a table of the colour of each grey; Pillow would clip them."""
     steps = np.linspace(0, 255, most + 1)
     table = np.stack([np.interp(steps, np.arange(256), column) / 255 for column in _greys(grey.info).T]).astype(
         np.float32
@@ -488,14 +486,17 @@ def _from_sixteen_bits(grey, alpha, most, negative):
 def to_8bit(image: torch.Tensor) -> torch.Tensor:
     """The picture that a file with 8 bits for each colour can hold: clamped to [0, 1], rounded to multiples of 1/255.
 
-    NaN stays NaN.
+    A value that is NaN stays NaN. The shape is any.
     """
     check_tensor("The picture", image, error=ImageError)
     return image.clamp(0, 1).mul(255).round().div(255)
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
-    """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits. Raises ImageError."""
+    """PIL image of a tensor (1, 3, H, W) or (3, H, W), clamped and rounded to 8 bits.
+
+    Raises ImageError for any other tensor, and for values that are not finite.
+    """
     alone = isinstance(image, torch.Tensor) and image.ndim == 3
     check_tensor("The picture", image, "3, H, W" if alone else "1, 3, H, W", values="finite", error=ImageError)
     pixels = image.detach().reshape(image.shape[-3:]).float().clamp(0, 1).mul(255).round().to(torch.uint8)
@@ -503,15 +504,16 @@ def to_pil(image: torch.Tensor) -> Image.Image:
 
 
 def save_image(image: torch.Tensor, path) -> None:
-    """Write (1, 3, H, W) in [0, 1] with 8 bits in the format that the ending names (`FORMATS`); all or nothing: no half
-    file is left behind.
+    """Write a picture (1, 3, H, W) in [0, 1] with 8 bits, in the format that the ending names (`FORMATS`).
+
+    The file is written all or nothing, so that no half file is left behind.
 
     Raises:
-        ImageError: the place cannot be written or the ending is unknown.
+        ImageError: the place cannot be written, or the ending is unknown.
     """
     try:
         path = expanded(path)
-        if path.parent == BUILD:  # a folder of the course itself; not there on a fresh clone
+        if path.parent == BUILD:  # the course's own folder, which a fresh clone does not have
             with contextlib.suppress(OSError):  # check_writable says what is wrong
                 BUILD.mkdir(exist_ok=True)
         check_writable(path, tuple(FORMATS))
@@ -537,12 +539,15 @@ def save_image(image: torch.Tensor, path) -> None:
 
 
 def img_tag(picture, alt, width=None):
-    """HTML <img> with the picture inside and a description for those who do not see it.
+    """HTML <img> with the picture inside, and with a description for those who do not see it.
 
     Args:
         picture: tensor (1, 3, H, W) in [0, 1], PIL image or matplotlib Figure.
         alt: what there is to see, in a sentence.
         width: display width in CSS pixels; None shows the picture in its own size.
+    Raises:
+        ValueError: no description, or a width that makes no sense.
+        ImageError: no picture, or one that is too large to be shown.
     """
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("Say in `alt` what there is to see.")
@@ -572,10 +577,11 @@ def show(picture, caption, alt, width=None):
 
     Args:
         picture, alt, width: as `img_tag` takes them.
-        caption: what to learn from it, such as 'Figure 1.3. A unit of relu5_1 sees the whole cat.'; the lesson's number
-            and that of the figure in the lesson come first.
+        caption: what to learn from it, such as 'Figure 1.3. A unit of relu5_1 sees the whole cat.' The number of the
+            lesson and the number of the figure in the lesson come first.
     Raises:
-        ValueError: a caption without its number or text; and as `img_tag`.
+        ValueError: a caption without its number or text.
+        Other errors are as in `img_tag`.
     """
     from IPython.display import display
 

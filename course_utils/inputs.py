@@ -1,5 +1,6 @@
-"""What the functions of the course may be given: each check returns, or raises an error whose one sentence says what is
-needed.
+"""Checks of what the functions of the course are given.
+
+A check returns, or it raises an error whose message is one sentence that says what is needed.
 """
 
 import math
@@ -17,20 +18,22 @@ def check_tensor(
 
     Args:
         what: how the sentence begins, such as 'The photo'.
-        shape: such as '1, 3, H, W': a letter stands for any number above 0, the same one wherever it occurs; None: any
-            shape.
-        smallest: of the last two sides.
+        value: the value to check.
+        shape: such as '1, 3, H, W'. A letter stands for any number above 0, the same number wherever it occurs. None
+            admits any shape.
+        smallest: the smallest length that is allowed for the last two sides.
         like: a tensor on whose device the value must be.
-        same_type: it must also be of the type of that tensor.
-        dtype: a type that must be able to hold the value.
-        values: None: any; 'finite'; or 'picture', from 0 to 1.
+        same_type: whether the value must also have the dtype of that tensor.
+        dtype: a dtype that must be able to hold the value.
+        values: None admits any numbers, 'finite' only finite ones, 'picture' only those from 0 to 1.
+        error: class of the error.
     """
     needed = f"({shape})" if shape else "one or more numbers"
     if not isinstance(value, torch.Tensor):
         raise error(f"{what} must be a tensor, {needed}, not {short(value)}.")
     if value.layout != torch.strided:
         raise error(f"{what} is stored as {value.layout}: call .to_dense() first.")
-    if not value.is_floating_point() or value.element_size() < 2:  # torch can hardly compute with 8 bits
+    if not value.is_floating_point() or value.element_size() < 2:  # torch computes very little with 8 bits
         raise error(
             f"{what} must hold floating-point numbers, not {value.dtype}: divide bytes by 255, call .float() on other"
             " numbers."
@@ -65,7 +68,7 @@ def _fits(sides, shape):
 
 
 def check_number(what, value, least=-math.inf, most=math.inf, *, whole=False, error=ValueError):
-    """Raise `error` unless a value is a finite (or whole) number from `least` to `most`."""
+    """Raise `error` unless a value is a finite number from `least` to `most`, and with `whole` a whole number."""
     good = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
     if not good or not least <= value <= most or not whole and abs(value) > sys.float_info.max:
         kind = "whole number" if whole else "finite number"
@@ -89,41 +92,37 @@ def check_choice(what, value, choices, error=ValueError):
 
 
 def is_plain(module):
-    """Whether a layer does no more than its type says: it has no hooks, and its forward was not replaced."""
+    """Whether a layer does no more than its type says: it has no hooks, and nobody has replaced its forward."""
     return not (
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module)
     )
 
 
 def short(value):
-    """A value as a sentence can hold it: one line, not too long."""
+    """A value as text for a sentence: one line, not too long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:40]} … ({type(value).__name__})"
 
 
 def first_line(error):
-    """The first line of an error's message, not too long, for a sentence."""
+    """The first line of an error's message as text for a sentence, not too long."""
     line = str(error).strip().partition("\n")[0].rstrip(".")
     return (line if len(line) <= 160 else line[:150] + " …") or type(error).__name__
 
 
 def one_line(thing):
-    """A name or an error as a sentence can hold it: every sign can be shown, and it is not too long."""
+    """A name or an error as text for a sentence: every character can be shown, and the text is not too long."""
     text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(thing)[:201])
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def reason(error):
-    """Why the system or a library failed, for a sentence: without the name of the file, which the sentence
-    has already.
-    """
+    """Why the system or a library failed, as text for a sentence, without the name of the file."""
     return one_line(" ".join(str(getattr(error, "strerror", None) or error).split())) or type(error).__name__
 
 
 def lacks_memory(error):
-    """Whether an error says that the memory does not suffice: PyTorch and the system have no type of their own for
-    that.
-    """
+    """Whether an error says that there is not enough memory. PyTorch and the system have no error type for this."""
     return (
         isinstance(error, MemoryError) or isinstance(error, (OSError, RuntimeError)) and "memory" in repr(error).lower()
     )
@@ -138,11 +137,12 @@ def check_archive(file):
 
 
 def read_tensors(file):
-    """What torch.save wrote to an open file, on the CPU. Data only: no code in the file is run.
+    """Read what torch.save wrote to an open file, onto the CPU. Only data are read, and no code in the file is run.
 
-    Raises whatever zipfile and torch.load raise for files that are damaged or no tensors; neither says what that is.
+    For files that are damaged or hold no tensors, the errors of zipfile and torch.load pass through; neither library
+    documents which these are.
     """
-    if zipfile.is_zipfile(file):  # torch's own format, but for very old files; torch does not look at the checksums
+    if zipfile.is_zipfile(file):  # torch's own format, except for very old files; torch ignores the checksums
         check_archive(file)
     file.seek(0)
     return torch.load(file, map_location="cpu", weights_only=True)

@@ -7,14 +7,16 @@ import time
 
 @contextlib.contextmanager
 def alone(path, busy, note):
-    """Hold the lock file `path`, which is made for this and goes in the end; what a kill leaves of it holds nobody up.
+    """Hold the lock file `path`. The file is made for this, and removed at the end.
+
+    A file that a killed process has left behind holds nobody up.
 
     Args:
-        path: of the file.
-        busy: called without arguments where another process holds it; it raises, or returns and we wait.
-        note: called with a sentence where the file system has no locks; then nothing is held.
+        path: path of the lock file.
+        busy: called without arguments when another process holds the lock. Either it raises, or it returns and we wait.
+        note: called with a sentence when the file system has no locks; then nothing is held.
     Yields:
-        The file's descriptor: a child process that inherits it holds the lock too, even where we are killed.
+        The file's descriptor. A child process that inherits it holds the lock too, even when we are killed.
     Raises:
         OSError: the file cannot be made.
     """
@@ -30,11 +32,11 @@ def alone(path, busy, note):
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # the one before us removed the file that we had opened: begin again
+        os.close(handle)  # the holder before us has removed the file that we had opened: begin again
     try:
         yield handle
     finally:
-        if os.name == "posix":  # first the name, while nobody else can hold it
+        if os.name == "posix":  # remove the name first, while nobody else can hold the lock
             _remove(path)
         os.close(handle)
         if os.name != "posix":  # Windows does not remove an open file
@@ -42,7 +44,7 @@ def alone(path, busy, note):
 
 
 def _hold(handle, note):
-    """Whether the lock is ours now."""
+    """Try to take the lock; returns whether we hold it now."""
     try:
         if os.name == "posix":
             import fcntl

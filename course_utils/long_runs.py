@@ -1,7 +1,7 @@
-"""Reconstructions that go on long after the picture looks finished: the figures of lesson 4 that take minutes.
+"""Long reconstructions, which go on after the picture looks finished, for the figures of lesson 4 that take minutes.
 
-What is measured in them stands here, too. `python3 -m course_utils.long_runs` computes them anew, into
-data/examples/reconstructions.json and content_layers.webp.
+The measures of these pictures stand here, too. `python3 -m course_utils.long_runs` computes the files
+data/examples/reconstructions.json and content_layers.webp anew.
 """
 
 import json
@@ -37,11 +37,11 @@ RUNS = (  # photo, layer, start, whether broad changes are preferred, evaluation
 
 
 class Measured(NamedTuple):
-    """What is measured in one picture of a run.
+    """The measures of one picture of a run.
 
     Attributes:
-        left: the content cost, as a share of that of a silent layer.
-        colour_error, grain: as the functions of these names give them.
+        left: the content cost, as a share of the content cost of a silent layer.
+        colour_error, grain: results of the functions with these names.
     """
 
     left: float
@@ -59,13 +59,15 @@ def stored() -> dict[tuple[str, str, str, bool], dict[int, Measured]]:
 
 
 def stored_paintings() -> dict[str, torch.Tensor]:
-    """The cat in the style of a painting, with the content of one layer: {layer: (1, 3, H, W) in [0, 1]}."""
+    """{layer: (1, 3, H, W) in [0, 1]}: the cat in the style of a painting, with the content of this layer alone."""
     return dict(zip(STYLED_LAYERS, load_image(STYLED, None).split(SIZE, 3)))
 
 
 def colour_error(picture: torch.Tensor, photo: torch.Tensor) -> float:
-    """How far the colours of a picture are from a photo's: the distance of each channel's means over squares of 16 × 16
-    pixels, as a share of the distance of noise. Both (1, 3, H, W) in [0, 1].
+    """How far the colours of a picture are from a photo's, as a share of the distance of noise from the photo.
+
+    The distance compares the means of each channel over squares of 16 × 16 pixels. Both pictures are (1, 3, H, W) in
+    [0, 1], of one size.
     """
     _check(picture, photo, smallest=16)
     noise = torch.rand(photo.shape, generator=torch.Generator().manual_seed(1)).to(photo)
@@ -74,23 +76,28 @@ def colour_error(picture: torch.Tensor, photo: torch.Tensor) -> float:
 
 
 def grain(picture: torch.Tensor, photo: torch.Tensor) -> float:
-    """How grainy a picture is: the length of what vanishes when each pixel becomes the mean of the nine around it
-    (at the edge, of those that there are), as a multiple of the photo's. Both (1, 3, H, W) in [0, 1].
+    """How grainy a picture is, as a multiple of a photo's grain.
+
+    The grain is the root mean square of the difference between a picture and its smoothed version, in which each pixel
+    becomes the mean of the 3 × 3 pixels around it (at the edge, of those inside the picture). Both pictures are
+    (1, 3, H, W) in [0, 1], of one size.
     """
     _check(picture, photo, smallest=3)
     return (_fine(picture) / _fine(photo)).item()
 
 
 def edges_alike(picture: torch.Tensor, photo: torch.Tensor) -> float:
-    """The correlation of the edges in brightness of two pictures, from −1 to 1, after averaging over 5 × 5 pixels; NaN
-    where one of them has none. Both (1, 3, H, W) in [0, 1], of one size.
+    """The correlation of the edges of two pictures, from −1 to 1, or NaN if one of them has no edges.
+
+    The edges are differences of neighbours in brightness, averaged over 5 × 5 pixels. Both pictures are (1, 3, H, W) in
+    [0, 1], of one size.
     """
     _check(picture, photo, smallest=3)
     return torch.corrcoef(torch.stack([_edges(picture), _edges(photo)]))[0, 1].item()
 
 
 def _edges(picture, zeros=False):
-    """Differences of neighbours. Pixels outside do not count: their zeros would frame all pictures alike."""
+    """Differences of neighbours. Pixels outside do not count, because their zeros would give all pictures one frame."""
     smooth = nnf.avg_pool2d(picture.mean(1, keepdim=True), 5, 1, 2, count_include_pad=zeros)
     return torch.cat([smooth.diff(dim=2).flatten(), smooth.diff(dim=3).flatten()])
 
@@ -134,7 +141,7 @@ def _write(entries):
 
 
 def _styled(net, evaluations=20, size=SIZE):
-    """The cat with the café terrace's style and the content of three layers: (1, 3, H, 3 W)."""
+    """Three pictures of the cat side by side, (1, 3, H, 3 W), in the style of the café terrace, one for each layer."""
     photo, painting = load_square("animal_cat", size), load_square("van_gogh_cafe_terrace_at_night", size)
     style = Style(net, painting)
     style.weight = 1 / style(photo, net.features(photo, style.layers)).item()

@@ -1,8 +1,7 @@
 """How a picture differs from a photo in content, and from a painting in style (Gatys, Ecker & Bethge 2015,
 arXiv:1508.06576).
 
-Every loss is computed for each picture of a batch by itself and returned with shape (N,): pictures of one batch never
-mix.
+Every loss is computed for each picture of a batch alone, and has the shape (N,). The pictures of a batch never mix.
 """
 
 from collections.abc import Callable
@@ -16,13 +15,15 @@ from course_utils.vgg import CHANNELS
 CONTENT_LAYER = "relu4_2"
 CONTENT_WEIGHTS = {CONTENT_LAYER: 1.0}
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-# λ^l of the weighted sum. Gatys's published code has 1000 / C² on the mean squared error of the Gram matrices, and
-# the mean squared error is four times the paper's E_l, the `style_loss` below.
+# λ^l of the weighted sum. Gatys's published code weights the mean squared error of the Gram matrices by 1000 / C², and
+# this error is four times the paper's E_l, the `style_loss` below.
 STYLE_WEIGHTS = {layer: 4000 / CHANNELS[layer] ** 2 for layer in STYLE_LAYERS}
 
 
 def content_loss(features: torch.Tensor, target: torch.Tensor, reduction: str = "sum") -> torch.Tensor:
-    """J_C = ½ Σ (F − P)² (arXiv:1508.06576, equation 1), or the mean of (F − P)², which does not grow with the picture.
+    """J_C = ½ Σ (F − P)² (arXiv:1508.06576, equation 1), or the mean of (F − P)².
+
+    The sum grows with the size of the picture, and the mean does not.
 
     Args:
         features: F, activations of the generated picture, (N, C, H, W).
@@ -46,8 +47,8 @@ def gram_matrix(features: torch.Tensor, divide: bool = False) -> torch.Tensor:
 
     Args:
         features: activations, (N, C, H, W).
-        divide: True takes the mean over the H·W positions in place of the sum, so that pictures of different
-            sizes can be compared.
+        divide: True takes the mean over the H·W positions instead of the sum, so that pictures of different sizes can
+            be compared.
     Returns:
         (N, C, C), symmetric and positive semi-definite.
 
@@ -63,7 +64,10 @@ def gram_matrix(features: torch.Tensor, divide: bool = False) -> torch.Tensor:
 
 
 class _Gram(torch.autograd.Function):
-    """Rᵀ R of rows (N, M, C). Backwards R (B + Bᵀ), one product, where autograd would make two (lesson 5, step 7.1)."""
+    """Rᵀ R of rows R, (N, M, C) -> (N, C, C).
+
+    Its backward pass takes one product, R (B + Bᵀ), where autograd would take two (lesson 5, step 7.1).
+    """
 
     generate_vmap_rule = True
 
@@ -88,7 +92,7 @@ def style_loss(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
     Args:
         gram: `gram_matrix(…, divide=True)` of the generated picture, (N, C, C).
-        target: the same of the painting, (N, C, C) or (1, C, C).
+        target: the same for the painting, (N, C, C) or (1, C, C).
     Returns:
         (N,), one loss for each picture.
 
@@ -100,13 +104,13 @@ def style_loss(gram: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def total_variation(image: torch.Tensor, power: float = 2.0) -> torch.Tensor:
-    """Σ |differences of neighbouring pixels|^power, down and to the right: what makes a picture rough.
+    """The roughness of a picture: Σ |difference of neighbouring pixels|^power, over neighbours below and to the right.
 
     Args:
         image: (N, C, H, W).
-        power: 2 as in CS231n, 1 as in TensorFlow (d2l: means in place of sums).
+        power: 2 as in CS231n, or 1 as in TensorFlow; d2l takes means instead of sums.
     Returns:
-        (N,), one number for each picture; it grows with the picture.
+        (N,), one number for each picture; it grows with the size of the picture.
     """
     check_tensor("image", image, "N, C, H, W")
     check_number("power", power, 1)
@@ -122,9 +126,9 @@ class Convention:
     """The style cost of one layer as a source writes it: factor · Σ_kk' (G_kk' / divisor − A_kk' / divisor)².
 
     Attributes:
-        source: where it is from.
-        divisor: (C, M) -> what Gram matrices are divided by, for C channels and M = H·W positions.
-        factor: (C, M) -> what stands before the sum of squares.
+        source: where the formula is from.
+        divisor: (C, M) -> divisor of the Gram matrices, for C channels and M = H·W positions.
+        factor: (C, M) -> factor before the sum of squares.
     """
 
     source: str
@@ -149,7 +153,7 @@ class Convention:
         return style_loss(gram, target) * 4 * C**2 * self.factor(C, M)
 
     def scale(self, C: int, M: int) -> float:
-        """This cost divided by Σ (G/M − A/M)²: a number, the same for all pictures with C channels and M positions."""
+        """This cost divided by Σ (G/M − A/M)², which is the same for all pictures with C channels and M positions."""
         for what, number in (("C", C), ("M", M)):
             check_number(what, number, 1, whole=True)
         return self.factor(C, M) * M**2 / self.divisor(C, M) ** 2
@@ -173,7 +177,10 @@ CONVENTIONS = {
 
 
 def convention(name: str) -> Convention:
-    """The `Convention` called 'paper', 'gatys', 'cs231n', 'coursera', 'd2l', 'pytorch' or 'tensorflow'."""
+    """The `Convention` called 'paper', 'gatys', 'cs231n', 'coursera', 'd2l', 'pytorch' or 'tensorflow'.
+
+    Raises ValueError for any other name.
+    """
     if not isinstance(name, str) or name not in CONVENTIONS:
         raise ValueError(f"There is no convention {short(name)}: choose from {', '.join(CONVENTIONS)}.")
     return CONVENTIONS[name]
@@ -188,6 +195,8 @@ def convert_weights(weights: dict, source: str, target: str, shapes: dict) -> di
         shapes: {layer: (C, M)}, channels and positions of the layers.
     Returns:
         {layer: weight} for the convention `target`.
+    Raises:
+        ValueError: an unknown convention, a layer without a shape, or a weight that is no number.
     """
     given, wanted = convention(source), convention(target)
     _check_layers("weights", weights)
@@ -212,7 +221,7 @@ def _check_pair(found, target, shape):
 
 
 def _check_layers(what, values, layers=()):
-    """Raise ValueError unless a value is a dictionary of some layers, these among them."""
+    """Raise ValueError unless a value is a dictionary of one or more layers that contains `layers`."""
     if not isinstance(values, dict) or not values or not all(layer in values for layer in layers):
         raise ValueError(
             f"{what} must be a dictionary of layers{', with ' * bool(layers)}{', '.join(map(str, layers))}, not"

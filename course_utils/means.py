@@ -1,4 +1,7 @@
-"""Mean activations of a network's channels over a data set: in one pass, exact, mergeable between workers."""
+"""Exact mean activations of a network's channels over a data set.
+
+One pass over the data is enough, and the results of several workers can be merged.
+"""
 
 import hashlib
 import json
@@ -21,13 +24,13 @@ FORMAT = "mean activations 2"
 
 @dataclass(frozen=True, eq=False)
 class MeanActivations:
-    """Mean activation of every convolution's channels after their ReLU, over pictures and positions. `a + b` merges two
-    parts.
+    """Mean activation of the channels of every convolution after their ReLU, over pictures and positions.
 
-    Kept are sums over the pictures X, whose n_X positions have the sum S_X: from them follow, exactly for pictures of
-    different sizes, the mean μ = ΣS / Σn (Gatys et al. 2016, section 2) and its standard error, that of a ratio of two
-    means (Cochran 1977, Sampling Techniques, eq. 2.39): √(N/(N−1) Σ(S − μ n)²) / Σn. Positions of one picture resemble
-    each other, so the pictures count as the sample.
+    `a + b` merges the results of two parts. For a picture X let n_X be its number of positions, and S_X the sum of the
+    activations over them. The object keeps sums over the pictures. From them follows the mean μ = ΣS / Σn (Gatys et al.
+    2016, section 2). Its standard error is that of a ratio of two means, √(N/(N−1) Σ(S − μ n)²) / Σn (Cochran 1977,
+    Sampling Techniques, eq. 2.39). Both are exact for pictures of different sizes. The positions of one picture
+    resemble each other, so the pictures count as the sample.
 
     Attributes:
         sums: {convolution: (4, C) float64}: ΣS, ΣS², Σ n·S and the number of pictures in which the channel is alive.
@@ -59,7 +62,7 @@ class MeanActivations:
 
     @property
     def dead(self):
-        """{convolution: list of the channels that no picture activates}, only where there are some."""
+        """{convolution: list of the channels that no picture activates}, without convolutions that have none."""
         return {name: sums[3].eq(0).nonzero()[:, 0].tolist() for name, sums in self.sums.items() if sums[3].eq(0).any()}
 
     def __add__(self, other):
@@ -69,7 +72,7 @@ class MeanActivations:
             name: sums.shape for name, sums in other.sums.items()
         }:
             raise StatisticsError(
-                "These two have different layers or channels: measure both parts with the same network."
+                "These two results have different layers or channels: measure both parts with the same network."
             )
         return MeanActivations(
             {name: self.sums[name] + other.sums[name] for name in self.sums},
@@ -78,7 +81,7 @@ class MeanActivations:
         )
 
     def save(self, path):
-        """Write a .json file, all or nothing; reading it gives the same numbers, to the last bit. Raises OSError."""
+        """Write a .json file, all or nothing; `load` gives the same numbers, to the last bit. Raises OSError."""
         layers = {name: {"positions": self.positions[name], "sums": sums.tolist()} for name, sums in self.sums.items()}
         contents = {"format": FORMAT, "pictures": self.pictures, "layers": layers}
         replace_file(path, json.dumps({**contents, "sha256": _checksum(contents)}).encode())
@@ -124,18 +127,19 @@ def _whole(number):
 def mean_activations(net, images, *, batch_size=8, progress=True):
     """Mean of each channel after its ReLU, over all pictures and positions, in one pass and in bounded memory.
 
+    Layers behind the last rectification are not computed.
+
     Args:
-        net: `vgg19()`, or any network that `scale_flow` can follow: each convolution is measured behind the first
+        net: `vgg19()`, or any network that `scale_flow` can follow. Each convolution is measured behind the first
             rectification that comes after it.
         images: iterable of pictures (1, C, H, W) or (C, H, W), as the network takes them, or of pairs (number,
-            picture), as from `pictures`. They may differ in size; neighbours of the same size share a batch. What lies
-            behind the last rectification is not computed.
-        batch_size: pictures that are computed together.
-        progress: show a progress bar.
+            picture), as from `pictures`. Their sizes may differ; neighbours of the same size share a batch.
+        batch_size: number of pictures that are computed together.
+        progress: whether a progress bar is shown.
     Returns:
         MeanActivations, on the CPU.
     Raises:
-        StatisticsError: no picture, a bad one, no convolution with a ReLU, or activations that are not finite.
+        StatisticsError: no picture, a bad picture, no convolution with a ReLU, or activations that are not finite.
     """
     steps = measure(net, images, batch_size=batch_size)
     _, result = last_step(steps, len(images) if hasattr(images, "__len__") else None, progress)
@@ -181,7 +185,7 @@ def measure(net, images, *, batch_size=8):
 
 
 class _Reader(fx.Interpreter):
-    """Runs a network up to its last rectification, and keeps the sums over the positions behind each."""
+    """Runs a network up to its last rectification, and keeps the sums over the positions behind each rectification."""
 
     def __init__(self, flow):
         graph, copies = fx.Graph(), {}
@@ -196,12 +200,12 @@ class _Reader(fx.Interpreter):
     def run_node(self, node):
         maps = super().run_node(node)
         if name := self.rectified.get(node):
-            shown = maps.cpu() if maps.device.type == "mps" else maps  # which has no float64
+            shown = maps.cpu() if maps.device.type == "mps" else maps  # MPS has no float64
             self.each[name] = shown.sum((2, 3), dtype=torch.float64).cpu(), maps[0, 0].numel()
         return maps
 
     def part(self, numbers):
-        """MeanActivations of the pictures with these numbers, which were run last."""
+        """MeanActivations of the pictures with these numbers, which are those of the last run."""
         sums, positions = {}, {}
         for name, (each, n) in self.each.items():  # each: (N, C), n positions
             good = each.isfinite().all(1)

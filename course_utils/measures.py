@@ -1,15 +1,15 @@
-"""How much of a painting's style is in a picture, by a measure that was calibrated on people.
+"""How much of a painting's style is in a picture, by a measure that was calibrated on the judgements of people.
 
-E = 0.7468 E1 + 0.2557 E2 + 2.3768 E3, more is better (Yeh, Tang, Bhattad, Zou & Forsyth, 'Improving style transfer with
-calibrated metrics', WACV 2020; code: stringtron/quantative_style). E_l = −log KL of two Gaussians, which have the mean
-and the covariance of the activations of relu1_1, relu2_1 and relu3_1, seen along the first 32, 48 and 128 principal
-axes of photos. The authors take 200 photos of BSDS500 at 512 pixels for the axes; here they are `REFERENCES` photos of
-the course at `SIZE` pixels, which `python3 -m course_utils.measures` reads to write them into data/examples/.
+E = 0.7468 E1 + 0.2557 E2 + 2.3768 E3, and a larger E is better (Yeh, Tang, Bhattad, Zou & Forsyth, 'Improving style
+transfer with calibrated metrics', WACV 2020; code: stringtron/quantative_style). E_l is −log KL of two Gaussians. They
+have the mean and the covariance of the activations of relu1_1, relu2_1 and relu3_1, along the first 32, 48 and 128
+principal axes of photos. The authors compute the axes from 200 photos of BSDS500 at 512 pixels. Here they come from
+`REFERENCES` photos of the course at `SIZE` pixels; `python3 -m course_utils.measures` writes them into data/examples/.
 
-A number without a control says little: beside a picture belong the unchanged photo and the painting itself. Pictures of
-different sizes cannot be compared: Neuschwanstein Castle has −20.8 at 64 pixels and −13.2 at 384, beside the café
-terrace. The size of the photos that give the axes matters little: from 96 to 384 pixels E changes by 0.35 at most,
-where photo and painting lie 7 to 15 apart (four pairs).
+A number without a control says little. So measure the unchanged photo and the painting itself beside each picture. Do
+not compare pictures of different sizes: Neuschwanstein Castle has −20.8 at 64 pixels and −13.2 at 384, measured against
+the café terrace. The size of the photos that give the axes matters little: between 96 and 384 pixels E changes by 0.35
+at most, where photo and painting lie 7 to 15 apart (four pairs).
 """
 
 import functools
@@ -37,25 +37,28 @@ SMALLEST = 48  # pixels on the shorter side: relu3_1 then has more positions tha
 
 
 class MeasureError(ValueError):
-    """What cannot be measured; the message is one sentence that says what to do."""
+    """A picture that cannot be measured; the message is one sentence that says what to do."""
 
 
 def gaussian(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean (C,) and covariance (C, C) over the positions of activations (1, C, H, W), float64."""
+    """Mean (C,) and covariance (C, C) of activations (1, C, H, W) over their positions, in float64."""
     rows = features[0].flatten(1).double()
     mean = rows.mean(1)
     return mean, (rows - mean[:, None]) @ (rows - mean[:, None]).T / rows.shape[1]
 
 
 def kl(mean, covariance, target_mean, target_covariance) -> float:
-    """KL(N(mean, covariance) ‖ N(target…)) of two Gaussians in as many dimensions; tensors of float64."""
+    """KL(N(mean, covariance) ‖ N(target_mean, target_covariance)) of two Gaussians in D dimensions.
+
+    The means are (D,) and the covariances (D, D), in float64.
+    """
     inverse, apart = torch.linalg.inv(target_covariance), target_mean - mean
     logarithms = torch.logdet(target_covariance) - torch.logdet(covariance)
     return (torch.trace(inverse @ covariance) + apart @ inverse @ apart - len(mean) + logarithms).item() / 2
 
 
 def principal_axes(net: VGG, pictures: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
-    """{layer: (C, count)}, the axes of the largest variance of some pictures, each (1, 3, H, W); float64."""
+    """{layer: (C, count)} in float64: the axes along which the activations of pictures (1, 3, H, W) vary most."""
     sums = dict.fromkeys(AXES, 0.0)
     with torch.no_grad():
         for picture in pictures:
@@ -66,13 +69,13 @@ def principal_axes(net: VGG, pictures: Iterable[torch.Tensor]) -> dict[str, torc
 
 
 def references(apart: Iterable[str] = ()) -> list[str]:
-    """The bundled photos that give the axes, without some."""
+    """Names of `REFERENCES` bundled photos, from which the axes are computed; those in `apart` are left out."""
     return random.Random(SEED).sample([name for name in photos() if name not in set(apart)], REFERENCES)
 
 
 @functools.cache
 def stored_axes() -> dict[str, torch.Tensor]:
-    """The axes in `FILE`, {layer: (C, count)}. Raises MeasureError where it is missing or damaged."""
+    """The axes in `FILE`, {layer: (C, count)}. Raises MeasureError when the file is missing or damaged."""
     try:
         with np.load(FILE, allow_pickle=False) as found:
             axes = {layer: torch.from_numpy(found[layer]).double() for layer in AXES}
@@ -90,7 +93,8 @@ class Style:
     """E of pictures for one painting: picture (1, 3, H, W) in [0, 1] -> a number.
 
     Args:
-        net: the original network with max pooling, `vgg19()`: the measure belongs to it, whatever has painted.
+        net: the original network with max pooling, `vgg19()`. The measure belongs to this network, whichever network
+            has painted the picture.
         painting: (1, 3, H, W) in [0, 1].
         axes: as `principal_axes` gives them; None: the stored ones.
     Raises:
@@ -118,24 +122,24 @@ class Style:
         return seen
 
     def __call__(self, image: torch.Tensor) -> float:
-        """−inf for a picture without any variation along an axis; inf for the painting as it is."""
+        """E of a picture: −inf where it does not vary at all along an axis, inf for the painting itself."""
         seen, total = self._seen("The picture", image), 0.0
         for layer, weight in CALIBRATED.items():
             apart = kl(*seen[layer], *self.target[layer])
-            apart = math.inf if math.isnan(apart) else apart  # its own covariance is singular
+            apart = math.inf if math.isnan(apart) else apart  # the picture's covariance is singular
             total -= weight * (math.log(apart) if apart > 0 else -math.inf)
         return total
 
 
 class Judge:
-    """E and content of pictures of one photo and one painting, with both controls.
+    """E and content cost of pictures that are painted from one photo and one painting, with both controls.
 
     Args:
         net, axes: as `Style` takes them.
         photo, painting: (1, 3, H, W) in [0, 1].
     Attributes:
-        controls: {'the photo': {'E', 'content'}, 'the painting': …}; the painting is stretched to the photo's shape,
-            for as it is its E would be infinite.
+        controls: {'the photo': {'E', 'content'}, 'the painting': …}. The painting is stretched to the photo's shape;
+            without that its E would be infinite.
     """
 
     def __init__(self, net, photo, painting, axes=None):

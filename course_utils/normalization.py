@@ -1,4 +1,4 @@
-"""Normalisation: of activations, by statistics of the values that belong together; and of weights, by mean activations.
+"""Normalisation of activations by statistics of the values that belong together, and of weights by mean activations.
 
 S. Ioffe, C. Szegedy: Batch normalization, ICML 2015, arXiv:1502.03167. L. Gatys, A. Ecker, M. Bethge: Image style
 transfer using convolutional neural networks, CVPR 2016, section 2.
@@ -16,20 +16,20 @@ from course_utils.inputs import check_number, check_tensor, first_line, is_plain
 
 EPS = 1e-5  # added to the variance, as in torch's layers
 
-AXES = {  # the axes over which each kind takes its mean and variance; the others get statistics of their own
-    "per position": (0,),  # H·W·C pairs of statistics from N values each: what convolutions must not do
-    "batch": (0, 2, 3),  # C pairs from N·H·W values (Ioffe & Szegedy 2015, section 3.2)
-    "layer": (1, 2, 3),  # N pairs from C·H·W values (Ba, Kiros & Hinton 2016, arXiv:1607.06450)
-    "instance": (2, 3),  # N·C pairs from H·W values (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022)
+AXES = {  # the axes over which each kind takes its mean and variance; each place along the other axes has its own pair
+    "per position": (0,),  # H·W·C pairs of statistics from N values each; a convolutional network must not do this
+    "batch": (0, 2, 3),  # C pairs from N·H·W values each (Ioffe & Szegedy 2015, section 3.2)
+    "layer": (1, 2, 3),  # N pairs from C·H·W values each (Ba, Kiros & Hinton 2016, arXiv:1607.06450)
+    "instance": (2, 3),  # N·C pairs from H·W values each (Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022)
 }
 
 
 class NormalizationError(ValueError):
-    """A tensor or a layer that cannot be normalised as asked; the message says why."""
+    """A tensor or a layer cannot be normalised in this way; the message says why."""
 
 
 def normalize(x, axes, eps=EPS):
-    """(x − mean) / √(variance + eps), with the biased variance, over the given axes."""
+    """(x − mean) / √(variance + eps), with mean and biased variance over the given axes; the shape stays."""
     check_tensor("x", x, error=NormalizationError)
     check_number("eps", eps, 0, error=NormalizationError)
     for axis in axes if isinstance(axes, (tuple, list)) else [axes]:
@@ -40,11 +40,16 @@ def normalize(x, axes, eps=EPS):
 
 
 def batch_norm(x, gamma, beta, eps=EPS):
-    """Batch normalisation in training: the statistics are those of the batch (algorithm 1, with m' = N·H·W).
+    """Batch normalisation in training, by the statistics of the batch.
+
+    This is algorithm 1 of Ioffe & Szegedy 2015, with m' = N·H·W.
 
     Args:
         x: (N, C, H, W).
         gamma, beta: (C,), one pair for each feature map.
+        eps: added to the variance.
+    Returns:
+        (N, C, H, W).
     """
     check_tensor("x", x, "N, C, H, W", error=NormalizationError)
     for what, values in (("gamma", gamma), ("beta", beta)):
@@ -53,13 +58,16 @@ def batch_norm(x, gamma, beta, eps=EPS):
 
 
 def batch_norm_backward(g, x, gamma, eps=EPS):
-    """Gradient of batch normalisation in training with respect to its input: γ/σ (g − mean(g) − x̂ mean(g x̂)), the means
-    over the effective mini-batch (Ioffe & Szegedy 2015, section 3, put together).
+    """Gradient of batch normalisation in training with respect to its input: γ/σ (g − mean(g) − x̂ mean(g x̂)).
+
+    The means are taken over the effective mini-batch. The formula combines the derivatives in section 3 of Ioffe &
+    Szegedy 2015.
 
     Args:
         g: (N, C, H, W), the gradient with respect to the output.
         x: (N, C, H, W), the input.
         gamma: (C,).
+        eps: added to the variance.
     Returns:
         (N, C, H, W).
 
@@ -82,14 +90,16 @@ def batch_norm_backward(g, x, gamma, eps=EPS):
 def group_norm(x, groups, eps=EPS):
     """Normalise each picture over groups of neighbouring channels (Wu & He 2018, arXiv:1803.08494).
 
-    One group is layer norm, C groups are instance norm. Raises NormalizationError if `groups` does not divide C.
+    With one group this is layer norm, and with C groups instance norm. The input and the output are (N, C, H, W).
+    Raises NormalizationError if `groups` does not divide C.
     """
     return normalize(split_groups(x, groups), (2, 3, 4), eps).flatten(1, 2)
 
 
 def split_groups(x, groups):
-    """(N, C, H, W) -> (N, groups, C / groups, H, W), neighbouring channels together; NormalizationError if `groups`
-    does not divide C.
+    """(N, C, H, W) -> (N, groups, C / groups, H, W), with neighbouring channels in one group.
+
+    Raises NormalizationError if `groups` does not divide C.
     """
     check_tensor("x", x, "N, C, H, W", error=NormalizationError)
     check_number("groups", groups, 1, whole=True, error=NormalizationError)
@@ -101,9 +111,10 @@ def split_groups(x, groups):
 class BatchNorm(nn.Module):
     """Batch normalisation of feature maps, with running statistics for inference.
 
-    In training it normalises by the statistics of the batch, and moves the running ones by `momentum` towards them: the
-    mean, and the *unbiased* variance (algorithm 2, step 10: m / (m − 1)). In evaluation it normalises by the running
-    ones, the same affine map at each position.
+    In training it normalises by the statistics of the batch. It moves the running mean and the running variance by the
+    share `momentum` towards those of the batch, with the *unbiased* variance (Ioffe & Szegedy 2015, algorithm 2,
+    step 10: m / (m − 1)). In evaluation it normalises by the running statistics, with the same affine map at each
+    position. The input and the output are (N, C, H, W).
     """
 
     def __init__(self, channels, eps=EPS, momentum=0.1):
@@ -132,7 +143,9 @@ class BatchNorm(nn.Module):
 
 
 def fold(conv, norm):
-    """A convolution that does what `conv` and then batch normalisation in evaluation do: (W, b) ↦ (s W, s (b − μ) + β).
+    """One convolution that does the same as `conv` followed by batch normalisation in evaluation.
+
+    It has the weights s W and the bias s (b − μ) + β, with s = γ / √(σ² + eps).
 
     Args:
         conv: nn.Conv2d.
@@ -140,8 +153,8 @@ def fold(conv, norm):
     Returns:
         A new nn.Conv2d with a bias.
     Raises:
-        NormalizationError: other layers than these, of different channels, with hooks; `norm` is in training mode or
-            without running statistics; the result is not finite.
+        NormalizationError: the layers are of other kinds, have hooks or different numbers of channels; `norm` is in
+            training mode or has no running statistics; or the result is not finite.
     """
     ours = isinstance(norm, BatchNorm)
     if (
@@ -178,13 +191,13 @@ def fold(conv, norm):
 
 @dataclass(frozen=True)
 class Rescaling:
-    """What `normalize_weights` did to a network; its attribute `rescaling`.
+    """What `normalize_weights` has done to a network; the copy that it returns has it as the attribute `rescaling`.
 
     Attributes:
-        scales: {convolution: (C,) float64}: what the activations of its channels were divided by, the diagonal of D.
+        scales: {convolution: (C,) float64}: the numbers that divide the activations of its channels, the diagonal of D.
         dead: {convolution: list of channels without a positive mean, which kept their scale}.
         carried: {layer: `Scale` that its output carries, or None}.
-        output: `Scale` of the network's output; None if the network itself undoes the last one.
+        output: `Scale` of the network's output; None if the network itself undoes the last scale.
     """
 
     scales: dict
@@ -193,8 +206,9 @@ class Rescaling:
     output: Scale | None
 
     def restore(self, layer, maps):
-        """Activations of a layer of the rescaled network -> those of the original, (N, C, H, W), or (N, C·H·W) behind a
-        flattening.
+        """The original network's activations of a layer, from those of the rescaled network.
+
+        Both are (N, C, H, W), or (N, C·H·W) behind a flattening. Raises NormalizationError for an unknown layer.
         """
         if not isinstance(layer, str) or layer not in self.carried:
             raise NormalizationError(
@@ -203,8 +217,9 @@ class Rescaling:
         return self._times(self.carried[layer], maps)
 
     def restore_output(self, output):
-        """The rescaled network's output -> that of the original; the same if the network undoes the last
-        scale itself.
+        """The original network's output, from that of the rescaled network.
+
+        The two are the same if the network itself undoes the last scale.
         """
         return self._times(self.output, output)
 
@@ -229,11 +244,10 @@ class Rescaling:
 
 
 def check_rescalable(net):
-    """'' if the weights of a network can be rescaled without changing its output, else a sentence: which operation
-    forbids it or is not supported here, and why.
+    """'' if the weights of a network can be rescaled without changing its output; otherwise a sentence on why not.
 
-    It judges the operations by their names and types; `normalize_weights` also tries whether they do as they are
-    called.
+    The sentence names the operation that forbids it or is not supported, with the reason. This check judges operations
+    by their names and types. `normalize_weights` also tries whether they do what their names say.
     """
     try:
         return scale_flow(net).problem
@@ -242,8 +256,10 @@ def check_rescalable(net):
 
 
 def nearest_power_of_two(means):
-    """The power of two p that misses each mean m by the smallest factor: the larger one of p/m and m/p is as small as
-    possible. Multiplying by it never rounds (unless numbers leave their range).
+    """The power of two p that misses each mean m by the smallest factor: the larger of p/m and m/p is minimal.
+
+    A multiplication by p never rounds, unless numbers leave their range. The result has the shape of `means`. Raises
+    NormalizationError unless all means are above 0.
     """
     check_tensor("The means", means, values="finite", error=NormalizationError)
     if not (means > 0).all():
@@ -254,23 +270,24 @@ def nearest_power_of_two(means):
 def normalize_weights(net, means, power_of_two=False, picture=None):
     """A copy of a network with weights scaled so that each filter's mean activation over pictures and positions is one.
 
-    W_ik ← W_ik μ_k / μ_i, b_i ← b_i / μ_i, where μ_k is the mean of input channel k. The first linear layer undoes the
-    last scale, and so the output stays; without one the output carries it, and `copy.rescaling.restore_output` undoes
-    it (Gatys et al. 2016, section 2).
+    The weights become W_ik ← W_ik μ_k / μ_i and b_i ← b_i / μ_i, where μ_k is the mean of input channel k, and μ_i that
+    of filter i (Gatys et al. 2016, section 2). The first linear layer undoes the last scale, so that the output stays
+    the same. In a network without a linear layer the output carries the last scale, and
+    `copy.rescaling.restore_output` undoes it.
 
     Args:
-        net: what `scale_flow` can follow: `VGG`, nn.Sequential, torchvision's VGG family. It is not changed.
+        net: a network that `scale_flow` can follow: `VGG`, nn.Sequential, torchvision's VGG family. It is not changed.
         means: MeanActivations of this network, or {convolution: (C,)}.
-        power_of_two: round each scale to a power of two. Then no rounding happens and the output is the same to the
-            last bit; the means lie between 0.7 and 1.42. Not with 16 bits: float16 would lose bits of small
-            activations.
-        picture: what the network takes, to try whether a rescaled copy gives the same output. None: random squares.
+        power_of_two: True rounds each scale to a power of two. Then the rescaling itself rounds nothing, and the output
+            is the same to the last bit; the means lie between 0.7 and 1.42. This does not work in float16, which would
+            lose bits of small activations.
+        picture: an input of the network, on which a rescaled copy is tried; None takes random squares.
     Returns:
-        The copy, with the attribute `rescaling`: what was done to the network that was given. Its `state_dict` holds
-        the weights alone: keep `rescaling` beside it. Channels without a positive mean keep their scale.
+        The copy, whose attribute `rescaling` says what was done. Its `state_dict` holds only the weights, so keep
+        `rescaling` beside it. Channels without a positive mean keep their scale.
     Raises:
-        NormalizationError: an operation forbids it, the output does not stay, the means are of another network, or the
-            new weights leave the range of their type.
+        NormalizationError: an operation forbids the rescaling, the output changes, the means belong to another network,
+            or new weights leave the range of their dtype.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.Conv2d(2, 1, 1)).requires_grad_(False)
     >>> new = normalize_weights(net, {"0": torch.tensor([4.0, 0.5])}, power_of_two=True)
@@ -326,9 +343,7 @@ def _check_means(means, channels):
 
 
 def _check_numbers(net, power_of_two):
-    """Raise NormalizationError unless the weights of a network are finite numbers, of a type whose range is large
-    enough.
-    """
+    """Raise NormalizationError unless the weights of a network are finite, and of a dtype with a range large enough."""
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         if tensor.is_meta or tensor.is_floating_point() and not tensor.isfinite().all():
             raise NormalizationError(f"{name} of the network holds no finite numbers: give a network with weights.")
@@ -340,11 +355,10 @@ def _check_numbers(net, power_of_two):
 
 
 def _try(net, flow, channels, picture):
-    """Raise NormalizationError unless a copy rescaled by random powers of two, which round nothing, has the same
-    output.
+    """Raise NormalizationError unless a copy that is rescaled by random powers of two has the same output.
 
-    What `scale_flow` took from names and types is thus tried: it cannot see a forward that was patched, a global hook,
-    or that a function does something else than its name says.
+    Powers of two round nothing. The trial is necessary because `scale_flow` judges by names and types. It cannot see a
+    replaced forward, a global hook, or a function that does something other than its name says.
     """
     trial, generator = copy.deepcopy(net).eval(), torch.Generator().manual_seed(0)
     if torch.finfo(next(trial.parameters()).dtype).bits < 32:
@@ -354,7 +368,7 @@ def _try(net, flow, channels, picture):
         for name, count in channels.items()
     }
     picture = (_square(flow, trial, generator) if picture is None else picture).to(next(trial.parameters()))
-    pictures = [picture, 1000 * picture]  # large values too: something may be cut off
+    pictures = [picture, 1000 * picture]  # with large values, too, because an operation may cut them off
     with torch.no_grad():
         try:
             right = [trial(picture) for picture in pictures]
@@ -377,7 +391,7 @@ def _try(net, flow, channels, picture):
 
 
 def _square(flow, net, generator):
-    """A random picture of a size that the network takes: 64 × 64, or the smallest one that fits its linear layers."""
+    """A random picture of a size that the network takes: 64 × 64, or the smallest that fits its linear layers."""
     first = next(
         module
         for node in flow.graph.graph.nodes
@@ -395,12 +409,12 @@ def _square(flow, net, generator):
             continue
         break
     else:
-        side = 64  # the try will tell why not
+        side = 64  # `_try` will say why it does not fit
     return torch.randn(1, first.in_channels, side, side, generator=generator)
 
 
 def _tensors(values):
-    """The tensors in what a network gives out, however nested."""
+    """The tensors in the output of a network, however deeply nested."""
     if isinstance(values, torch.Tensor):
         return [values]
     values = values.values() if isinstance(values, dict) else values if isinstance(values, (list, tuple)) else ()
@@ -408,8 +422,9 @@ def _tensors(values):
 
 
 def _close(found, right):
-    """Whether two tensors agree to half the digits of their type: far more than rounding spoils, far less than a wrong
-    scale does.
+    """Whether two tensors agree to half the digits of their dtype.
+
+    Rounding errors are far smaller than this, and the error of a wrong scale is far larger.
     """
     largest = right[right.isfinite()].abs().max().item() if right.isfinite().any() else 0.0
     return found.shape == right.shape and torch.allclose(
@@ -418,9 +433,9 @@ def _close(found, right):
 
 
 def _rescale(flow, net, scales, exact=False):
-    """Divide what each convolution of a network gives out by its scales {convolution: (C,) float64}, in place.
+    """Divide the output of each convolution of a network by its scales {convolution: (C,) float64}, in place.
 
-    Raises NormalizationError where a new weight leaves the range of its type: it overflows, it vanishes, or with
+    Raises NormalizationError when a new weight leaves the range of its dtype: it overflows, it vanishes, or with
     `exact` it is rounded.
     """
     for name, source in flow.incoming.items():
@@ -439,10 +454,11 @@ def _rescale(flow, net, scales, exact=False):
 
 
 def _rescaled(module, incoming, outgoing):
-    """{name: new value} of a layer's weights times the scale of its input and divided by that of its output; None
-    stands for 1.
+    """{name: new value} of the weights of a layer.
+
+    The weights are multiplied by the scale of its input and divided by the scale of its output; None stands for 1.
     """
-    if isinstance(module, nn.BatchNorm2d):  # γ (x − m)/σ + β of x/s: m and β shrink with x
+    if isinstance(module, nn.BatchNorm2d):  # γ (x − m)/σ + β with x/s as its input: m and β shrink as x does
         changed = {"running_mean": module.running_mean, "bias": module.bias} if incoming is not None else {}
         return {key: value.detach().cpu().double() / incoming for key, value in changed.items() if value is not None}
     weight = module.weight.detach().cpu().double()  # on the CPU: not every device has float64

@@ -1,4 +1,4 @@
-"""Execute the course's notebooks from fresh kernels, with progress and with outputs that do not change between runs."""
+"""Execute the course's notebooks from fresh kernels, with a progress bar and outputs that are the same in each run."""
 
 import asyncio
 import base64
@@ -19,8 +19,8 @@ from course_utils.files import replace_file
 from course_utils.paths import BUILD, NOTEBOOKS
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-EMBEDDED = re.compile(r'(?<=;base64,)[^"]*')  # the pictures in a text of HTML
-SAME = 2  # grey levels of 255 that two pictures may differ on average, and be left alone
+EMBEDDED = re.compile(r'(?<=;base64,)[^"]*')  # the pictures in an HTML text
+SAME = 2  # grey levels (of 255) by which two pictures that look the same may differ on average
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -28,16 +28,17 @@ METADATA = {
 
 
 class NotebookError(RuntimeError):
-    """A notebook that failed; the message says where and why."""
+    """A notebook has failed; the message says where and why."""
 
 
 class NotANotebook(NotebookError):
-    """Nothing that could be run; the message says what to give."""
+    """A name or a file is no notebook; the message says what to give."""
 
 
 def select(names=()):
-    """Paths of the notebooks whose names begin with one of `names`, in reading order; all of them where
-    none is given.
+    """Paths of the notebooks whose names begin with one of `names`, or of all notebooks without names.
+
+    A name may also be the path of a file. Raises NotANotebook for a name that fits none.
     """
     every = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not names:
@@ -56,7 +57,7 @@ def select(names=()):
 
 
 def read(path):
-    """The notebook in a file. Raises NotANotebook."""
+    """The notebook in a file. Raises NotANotebook when the file cannot be read as one."""
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
@@ -73,14 +74,14 @@ def clear(notebook):
 
 
 def execute(path, in_place=False):
-    """Run a notebook from a fresh kernel; the result goes to build/notebooks/, or replaces the notebook.
+    """Run a notebook from a fresh kernel. The result goes to build/notebooks/, or with `in_place` into the notebook.
 
     Returns:
         Path of the executed notebook.
     Raises:
         NotANotebook: the file cannot be read.
-        NotebookError: a cell failed, or the kernel died; the notebook as far as it came is in build/notebooks/. Or the
-            kernel did not start, or the result cannot be written.
+        NotebookError: a cell failed or the kernel died, and the notebook up to this cell is in build/notebooks/; or the
+            kernel did not start; or the result cannot be written.
     """
     notebook = read(path)
     stored = copy.deepcopy(notebook)
@@ -106,7 +107,7 @@ def execute(path, in_place=False):
             done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
-        except asyncio.CancelledError as error:  # what asyncio makes of a Ctrl-C while the kernel starts
+        except asyncio.CancelledError as error:  # asyncio raises this for a Ctrl-C while the kernel starts
             raise KeyboardInterrupt from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
             reason = str(error).partition("\n")[0]
@@ -122,7 +123,7 @@ def execute(path, in_place=False):
 
 
 def _write(notebook, target):
-    """Write a notebook, all or nothing; build/ is made where it is not there."""
+    """Write a notebook, all or nothing; the folder build/notebooks/ is made if it does not exist."""
     try:
         if target.parent == BUILD / "notebooks":
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,9 +135,7 @@ def _write(notebook, target):
 
 
 def keep_pictures(notebook, stored):
-    """Put the stored pictures in place of new ones that look the same, so that only what has changed is
-    written anew.
-    """
+    """Replace new pictures by stored ones that look the same, so that the file changes only where something differs."""
     before = {cell.id: cell for cell in stored.cells}
     for cell in notebook.cells:
         old = before[cell.id].get("outputs", []) if cell.id in before else []
@@ -148,7 +147,7 @@ def keep_pictures(notebook, stored):
 
 
 def _kept(stored, new):
-    """The stored picture where the new one looks the same, else the new one; both in base64."""
+    """The stored picture if the new one looks the same, otherwise the new one; both in base64."""
     if stored == new:
         return new
     try:
@@ -162,12 +161,12 @@ def _kept(stored, new):
 
 
 def reproducible(notebook):
-    """A copy without what differs between two runs: widget ids, timings, versions. Cells keep their ids."""
+    """A copy of a notebook without widget ids, timings and versions, which differ between runs; cell ids stay."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET, None)  # its plain text says what to do; a dead widget says nothing
+            output.get("data", {}).pop(WIDGET, None)  # the plain text says what to do; a dead widget says nothing
             output.get("metadata", {}).clear()
     return notebook

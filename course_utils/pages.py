@@ -1,8 +1,8 @@
-"""Lessons as pages for a browser, which show their formulas and pictures without a network.
+"""Lessons as pages for a browser, which show their formulas and pictures without the internet.
 
-`Offline` writes each formula as MathML, which browsers draw themselves (MathML Core, W3C), and puts the
-pictures inside. JupyterLab's *Save and
-Export Notebook As… HTML* uses it too: jupyter/jupyter_server_config.json says so.
+`Offline` writes each formula as MathML, which browsers draw themselves (MathML Core, W3C), and puts the pictures into
+the page. JupyterLab's *Save and Export Notebook As… HTML* also uses it, because jupyter/jupyter_server_config.json says
+so.
 """
 
 import base64
@@ -32,10 +32,10 @@ class PageError(RuntimeError):
 
 
 class Offline(Preprocessor):
-    """nbconvert's preprocessor for text: MathML in place of TeX, pictures of the course inside, links to pages."""
+    """nbconvert's preprocessor for text: it turns TeX into MathML, embeds the course's pictures, and links pages."""
 
     def preprocess_cell(self, cell, resources, index):
-        """The cell, changed if it is Markdown, and the resources as they are.
+        """Returns the cell, changed if it is Markdown, and the resources as they are.
 
         Raises:
             PageError: a formula that cannot be written as MathML.
@@ -64,7 +64,7 @@ def _mathml(match):
 
 
 def _embedded(link, folder):
-    """The address of a picture: the picture itself, if it is one of the course's."""
+    """The address of a picture. For a picture of the course, the address holds the picture itself."""
     path = (folder / link).resolve()
     if not path.is_relative_to(DATA) or not path.is_file():
         return link
@@ -86,10 +86,11 @@ def page(path: Path) -> str:
 
 
 def write(paths: list[Path], folder: Path) -> list[Path]:
-    """Write the pages of notebooks into a folder, which is made. Returns their paths.
+    """Write the pages of notebooks into a folder, which is made where it does not exist. Returns the pages' paths.
 
     Raises:
-        NotANotebook, PageError: as `page`; or the folder cannot be written.
+        NotANotebook: a file cannot be read.
+        PageError: a formula cannot be written, or the folder cannot be written to.
     """
     made = []
     try:

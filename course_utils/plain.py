@@ -1,7 +1,8 @@
-"""Plain methods of descent, with which lesson 7 compares the course's own: gradient descent, Adam, unbounded L-BFGS.
+"""Plain methods of descent, with which lesson 7 compares the course's method: gradient descent, Adam, unbounded L-BFGS.
 
-Each is an iterator of pictures: the one that it would save after 1, 2, … evaluations of cost and gradient. A method
-that evaluates, steps and never looks back saves the picture after its last step; one that tests its steps, the best.
+Each method is an iterator of pictures: it yields the picture that it would save after 1, 2, … evaluations of cost and
+gradient. A method that never tests its steps saves the picture after its last step. A method that tests its steps saves
+the best picture.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from course_utils.inputs import check_number, check_tensor
 def gradient_descent(
     function: Callable, start: torch.Tensor, evaluations: int, *, first_step: float = 4 * GREY_LEVEL
 ) -> Iterator[torch.Tensor]:
-    """Steps along the gradient, all with the same factor, each clamped to [0, 1].
+    """Gradient descent: steps against the gradient, all with the same factor; each picture is clamped to [0, 1].
 
     Args:
         function: image -> (value as a float, gradient, record), such as a `Cost`.
@@ -23,7 +24,7 @@ def gradient_descent(
         evaluations: how many times the function is called.
         first_step: mean change of a value in the first step, which sets the factor.
     Raises:
-        ValueError: no picture to start from, or a number that makes no sense.
+        ValueError: no picture to start from, or a number outside its range.
         NotFinite: the function returned NaN or infinity.
     """
     _check(start, evaluations, first_step)
@@ -40,7 +41,7 @@ def adam(
 ) -> Iterator[torch.Tensor]:
     """torch.optim.Adam, clamped to [0, 1] after each step (Kingma & Ba 2015, arXiv:1412.6980).
 
-    `step` is its learning rate; for the rest see `gradient_descent`.
+    `step` is Adam's learning rate. For the other arguments see `gradient_descent`.
     """
     _check(start, evaluations, step)
     variable = start.detach().clone().requires_grad_()
@@ -55,11 +56,12 @@ def adam(
 def bare_lbfgs(
     function: Callable, start: torch.Tensor, evaluations: int, *, memory: int = 10, first_step: float = 0.0
 ) -> Iterator[torch.Tensor]:
-    """torch.optim.LBFGS on grey levels, without bounds and without a test of its steps, as the authors' code has it
-    (https://github.com/leongatys/PytorchNeuralStyleTransfer, with a memory of 100).
+    """torch.optim.LBFGS on grey levels, without bounds and without a test of its steps.
 
-    `memory` is the number of curvature pairs. torch's first step changes all values together by one grey level; a
-    `first_step` above 0 is the mean change of a value instead. For the rest see `gradient_descent`.
+    The code of Gatys et al. does the same (https://github.com/leongatys/PytorchNeuralStyleTransfer, with a memory of
+    100). `memory` is the number of curvature pairs. In torch's first step the changes of all values add up to one grey
+    level. With a `first_step` above 0, the mean change of a value is `first_step` instead. For the other arguments see
+    `gradient_descent`.
     """
     _check(start, evaluations, first_step, least=0)
     check_number("memory", memory, 1, whole=True)
@@ -87,10 +89,10 @@ def unbounded_lbfgs(
     width: float = 10.0,
     first_step: float = 4 * GREY_LEVEL,
 ) -> Iterator[torch.Tensor]:
-    """`projected_lbfgs` in a box so wide that no value of a picture comes near its walls: what the box is worth.
+    """`projected_lbfgs` in a box so wide that no value of a picture comes near its walls.
 
-    `width` is that of the box, whose middle is 0.5; `precondition` and `first_step` as in `projected_lbfgs`. For the
-    rest see `gradient_descent`.
+    A comparison with it shows what the box is worth. `width` is the width of the box, whose middle is 0.5;
+    `precondition` and `first_step` are as in `projected_lbfgs`. For the other arguments see `gradient_descent`.
     """
     _check(start, evaluations, first_step)
     check_number("width", width, 1)

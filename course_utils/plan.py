@@ -1,7 +1,8 @@
-"""How long a lesson takes, and which lesson needs which: what the headers, the README and the course map say.
+"""How long a lesson takes, and which lesson needs which, for the headers, the README and the course map.
 
-The minutes are words / 200 to read, lines of code / 10 to understand, those of the exercises, and those of the computer
-(which the header says, measured on two cores). Sections marked ★ are counted apart.
+The minutes of a lesson are the sum of four parts: words / 200 to read, lines of code / 10 to understand, the minutes of
+the exercises, and the minutes of the computer, which the header gives (measured on two cores). Sections marked ★ are
+counted separately.
 """
 
 import json
@@ -14,12 +15,12 @@ from pathlib import Path
 from course_utils.files import replace_file
 from course_utils.paths import DATA, NOTEBOOKS, ROOT
 
-WORDS, LINES = 200, 10  # read in a minute
+WORDS, LINES = 200, 10  # words and lines of code that are read in a minute
 MAP = DATA / "examples" / "course_map.svg"
 EXERCISE = re.compile(r"^\*Difficulty [●○]{3} · (\d+) minutes · ", re.M)
 COMPUTING = re.compile(r"(\d+) for the computer")
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
-UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # what a picture shows, for those who do not see it
+UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # the description of a picture, for those who do not see it
 SECTION = re.compile(r"^(?=## )", re.M)
 PLACES = {
     0: (0, 1),
@@ -32,7 +33,7 @@ PLACES = {
     7: (7.7, 2),
     8: (7.7, 0.4),
 }
-IDEAS = {  # (from, to): what the later lesson takes from the earlier one
+IDEAS = {  # (from, to): the idea that the later lesson takes from the earlier one
     (0, 1): "a picture\nis a tensor",
     (0, 2): "feature\nmaps",
     (1, 4): "what a layer\nsees and keeps",
@@ -56,20 +57,20 @@ class Part:
 
     @property
     def reading(self) -> int:
-        """Minutes."""
+        """Minutes to read the words and to understand the code."""
         return math.ceil(self.words / WORDS + self.lines / LINES)
 
 
 @dataclass
 class Load:
-    """What a lesson asks of its reader.
+    """The load of a lesson on its reader.
 
     Attributes:
         number, title: of the lesson.
         main, further: the sections without and with a ★ in their title.
-        sections: {title: its words}.
+        sections: {title: number of words in the section}.
         computing: minutes of the computer.
-        exercises, predictions, figures: how many.
+        exercises, predictions, figures: the number of each.
     """
 
     number: int
@@ -84,12 +85,12 @@ class Load:
 
     @property
     def short(self) -> str:
-        """The title without what explains it."""
+        """The title without its explanation."""
         return re.split(r",| in ", self.title)[0]
 
     @property
     def minutes(self) -> int:
-        """Of the main line, in steps of five."""
+        """Minutes of the main line, in steps of five."""
         return 5 * math.ceil((self.main.reading + self.main.exercises + self.computing) / 5)
 
     @property
@@ -99,7 +100,7 @@ class Load:
 
     @property
     def header(self) -> str:
-        """The line of the first cell that says all this."""
+        """The line of the first cell that gives the minutes."""
         line = f"**Time:** about {self.minutes} minutes: {self.main.reading} to read, "
         line += f"{self.main.exercises} for the exercises, {self.computing} for the computer."
         if self.more:
@@ -108,7 +109,7 @@ class Load:
 
 
 def load(notebook) -> Load:
-    """The load of a notebook, given as nbformat reads it. The solutions are not counted."""
+    """The load of a notebook, which is given as nbformat reads it. The solutions do not count."""
     first = notebook.cells[0].source
     number, title = re.match(r"# Lesson (\d) · (.*)", first).groups()
     computing = COMPUTING.search(first)
@@ -135,7 +136,7 @@ def load(notebook) -> Load:
 
 
 def loads() -> list[Load]:
-    """Those of all lessons, in their order."""
+    """The loads of all lessons, in their order."""
     import nbformat
 
     return [load(nbformat.read(path, 4)) for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
@@ -201,7 +202,7 @@ def draw(found: list[Load], path: Path = MAP) -> None:
 
 
 def renewed(found: list[Load]) -> dict[Path, str]:
-    """{file: its text with the minutes of now} of each notebook and the README, where they differ."""
+    """{file: its text with the present minutes}, for each notebook and the README whose text changes."""
     texts = {}
     for path, each in zip(sorted(NOTEBOOKS.glob("*.ipynb")), found):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -220,12 +221,12 @@ def renewed(found: list[Load]) -> dict[Path, str]:
 
 
 def _mapped(text, found):
-    """A text with the description of the course map of now, where it shows it."""
+    """A text whose pictures of the course map have the present description."""
     return re.sub(rf"!\[[^\]]*\](?=\([./]*data/examples/{MAP.name}\))", lambda _: f"![{description(found)}]", text)
 
 
 def write() -> list[Path]:
-    """Renew what says the minutes, and the course map. Returns the files that have changed."""
+    """Renew the minutes in all files, and the course map. Returns the files that have changed."""
     found = loads()
     texts = renewed(found)
     for path, text in texts.items():

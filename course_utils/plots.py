@@ -1,5 +1,6 @@
-"""Figures of the lessons. Built with `matplotlib.figure.Figure`, never pyplot: they can be drawn in threads and
-callbacks.
+"""Figures of the lessons.
+
+They are built with `matplotlib.figure.Figure`, never with pyplot, so that threads and callbacks can draw them.
 """
 
 import itertools
@@ -18,7 +19,7 @@ from course_utils.deconvnet import Occlusion
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.receptive import check_box, cut
 
-CURVES = 5  # so many can be told apart in one figure
+CURVES = 5  # a reader can tell so many curves apart in one figure
 CHANNEL_COLOURS = ("#ff6060", "#60e060", "#80a0ff")
 COLOURS = (
     "#0072b2",
@@ -28,7 +29,7 @@ COLOURS = (
     "#e69f00",
     "#56b4e9",
     "#000000",
-)  # Okabe & Ito: told apart by colour-blind readers
+)  # of Okabe & Ito: colour-blind readers can tell them apart
 
 
 def _picture(image, what="The picture", shape="1, 3, H, W"):
@@ -46,7 +47,7 @@ def _some(what, values, kind=dict):
 
 
 def _row(what, values, count=None):
-    """A list of numbers as an array. Raises ValueError; `count`: so many are needed."""
+    """A list of numbers as an array. Raises ValueError; `count` is the number of entries that the list must have."""
     try:
         row = np.asarray(values, dtype=float)
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -68,7 +69,7 @@ def _curve(label, states, term):
 
 
 def _terms(runs):
-    """Which losses to draw: of one run all, the total first; of several the total."""
+    """Which losses to draw: all losses of a single run, with the total first, or only the total of several runs."""
     if len(runs) > 1:
         return ("total",)
     ((label, states),) = runs.items()
@@ -77,8 +78,9 @@ def _terms(runs):
 
 
 def _name_curves(axis, size=9):
-    """Write the name of each curve at its right end, in its colour; names that would overlap are moved apart. More than
-    `CURVES` curves, which nobody can follow by their colours, get a legend.
+    """Write the name of each curve at its right end, in its colour; names that would overlap are moved apart.
+
+    More than `CURVES` curves, which nobody can follow by their colours, get a legend instead.
     """
     lines = axis.get_lines()
     if len(lines) > CURVES:
@@ -120,7 +122,7 @@ def gallery(pictures, columns=None, height=2.6):
 
     Args:
         pictures: {caption: tensor (1, 3, H, W) in [0, 1]}.
-        columns: pictures in a row; None takes one row.
+        columns: number of pictures in a row; None puts all pictures into one row.
         height: of a row, in inches.
     """
     _some("pictures", pictures)
@@ -146,7 +148,8 @@ def loss_curves(runs, terms=None, title=None, top=None):
 
     Args:
         runs: {label: [(evaluations, {'total' and other terms: loss})]}.
-        terms: which losses to draw; None draws all for one run and the total for several.
+        terms: which losses to draw; None draws all losses of a single run, and the total of several runs.
+        title: of the figure; None leaves it out.
         top: upper end of the scale; None shows every value.
     """
     _some("runs", runs)
@@ -178,11 +181,11 @@ def magnifier(image, channel, row, column, window=8):
 
     Args:
         image: (1, 3, H, W) in [0, 1].
-        channel: 0 red, 1 green, 2 blue.
+        channel: 0 for red, 1 for green, 2 for blue.
         row, column: centre of the window, from 0 to 1.
-        window: its side in pixels.
+        window: side of the window, in pixels.
     Returns:
-        (Figure, top, left), the window's upper left pixel.
+        (Figure, top, left), where (top, left) is the window's upper left pixel.
     """
     image = _picture(image).float()
     check_number("channel", channel, 0, 2, whole=True)
@@ -223,12 +226,14 @@ def magnifier(image, channel, row, column, window=8):
 
 
 def feature_maps(features, count=5, height=1.5):
-    """Strong feature maps of some layers that differ from each other, one row for each layer.
+    """Feature maps of some layers that are strong and differ from each other, one row for each layer.
+
+    The first map of a row has the largest mean. The others come from the quarter of the maps with the largest means:
+    each is the map whose largest correlation with the maps already chosen is smallest.
 
     Args:
         features: {layer: (1, C, H, W)}.
-        count: maps in a row: the one with the largest mean, then among the quarter with the largest means always the
-            one whose largest correlation with those already chosen is smallest.
+        count: number of maps in a row.
         height: of a row, in inches.
     """
     _some("features", features)
@@ -249,7 +254,7 @@ def feature_maps(features, count=5, height=1.5):
 
 
 def _strong_and_different(maps, count):
-    """Channels of so many of the maps (C, H, W), chosen as `feature_maps` says."""
+    """The channels of `count` of the maps (C, H, W), chosen as `feature_maps` says."""
     strong = maps.mean((1, 2)).topk(max(count, len(maps) // 4)).indices
     shapes = F.normalize((maps - maps.mean((1, 2), keepdim=True)).flatten(1)[strong], dim=1)
     correlations = shapes @ shapes.T
@@ -262,10 +267,10 @@ def _strong_and_different(maps, count):
 
 
 def around_grey(projections, share=0.99):
-    """Pictures of projections (N, 3, H, W), whose values have both signs: zero becomes mid-grey.
+    """Pictures (N, 3, H, W) of projections, whose values have both signs: zero becomes mid-grey.
 
-    Each has a contrast of its own: its values reach 0 and 1 where they exceed all but 1 − `share` of those that are not
-    zero.
+    Each picture has its own contrast: of the values that are not zero, the share `share` stays within [0, 1], and
+    larger ones are clamped.
     """
     check_tensor("The projections", projections, "N, C, H, W", values="finite")
     check_number("share", share, 0, 1)
@@ -279,9 +284,13 @@ def around_grey(projections, share=0.99):
 
 
 def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
-    """The part of a picture in a `Box` as a tile (1, 3, side, side); what lies outside the picture is hatched.
+    """The part of a picture in a `Box`, as a tile (1, 3, side, side); pixels outside the picture are hatched.
 
-    `finish` makes a picture of the part once it has its size: `around_grey` does that for a projection.
+    Args:
+        image: (1, C, H, W).
+        box: the part to show.
+        side: of the tile, in pixels.
+        finish: function that turns the resized part into a picture; for a projection take `around_grey`.
     """
     check_tensor("The picture", image, "1, C, H, W", values="finite")
     check_number("side", side, 1, 10**4, whole=True)
@@ -297,7 +306,7 @@ def tile(image, box, side, finish=lambda patch: patch.clamp(0, 1)):
 
 
 def mosaic(tiles, columns, gap=2):
-    """One picture (1, 3, H, W) of equally large tiles (1, 3, h, w), row by row, with white gaps of some pixels."""
+    """One picture (1, 3, H, W) of equally large tiles (1, 3, h, w), row by row, with white gaps of `gap` pixels."""
     _some("tiles", tiles, (list, tuple))
     height, width = tiles[0].shape[2:] if isinstance(tiles[0], torch.Tensor) and tiles[0].ndim == 4 else (0, 0)
     tiles = [_picture(picture, f"Tile {n}", f"1, 3, {height}, {width}") for n, picture in enumerate(tiles)]
@@ -312,14 +321,14 @@ def mosaic(tiles, columns, gap=2):
 
 
 def _frame(box, colour, width, **options):
-    """The edge of a `Box`, to be added to an axis that shows its picture."""
+    """The edge of a `Box`, as a patch for an axis that shows the picture."""
     corner = box.left - 0.5, box.top - 0.5  # pixels are centred on whole numbers
     sides = box.right - box.left, box.bottom - box.top
     return Rectangle(corner, *sides, fill=False, edgecolor=colour, lw=width, **options)
 
 
 def boxes_on_photo(image, boxes, height=4.0):
-    """A photo with receptive fields drawn on it; where they reach beyond the photo, the padding is hatched.
+    """A photo with receptive fields drawn on it; where a field reaches beyond the photo, the padding is hatched.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
@@ -360,7 +369,7 @@ def boxes_on_photo(image, boxes, height=4.0):
 
 
 def score_map(image, occlusions, box, height=3.0):
-    """A photo with a unit's field, and occlusion scores against the place of the square.
+    """A photo with the field of a unit, and maps of the occlusion scores at each place of the square.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
@@ -410,8 +419,8 @@ def labelled_curves(curves, labels, height=3.2, logarithmic=False, xlabel=None, 
         curves: {name: list of numbers}.
         labels: of the places, in order.
         height: of the figure, in inches.
-        logarithmic: whether the numbers are drawn on a logarithmic scale; else it begins at 0.
-        xlabel, ylabel: what the places and the numbers are.
+        logarithmic: True draws the numbers on a logarithmic scale; False draws them on a linear scale from 0.
+        xlabel, ylabel: labels of the axes: what the places and the numbers are.
     """
     _some("curves", curves)
     if not isinstance(labels, Iterable):

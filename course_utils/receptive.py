@@ -12,14 +12,12 @@ from torch import nn
 from course_utils.inputs import check_number, check_tensor, short
 from course_utils.vgg import VGG, VGG19, Centre
 
-WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers whose units look at a square of units before them
-POINTWISE = (Centre, nn.ReLU, nn.Identity, nn.Dropout)  # … and at a single one
+WINDOWED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)  # layers whose units see a square of units of the layer before
+POINTWISE = (Centre, nn.ReLU, nn.Identity, nn.Dropout)  # layers whose units see a single unit of the layer before
 
 
 class UnitError(ValueError):
-    """A unit that does not exist, or a request whose answer would be silently wrong; the message says why and what to
-    do.
-    """
+    """A unit does not exist, or the answer would be wrong without a sign of it; the message says why and what to do."""
 
 
 class Field(NamedTuple):
@@ -27,11 +25,11 @@ class Field(NamedTuple):
 
     size: int  # pixels that a unit sees
     jump: int  # pixels between the fields of neighbouring units
-    start: int  # first pixel of unit 0; negative: it sees padding
+    start: int  # first pixel of unit 0; a negative start means that the unit sees padding
 
 
 class Box(NamedTuple):
-    """Rows top … bottom − 1 and columns left … right − 1 of a picture; what lies outside it is padding."""
+    """Rows top … bottom − 1 and columns left … right − 1 of a picture; the part outside the picture is padding."""
 
     top: int
     left: int
@@ -39,14 +37,14 @@ class Box(NamedTuple):
     right: int
 
     def clip(self, height, width):
-        """The part inside a picture of this size; empty where the box lies beyond it."""
+        """The part of the box inside a picture of this size; it is empty if the box lies outside the picture."""
         _check_whole(1, height=height, width=width)
         _check_whole(None, **self._asdict())
         top, left = min(max(self.top, 0), height), min(max(self.left, 0), width)
         return Box(top, left, max(min(self.bottom, height), top), max(min(self.right, width), left))
 
     def share_outside(self, height, width):
-        """How much of the box is padding, from 0 to 1; UnitError for a box without pixels."""
+        """The share of the box that is padding, from 0 to 1. Raises UnitError for a box without pixels."""
         check_box(self)
         top, left, bottom, right = self.clip(height, width)
         return 1 - (bottom - top) * (right - left) / ((self.bottom - self.top) * (self.right - self.left))
@@ -55,7 +53,7 @@ class Box(NamedTuple):
 def receptive_field(layer: str, net=None) -> Field:
     """Receptive field of the units of a layer.
 
-    It begins with size 1, jump 1, start 0: a pixel. A layer with kernel κ, stride s and padding p then gives
+    We begin with a pixel: size 1, jump 1, start 0. A layer with kernel κ, stride s and padding p then gives
     size + (κ − 1)·jump, start − p·jump and jump·s, in this order (Araujo, Norris & Sim, Distill 2019, section 2).
 
     Args:
@@ -75,9 +73,7 @@ def receptive_field(layer: str, net=None) -> Field:
 
 
 def map_size(layer: str, height: int, width: int, net=None) -> tuple[int, int]:
-    """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) where a picture is too
-    small for it.
-    """
+    """(H', W') of the feature maps of a layer for pictures of H × W pixels; (0, 0) if the picture is too small."""
     _check_whole(0, height=height, width=width)
     for _, module in chain(_vgg19() if net is None else net, layer):
         kernel, stride, padding = geometry(module)
@@ -90,8 +86,9 @@ def map_size(layer: str, height: int, width: int, net=None) -> tuple[int, int]:
 
 
 def _positions(side, kernel, stride, padding, up):
-    """How many windows lie along a side; `up` counts a last one that begins on the maps or their padding
-    before, and ends beyond.
+    """The number of windows along a side.
+
+    With `up`, a last window counts that ends beyond the maps, if it begins on the maps or on the padding before them.
     """
     rest = side + 2 * padding - kernel
     if not up:
@@ -101,8 +98,9 @@ def _positions(side, kernel, stride, padding, up):
 
 
 def patch_box(layer: str, y: int, x: int, net=None) -> Box:
-    """`Box` of the pixels that unit (y, x) of a layer sees; it may reach beyond the picture (see `Box.clip`
-    and `cut`).
+    """`Box` of the pixels that unit (y, x) of a layer sees.
+
+    The box may reach beyond the picture (see `Box.clip` and `cut`).
     """
     _check_whole(None, y=y, x=x)
     size, jump, start = receptive_field(layer, net)
@@ -111,7 +109,7 @@ def patch_box(layer: str, y: int, x: int, net=None) -> Box:
 
 
 def cut(image: torch.Tensor, box: Box, padding=1.0) -> torch.Tensor:
-    """The part of a picture in a box, (1, 3, H', W'); pixels that the picture does not have get the value `padding`."""
+    """The part of a picture (N, C, H, W) in a box, (N, C, H', W'); pixels outside the picture are `padding`."""
     check_tensor("The picture", image, "N, C, H, W", error=UnitError)
     check_number("padding", padding, error=UnitError)
     check_box(box)
@@ -143,15 +141,13 @@ def _vgg19():
 
 
 def chain(net, layer):
-    """[(name, module)] of the first layers up to `layer`, for a network that is a plain chain; a `VGG`
-    begins with `centre`.
-    """
+    """[(name, module)] of the layers up to `layer`, for a network that is a plain chain (a `VGG` with its `centre`)."""
     if isinstance(net, VGG) or isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward:
         modules = list(net._modules.items())  # named_children() would leave out a module's second occurrence
     else:
         raise UnitError(
             f"The way through a {type(net).__name__} is not visible from outside: a rectification that is called as a "
-            "function would be passed over, and the result be a plain gradient. Give its layers as an nn.Sequential."
+            "function would be missed, and the result would be a plain gradient. Give its layers as an nn.Sequential."
         )
     names = [name for name, _ in modules]
     if not isinstance(layer, str) or layer not in names:
@@ -164,7 +160,7 @@ def chain(net, layer):
 
 
 def geometry(module):
-    """(kernel, stride, padding) of a layer, in positions of the layer before."""
+    """(kernel, stride, padding) of a layer, in positions of the layer before it."""
     if isinstance(module, POINTWISE):
         return 1, 1, 0
     if not isinstance(module, WINDOWED):

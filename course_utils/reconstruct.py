@@ -1,4 +1,4 @@
-"""Pictures from activations: what a layer still knows of a photo.
+"""Pictures from activations: what a layer keeps of a photo.
 
 A. Mahendran, A. Vedaldi: Understanding deep image representations by inverting them, CVPR 2015, arXiv:1412.0035;
 Gatys, Ecker & Bethge 2015, arXiv:1508.06576, figure 1.
@@ -21,8 +21,9 @@ STARTS = ("noise", "grey", "content")
 
 
 def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequence[Term] = ()) -> Cost:
-    """The `Cost` whose first term is J_C in one layer, as a share of its value for a silent layer, F = 0: mean (F − P)²
-    / mean P².
+    """The `Cost` whose first term is mean (F − P)² / mean P², for the activations P of a photo in one layer.
+
+    The term is the content cost as a share of its value for a silent layer, F = 0.
 
     Args:
         net: a frozen network from `vgg19()`.
@@ -30,8 +31,8 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequenc
         layer: name of a layer.
         more: a list of further terms, such as `TotalVariation`.
     Raises:
-        ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; no such layer, or one that the
-            photo does not activate.
+        ValueError: a photo of the wrong shape or type, too small or outside [0, 1]; an unknown layer, or a layer that
+            the photo does not activate.
     """
     check_network(net)
     check_layers([layer], net=net)
@@ -40,15 +41,15 @@ def reconstruction_cost(net: VGG, photo: torch.Tensor, layer: str, more: Sequenc
     silent = term.targets[layer].square().mean().item()
     if not 1 / HEAVIEST <= silent < math.inf:
         raise ValueError(
-            f"The photo activates nothing in {layer}, or more than can be counted: take another photo, or a layer"
-            " before it."
+            f"The photo activates nothing in {layer}, or its activations are too large: take another photo, or an"
+            " earlier layer."
         )
     term.weight = 1 / silent
     return Cost(net, [term, *more])
 
 
 def first_picture(start: str, photo: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    """The picture to begin with, like `photo`: 'noise', 'grey', or 'content', the photo itself."""
+    """The picture to begin with, of the photo's shape: 'noise', an even 'grey', or 'content', which is the photo."""
     check_choice("start", start, STARTS)
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     return torch.full_like(photo, 0.5) if start == "grey" else starting_image(start, photo, photo, seed)
@@ -65,8 +66,9 @@ def reconstruct(
     broad_first: bool = True,
     more: Sequence[Term] = (),
 ) -> Iterator[Point]:
-    """Iterator of `Point`: pictures whose activations in `layer` come closer and closer to the photo's; `record` is the
-    share of `reconstruction_cost`, without the terms in `more`.
+    """Iterator of `Point`: the activations of its pictures in `layer` come closer and closer to the photo's.
+
+    The record of a point is the first term of `reconstruction_cost`, without the terms in `more`.
 
     Args:
         net, photo, layer: as for `reconstruction_cost`.
@@ -76,7 +78,7 @@ def reconstruct(
         broad_first: whether the descent prefers broad changes to fine ones, by `inverse_frequency`.
         more: terms that are added to the cost, such as [TotalVariation(1e-4)].
     Raises (at the first `next`):
-        ValueError: as `reconstruction_cost`; or an unknown start.
+        ValueError: as in `reconstruction_cost`, or an unknown start.
         NotFinite: the network gives no finite numbers.
     """
     check_network(net, least_bits=32)

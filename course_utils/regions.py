@@ -1,7 +1,8 @@
-"""Regions of a photo with styles of their own: masks, and Gram matrices that are guided by them (Gatys, Ecker, Bethge,
-Hertzmann & Shechtman 2017, 'Controlling perceptual factors in neural style transfer', arXiv:1611.07865, section 4.1).
+"""Regions of a photo with styles of their own: masks, and the Gram matrices that they guide.
 
-A mask is a tensor (1, 1, H, W) in [0, 1]: 1 where a pixel belongs to the region, 0 where it does not.
+Gatys, Ecker, Bethge, Hertzmann & Shechtman 2017, 'Controlling perceptual factors in neural style transfer',
+arXiv:1611.07865, section 4.1. A mask is a tensor (1, 1, H, W) in [0, 1]. It is 1 where a pixel belongs to the region, and
+0 where it does not.
 """
 
 import math
@@ -17,9 +18,9 @@ SEAM = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # a black line beside a white one is se
 
 
 def guided_gram(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """G_kk' = Σ_i T_i² a_ik a_ik' / Σ_i T_i² (arXiv:1611.07865, section 4.1): the Gram matrix of one region.
+    """The Gram matrix of one region, G_kk' = Σ_i T_i² a_ik a_ik' / Σ_i T_i² (arXiv:1611.07865, section 4.1).
 
-    T is the mean of the mask over the pixels that lie behind a position. With a mask of ones it is
+    T_i is the mean of the mask over the pixels behind position i. With a mask of ones, G is
     `gram_matrix(features, divide=True)`.
 
     Args:
@@ -41,9 +42,9 @@ def guided_gram(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 
 def guided(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The same without a check, which would wait for the device in each evaluation."""
+    """`guided_gram` without its checks, which would wait for the device in each evaluation."""
     guide = at_layer(mask.to(features), features.shape[2:])
-    guide = guide / guide.amax()  # squares of small values would vanish
+    guide = guide / guide.amax()  # without this, the squares of small values would vanish
     return gram_matrix(features * (guide / guide.square().sum().sqrt()))
 
 
@@ -77,12 +78,12 @@ def by_brightness(photo: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
 
 
 def by_colour(photo: torch.Tensor, hue: float, width: float = 30.0) -> torch.Tensor:
-    """The mask of the pixels whose hue is at most `width` degrees from `hue`; a grey pixel has none and is left out.
+    """The mask of the pixels whose hue is at most `width` degrees from `hue`; grey pixels have no hue and are left out.
 
     Args:
         photo: (1, 3, H, W) in [0, 1].
-        hue: in degrees: 0 red, 120 green, 240 blue.
-        width: from 0 to 180.
+        hue: in degrees; 0 is red, 120 green and 240 blue.
+        width: in degrees, from 0 to 180.
     """
     check_tensor("The photo", photo, "1, 3, H, W", values="picture")
     check_number("hue", hue, 0, 360)
@@ -96,12 +97,12 @@ def by_colour(photo: torch.Tensor, hue: float, width: float = 30.0) -> torch.Ten
 
 
 def by_line(photo: torch.Tensor, angle: float = 0.0, offset: float = 0.0) -> torch.Tensor:
-    """The mask of what lies above a line.
+    """The mask of the pixels above a line.
 
     Args:
-        photo: (1, 3, H, W), for the size.
-        angle: of the line in degrees: 0 is level, 90 leaves the left side, 180 the lower one.
-        offset: how far the line lies from the middle, as a share of half the picture: 1 is at its edge; upwards.
+        photo: (1, 3, H, W); only its size matters.
+        angle: the angle of the line, in degrees. With 0 the line is level; 90 selects the left side, 180 the lower one.
+        offset: how far the line lies above the middle, as a share of half the picture; 1 is at the picture's edge.
     """
     check_tensor("The photo", photo, "1, 3, H, W")
     check_number("angle", angle, -360, 360)
@@ -117,18 +118,18 @@ def by_line(photo: torch.Tensor, angle: float = 0.0, offset: float = 0.0) -> tor
 
 @torch.no_grad()
 def by_picture(photo: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
-    """The mask that somebody has painted: the brightness of a picture (1, 3, H', W'), stretched to the photo's size."""
+    """The mask that somebody has painted: the brightness of a picture (1, 3, H', W'), resized to the photo's size."""
     check_tensor("The photo", photo, "1, 3, H, W")
     mask = F.interpolate(brightness(picture), tuple(photo.shape[2:]), mode="bilinear", antialias=True)
     return mask.clamp(0, 1).to(photo)
 
 
 def softened(mask: torch.Tensor, soft: float) -> torch.Tensor:
-    """A mask whose borders are blurred: the mean over squares whose side is a share of half the shorter side.
+    """A mask with blurred borders: each value is the mean over a square around it.
 
     Args:
         mask: (1, 1, H, W) in [0, 1].
-        soft: the share, from 0 (as it is) to 1.
+        soft: the side of the square as a share of half the mask's shorter side; 0 leaves the mask as it is.
     """
     check_tensor("The mask", mask, "1, 1, H, W", values="picture")
     check_number("soft", soft, 0, 1)
@@ -141,13 +142,13 @@ def softened(mask: torch.Tensor, soft: float) -> torch.Tensor:
 
 @torch.no_grad()
 def with_seam(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """A picture (1, 3, H, W) with a line of black and white pixels where a mask of its size passes one half."""
+    """A picture (1, 3, H, W) with a line of black and white pixels where a mask (1, 1, H, W) passes one half."""
     check_tensor("The picture", picture, "1, 3, H, W", values="picture")
     check_tensor("The mask", mask, "1, 1, H, W", values="picture")
     if mask.shape[2:] != picture.shape[2:]:
         raise ValueError(f"The mask must have the picture's size, not {tuple(mask.shape[2:])}.")
     inside = (mask > 0.5).to(picture)
-    # the pixels of the region with a neighbour outside, and those outside with a neighbour in the region
+    # find the region's pixels with a neighbour outside, and the outer pixels with a neighbour in the region
     grown, shrunk = (
         sign * F.max_pool2d(F.pad(sign * inside, (1, 1, 1, 1), mode="replicate"), 3, 1) for sign in (1, -1)
     )

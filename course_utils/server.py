@@ -1,4 +1,4 @@
-"""The `lab` command's JupyterLab is for this machine alone and has a token, whatever other settings say."""
+"""The server of the `lab` command: for this machine alone, and always with a token, whatever other settings say."""
 
 import secrets
 
@@ -6,13 +6,14 @@ from jupyter_server.auth.identity import PasswordIdentityProvider
 
 ADDRESS = "127.0.0.1"
 TOKEN = secrets.token_hex(24)
-LARGEST = 256 * 2**20  # bytes of a message from the page: Tornado's 10 MiB are less than a photo, and say nothing
+LARGEST = 256 * 2**20  # bytes of a message from the page; Tornado drops a photo beyond its own 10 MiB without an error
 
 
 class OwnToken(PasswordIdentityProvider):
-    """Jupyter's own, but its token is new with each server, cannot be configured away, and is part of the address.
+    """Jupyter's identity provider, with a token that is new for each server and cannot be switched off.
 
-    It is made when all settings have been read, also those that rank above the command line, before the server listens.
+    The token is part of the address. Jupyter makes this object after it has read all settings, even those that rank
+    above the command line, and before the server listens.
     """
 
     token = property(lambda self: TOKEN, lambda self, value: None)

@@ -1,4 +1,4 @@
-"""How to paint: one record that travels whole, from the command or the widget to the descent and the state file."""
+"""How to paint: one record that goes from the command or the widget to the descent and the state file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,18 +15,18 @@ COLOURS = ("painting", "photo")
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """Everything that decides about a painted picture, but for photo, painting, network and the number of evaluations.
+    """Everything that decides about a painted picture, except photo, painting, network and number of evaluations.
 
     Attributes:
         content_weight, style_weight, variation_weight: α and β of J = α J_C + β J_S, and the weight of the total
-            variation; from 0 to `HEAVIEST`, as the following. Without its weight the total variation is no part of J.
-        content_layers, style_layers: {layer: λ^l}, the layers of J_C and J_S and their weights.
+            variation, each from 0 to `HEAVIEST`. With the weight 0 the total variation is no part of J.
+        content_layers, style_layers: {layer: λ^l}, the layers of J_C and J_S and their weights, from 0 to `HEAVIEST`.
         start: 'colour', 'content', 'noise' or a picture (see `starting_image`).
         seed: of the noise.
-        colours: 'painting', or 'photo': the painting is first given the photo's colours, so that only its brushwork is
-            taken (after Gatys, Bethge, Hertzmann & Shechtman 2016, arXiv:1606.05897).
+        colours: 'painting' or 'photo'. With 'photo' the painting is first given the photo's colours, so that only its
+            brushwork is taken (after Gatys, Bethge, Hertzmann & Shechtman 2016, arXiv:1606.05897).
     Raises:
-        ValueError: a number out of its range, or an unknown start or choice of colours.
+        ValueError: a number outside its range, or an unknown start or choice of colours.
     """
 
     content_weight: float = 1.0
@@ -53,11 +53,14 @@ class Settings:
 
 
 def changed(settings: Settings | None, changes: dict) -> Settings:
-    """Settings, None: those by default, with some fields changed.
+    """The settings (for None, the default ones) with some fields changed.
 
+    Args:
+        settings: a `Settings`, or None.
+        changes: {field: new value}.
     Raises:
-        ValueError: as `Settings`, or no settings.
-        TypeError: they have no such field.
+        ValueError: a value that `Settings` refuses, or no settings.
+        TypeError: `Settings` has no such field.
     """
     settings = Settings() if settings is None else settings
     if not isinstance(settings, Settings):
@@ -66,7 +69,7 @@ def changed(settings: Settings | None, changes: dict) -> Settings:
 
 
 def check_layer_weights(what, weights):
-    """Raise ValueError unless a value gives one or more layers a weight."""
+    """Raise ValueError unless a value gives one or more layers a weight from 0 to `HEAVIEST`."""
     if not isinstance(weights, Mapping) or not weights:
         raise ValueError(f"{what} must give one or more layers a weight, {{layer: number}}, not {short(weights)}.")
     for layer, weight in weights.items():

@@ -1,9 +1,10 @@
-"""Set up what is missing. Standard library only: this runs on a bare Python, before torch is there.
+"""Set up what is missing. This module runs on a bare Python, before torch is installed, so it needs no package.
 
-`ensure(group)` finds a Python that has everything: the running one if it does, else that of `.venv`, which is made
-beside the notebooks. Two files in `.venv` say what it is: `made_by_course_utils` from its first moment, `complete` once
-the installation has come to its end. One without `complete`, or of no use any more, is made anew; one without either is
-somebody else's and left alone.
+`ensure(group)` finds a Python that has everything. It takes the running Python if this has everything, and otherwise
+the Python of `.venv`, an environment that it makes beside the notebooks. Two files in `.venv` say what the environment
+is: `made_by_course_utils` is there from the first moment, and `complete` once the installation has come to its end. The
+set-up makes an environment anew when `complete` is missing or the environment no longer works. An environment with
+neither file belongs to somebody else, and is left alone.
 """
 
 import ast
@@ -25,7 +26,7 @@ NEEDED_GB = 8  # PyTorch's build for Linux brings CUDA along
 OURS, COMPLETE = "made_by_course_utils", "complete"
 WAITING = "Another set-up of this course is running; waiting for it …"
 READY, LACKS, ABSENT, UNFINISHED = "has everything", "lacks ", "is not there", "was not finished last time"
-# what shows a Python the packages of others, or lets pip install elsewhere or less than it is told to
+# variables that show a Python the packages of others, or let pip install elsewhere or less than we tell it to
 FOREIGN = {
     "PYTHONHOME",
     "PYTHONPATH",
@@ -46,9 +47,10 @@ class SetupError(RuntimeError):
 
 
 def requirements(group="run", root=ROOT):
-    """Requirement strings of pyproject.toml: the dependencies, and for 'test' its extra as well.
+    """Requirement strings of pyproject.toml: the dependencies, and for the group 'test' those of the extra 'test', too.
 
-    tomllib came with Python 3.11; the lists in our file are Python literals as they stand. Raises SetupError.
+    Python has tomllib only from 3.11 on, but the lists in our file are also Python literals. Raises SetupError when the
+    file cannot be read.
     """
     try:
         text = (root / "pyproject.toml").read_text(encoding="utf-8")
@@ -66,7 +68,7 @@ def requirements(group="run", root=ROOT):
 
 
 def satisfied(requirement):
-    """True when the running interpreter has the package in the range, of the form 'name>=1.2,<3'."""
+    """Whether the running interpreter has the package of a requirement such as 'name>=1.2,<3', in its range."""
     name, limits = re.fullmatch(r"([\w.-]+)((?:,?[<>]=?[\d.]+)*)", requirement.replace(" ", "")).groups()
     try:
         version = importlib.metadata.version(name)
@@ -88,15 +90,17 @@ def missing(group="run", root=ROOT):
 
 
 def own_variables():
-    """The environment variables without those that would mix packages of others into `.venv`, or send its own away."""
+    """The environment variables, without those that would mix foreign packages into `.venv` or send its own away."""
     return {**{name: value for name, value in os.environ.items() if name not in FOREIGN}, "PIP_USER": "0"}
 
 
 def ensure(group="run", root=ROOT, say=print):
-    """Path of the Python that has everything the group needs, None for the running one; installs it where necessary.
+    """Path of the Python that has everything that the group needs, or None for the running Python.
+
+    Where necessary, the packages are installed.
 
     Raises:
-        SetupError: no pip, a failed installation, a strange `.venv`, a folder that cannot be written.
+        SetupError: there is no pip, the installation failed, `.venv` is somebody else's, or a folder cannot be written.
     """
     if sys.version_info < OLDEST:
         raise SetupError(
@@ -138,12 +142,12 @@ def ensure(group="run", root=ROOT, say=print):
 
 
 def report(group, root):
-    """What the running interpreter is good for: READY, LACKS with the names, or what is wrong with it (see `_ask`)."""
+    """The state of the running interpreter: READY, LACKS with the names, or what is wrong with it (see `_ask`)."""
     lacking = missing(group, Path(root))
     if not lacking:
         return READY
     try:
-        import pip._internal.cli.main  # noqa: F401  (some damaged ones fail here only)
+        import pip._internal.cli.main  # noqa: F401  (some damaged installations of pip fail only here)
     except ImportError:
         return f"has no pip for its Python {sys.version.split()[0]}"
     return LACKS + ", ".join(lacking)
@@ -160,7 +164,7 @@ def _dotted(version):
 
 def _state(home, python, group, root):
     """ABSENT, UNFINISHED, or what `_ask` says of the environment."""
-    if not home.exists() or home.is_dir() and not any(home.iterdir()):  # or we were stopped before its first file
+    if not home.exists() or home.is_dir() and not any(home.iterdir()):  # an empty one was stopped before its first file
         return ABSENT
     if (home / OURS).exists() and not (home / COMPLETE).exists():
         return UNFINISHED
@@ -168,7 +172,7 @@ def _state(home, python, group, root):
 
 
 def _ask(python, group, root):
-    """READY, LACKS with the names, or what is wrong with an interpreter's environment: words to follow '.venv'."""
+    """READY, LACKS with the names, or what is wrong with an interpreter's environment, in words that follow '.venv'."""
     code = (
         "import sys; version = sys.version.split()[0]; "
         f"sys.version_info >= {OLDEST} or sys.exit(print('has the old Python', version)); "
@@ -185,7 +189,7 @@ def _ask(python, group, root):
             errors="replace",
         )
     except OSError as error:
-        if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):  # nothing is wrong with it
+        if error.errno in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE):  # the interpreter itself is fine
             raise SetupError(
                 f"No process can be started now ({error.strerror}): close other programs, then repeat the command."
             ) from error
@@ -199,7 +203,10 @@ def _ask(python, group, root):
 
 
 def _create(home, lock, say):
-    """A new environment with pip. What was there goes first, its mark last: a half emptied one is still ours."""
+    """Make a new environment with pip. The old contents are removed first, but not the mark that it is ours.
+
+    So an environment that was emptied halfway is still recognised as ours.
+    """
     free = shutil.disk_usage(home.parent).free / 1e9
     if free < NEEDED_GB:
         say(f"Note: only {free:.1f} GB are free here, and up to {NEEDED_GB} GB may be needed.")
@@ -209,7 +216,7 @@ def _create(home, lock, say):
         raise SetupError(
             "This Python has neither ensurepip nor pip: install pip first (Debian, Ubuntu: apt install python3-venv)."
         )
-    place = home.resolve()  # a link to another disk stays one
+    place = home.resolve()  # a link to another disk stays a link
     place.mkdir(exist_ok=True)
     (place / COMPLETE).unlink(missing_ok=True)
     for entry in place.iterdir():
@@ -218,19 +225,19 @@ def _create(home, lock, say):
         elif entry.name != OURS:
             entry.unlink()
     (place / OURS).touch()
-    # the command itself, so that it links or copies the interpreter as it does for everybody
+    # we run the command itself, so that it links or copies the interpreter as usual
     if _run([sys.executable, "-m", "venv", *["--without-pip"] * (not with_pip), place], lock) != 0:
         raise SetupError(
             f"The environment {home} could not be made, see above: check that the folder can be written, "
             "and on Debian or Ubuntu that python3-venv is installed."
         )
-    if not with_pip:  # Debian without python3-venv: this interpreter's pip puts one there
+    if not with_pip:  # Debian without python3-venv: the pip of this interpreter installs a pip there
         packages = place / "lib" / f"python{_dotted(sys.version_info[:2])}" / "site-packages"
         _pip([sys.executable, "-m", "pip", "install", "--target", packages, "pip"], lock)
 
 
 def _install(home, python, root, whole, lock, say):
-    """Install everything, the tests' packages too: beside PyTorch they are small."""
+    """Install everything, with the packages of the tests: compared with PyTorch they are small."""
     say(
         "Setting up 2/2: installing PyTorch, JupyterLab and the rest from the package index. This happens once and"
         " takes minutes (on Linux a download of several gigabytes); interrupt it if you must, and repeat the command"
@@ -257,7 +264,7 @@ def _install(home, python, root, whole, lock, say):
                 "settings that send packages elsewhere or hold them back, then repeat the command."
             )
     except SetupError:
-        if whole:  # pip has given up in good order: what was whole before still is
+        if whole:  # pip has ended by itself: an environment that was whole before still is
             (home / COMPLETE).touch()
         raise
     (home / COMPLETE).touch()
@@ -273,7 +280,10 @@ def _pip(command, lock=None):
 
 
 def _run(command, lock=None):
-    """Exit code of a command. It holds our lock too: if we are killed and it goes on, the next set-up waits for it."""
+    """Run a command; returns its exit code.
+
+    The command holds our lock, too: if we are killed and the command goes on, the next set-up waits for it.
+    """
     command, held = [str(part) for part in command], [lock] if lock and os.name == "posix" else ()
     try:
         return subprocess.run(command, env=own_variables(), pass_fds=held).returncode

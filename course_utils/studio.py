@@ -1,7 +1,7 @@
-"""The studio: the whole recipe of a picture as data, the cost that it stands for, and what is kept of a picture.
+"""The studio: the whole recipe of a picture as data, the cost that follows from it, and the album of saved pictures.
 
-A `Recipe` holds texts and numbers alone. It travels in the metadata of a PNG file, and comes back from there as data:
-nothing of it is ever executed.
+A `Recipe` holds only texts and numbers. It is stored in the metadata of a PNG file and read from there as data, so
+nothing in it is ever executed.
 """
 
 import dataclasses
@@ -38,19 +38,19 @@ from course_utils.transfer import State, faint_noise, minimise, starting_image, 
 from course_utils.vgg import VGG, vgg19
 from course_utils.winograd import prepared
 
-FOLDER = ROOT / "my_pictures"  # the student's own; never committed
-KEY = "course_utils.studio"  # of the text in a PNG file
-EDITION = 1  # of that text
+FOLDER = ROOT / "my_pictures"  # the student's own pictures; never committed
+KEY = "course_utils.studio"  # the key of the text in a PNG file
+EDITION = 1  # the edition of that text
 SIZES, EVALUATIONS, STROKES, EQUALISER = (32, 2048), (1, 2000), (0.25, 4.0), (0.0, 10.0)
 NETWORKS, POOLINGS = ("original", "normalised"), ("max", "average")
 MASKS = ("none", "brightness", "colour", "line", "picture")
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
-MOST_CELLS = 12  # of a contact sheet
-TRIAL = 96  # pixels: on such a square the speed of this machine is measured
+MOST_CELLS = 12  # the largest number of pictures on a contact sheet
+TRIAL = 96  # longer side, in pixels, of the picture on which the speed of this machine is measured
 
 
 class StudioError(ValueError):
-    """A recipe, or a file of one, that cannot be used; the message is one sentence that says what to do."""
+    """A recipe, or a file with a recipe, cannot be used; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +59,25 @@ class Recipe:
 
     Attributes:
         photo: a path, or the name of a bundled picture.
-        paintings: {path or name: share}; of the shares only the proportions count.
+        paintings: {path or name: share}; only the proportions of the shares count.
         size: longer side of the picture, in pixels.
         evaluations: how often cost and gradient are computed.
-        stroke: the painting's longer side as a multiple of `size`: more makes broader strokes.
+        stroke: the painting's longer side as a multiple of `size`; a larger value makes broader strokes.
         content_weight: α.
-        strength: from which β follows (`relative_weight` in transfer.py, with α = 1, whatever α is here).
+        strength: the strength from which β follows (`relative_weight` in transfer.py, always computed with α = 1).
         equaliser: {style layer: factor of its λ^l}; a layer with the factor 0 is left out.
         content_layer: the layer of the content cost.
-        variation_weight: of the total variation.
-        start, seed, colours: as in `Settings`; 'noise' is faint here, so that it is painted over whole.
+        variation_weight: the weight of the total variation.
+        start, seed, colours: as in `Settings`; here 'noise' is faint, so that it is painted over completely.
         pooling: 'max' or 'average'.
         network: 'original', or 'normalised' as in lesson 3.
-        mask: how the photo is split in two regions, one of `MASKS` (see `regions.py`); 'none' leaves it whole.
+        mask: how the photo is split into two regions, one of `MASKS` (see `regions.py`); 'none' leaves it whole.
         inside: the painting of the masked region, a path or a name.
-        threshold: of 'brightness', from 0 to 1.
-        hue, hue_width: of 'colour', in degrees.
-        angle, offset: of 'line', in degrees and as a share of half the picture.
+        threshold: for the mask 'brightness', from 0 to 1.
+        hue, hue_width: for the mask 'colour', in degrees.
+        angle, offset: for the mask 'line', in degrees and as a share of half the picture.
         soft: the width of the seam as a share of half the picture, from 0 to 1.
-        mask_picture: of 'picture', a path or a name.
+        mask_picture: for the mask 'picture', a path or a name.
         swapped: True exchanges the two regions.
     Raises:
         StudioError: a value that cannot be used.
@@ -150,7 +150,7 @@ class Recipe:
             object.__setattr__(self, name, dict(getattr(self, name)))  # the caller's may change later
 
     def layers(self) -> dict[str, float]:
-        """{style layer: λ^l}, without those whose factor is 0."""
+        """{style layer: λ^l}, without the layers whose factor is 0."""
         return {layer: STYLE_WEIGHTS[layer] * factor for layer, factor in self.equaliser.items() if factor}
 
     def caption(self) -> str:
@@ -158,12 +158,12 @@ class Recipe:
         return f"{called(self.photo)} after {' and '.join(map(called, self.sources()[1:]))}"
 
     def sources(self) -> tuple[str, ...]:
-        """Photo and paintings, that of the masked region last."""
+        """The photo and the paintings; the painting of the masked region comes last."""
         return (self.photo, *self.paintings, *[self.inside] * (self.mask != "none"))
 
 
 def _check_shares(what, shares, layers):
-    """Raise StudioError unless a value gives some texts (or exactly these layers) a weight, not all of them 0."""
+    """Raise StudioError unless a value gives some texts, or exactly these layers, numbers that are not all 0."""
     if not isinstance(shares, Mapping) or not shares or not all(isinstance(name, str) and name for name in shares):
         raise StudioError(f"{what} must give one or more names a number, not {short(shares)}.")
     if layers is not None and set(shares) != set(layers):
@@ -172,11 +172,11 @@ def _check_shares(what, shares, layers):
     for name, share in shares.items():
         check_number(f"{what}: the number of '{one_line(name)}'", share, 0, most, error=StudioError)
     if not any(shares.values()):
-        raise StudioError(f"{what}: all numbers are 0: give one of them more than that.")
+        raise StudioError(f"{what}: all numbers are 0: take a larger number for at least one of them.")
 
 
 def called(source: str) -> str:
-    """What to call a picture: the title of a bundled one, the file's name of another."""
+    """What to call a picture: the title of a bundled picture, or the name of another file without its ending."""
     return title(source) if source in catalogue() else Path(source).stem
 
 
@@ -184,14 +184,14 @@ def called(source: str) -> str:
 
 
 class Preset(NamedTuple):
-    """Changes of a recipe, and what they show."""
+    """Changes of a recipe, and a sentence on what they show."""
 
     changes: dict
     shows: str
 
 
 def only(*layers: str) -> dict[str, float]:
-    """The equaliser that leaves only some layers, {layer: 1 or 0}."""
+    """The equaliser that keeps only the named layers, {layer: 1.0 or 0.0}."""
     return {layer: float(layer in layers) for layer in STYLE_LAYERS}
 
 
@@ -209,7 +209,7 @@ PRESETS = {
         {"network": "normalised"}, "Rescaled weights change what each λ^l counts for (lesson 3)."
     ),
     "max pooling": Preset({"pooling": "max"}, "The pooling that the network was trained with (lesson 6)."),
-    "from noise": Preset({"start": "noise", "evaluations": 80}, "Without the photo to begin with (lesson 6)."),
+    "from noise": Preset({"start": "noise", "evaluations": 80}, "The descent begins without the photo (lesson 6)."),
     "the photo's colours": Preset({"colours": "photo"}, "Only the brushwork is taken (lesson 6)."),
     "broad strokes": Preset({"stroke": 2.0}, "The painting is shown to the network at twice the size."),
     "smooth": Preset({"variation_weight": 1e4}, "The total variation takes out the grain (lesson 6)."),
@@ -218,7 +218,7 @@ KEPT = ("photo", "paintings", "size", "seed")  # a preset leaves the motif alone
 
 
 def preset(name: str, recipe: Recipe) -> Recipe:
-    """The recipe with the settings of a preset; motif, size and seed stay. Raises StudioError for an unknown name."""
+    """The recipe with the settings of a preset; motif, size and seed stay. Raises StudioError for another name."""
     check_choice("The preset", name, tuple(PRESETS), error=StudioError)
     return replace(Recipe(), **{key: getattr(recipe, key) for key in KEPT}, **PRESETS[name].changes)
 
@@ -227,17 +227,17 @@ def preset(name: str, recipe: Recipe) -> Recipe:
 
 
 class Networks:
-    """The networks of the studio, each loaded once: `Networks()(recipe)`. They share the weights that they can share.
+    """The networks of the studio, `Networks()(network, pooling)`: made once each, with shared weights where possible.
 
     Args:
-        net: VGG-19 as `vgg19()` gives it; None: it is loaded when it is first needed.
+        net: VGG-19 as `vgg19()` gives it; None loads it when it is first needed.
     """
 
     def __init__(self, net: VGG | None = None):
         self._first, self._made = net, {}
 
     def __call__(self, network: str, pooling: str) -> VGG:
-        """The frozen network of this kind. Raises StudioError for another kind."""
+        """The frozen network of this kind. Raises StudioError for an unknown kind."""
         check_choice("network", network, NETWORKS, error=StudioError)
         check_choice("pooling", pooling, POOLINGS, error=StudioError)
         if (network, pooling) not in self._made:
@@ -251,7 +251,7 @@ class Networks:
 
 
 def with_pooling(net: VGG, pooling: str) -> VGG:
-    """A network with another pooling and the same weights: they are shared. It is frozen."""
+    """A frozen network with this pooling, which shares the weights of `net`."""
     if net.pooling == pooling:
         return net
     other = VGG(net.blocks, pooling, net.rounding)
@@ -260,22 +260,22 @@ def with_pooling(net: VGG, pooling: str) -> VGG:
 
 
 class Easel(NamedTuple):
-    """What a recipe comes to: `minimise(easel.cost, easel.first, recipe.evaluations)` paints it."""
+    """Everything needed to paint a recipe: `minimise(easel.cost, easel.first, recipe.evaluations)` paints it."""
 
     cost: Cost
     first: torch.Tensor  # (1, 3, H, W) in [0, 1]
     photo: torch.Tensor  # the same
     paintings: tuple[torch.Tensor, ...]  # each (1, 3, H', W') in [0, 1], as the network sees them
     style_weight: float  # β
-    mask: torch.Tensor | None  # (1, 1, H, W) of the inner region; None: the photo is whole
+    mask: torch.Tensor | None  # (1, 1, H, W) of the inner region; None when the photo is whole
 
 
 def set_up(recipe: Recipe, networks: Networks) -> Easel:
     """Load the pictures of a recipe, and make its cost.
 
     Raises:
-        ImageError: a picture that cannot be read, or is too small.
-        StudioError: a mask that leaves one region empty.
+        ImageError: a picture cannot be read, or is too small.
+        StudioError: the mask leaves one region empty.
         TransferError: the costs of the photo are not finite.
     """
     photo = load_image(recipe.photo, recipe.size, smallest=SMALLEST)
@@ -306,16 +306,16 @@ def set_up(recipe: Recipe, networks: Networks) -> Easel:
 
 
 def _first(recipe, photo, painting):
-    """The picture to begin with, for one painting."""
+    """The picture to begin with, (1, 3, H, W), when one painting is used."""
     if recipe.start == "noise":
         return faint_noise(photo, painting, recipe.seed, like_photo=recipe.colours == "photo")
     return starting_image(recipe.start, photo, painting)
 
 
 def mask_of(recipe: Recipe, photo: torch.Tensor) -> torch.Tensor:
-    """The mask of a recipe whose photo is split, (1, 1, H, W) in [0, 1]; photo (1, 3, H, W).
+    """The mask (1, 1, H, W) in [0, 1] of a recipe whose photo is split; the photo is (1, 3, H, W).
 
-    Raises StudioError where it leaves one of the regions empty.
+    Raises StudioError when the mask leaves one of the regions empty.
     """
     if recipe.mask == "brightness":
         mask = by_brightness(photo, recipe.threshold)
@@ -336,14 +336,14 @@ def mask_of(recipe: Recipe, photo: torch.Tensor) -> torch.Tensor:
 
 
 class Forecast(NamedTuple):
-    """What a run needs: seconds, and bytes beside those that the networks hold already."""
+    """What a run needs: time in seconds, and memory in bytes beside the memory of the networks."""
 
     seconds: float
     memory: float
 
 
 class Speed:
-    """How fast this machine is: measured once for each kind of network, on a small picture.
+    """The speed of this machine, which is measured once for each kind of network, on a small picture.
 
     Args:
         networks: the `Networks` of the studio.
@@ -354,11 +354,11 @@ class Speed:
         self.networks, self.clock, self._measured = networks, clock, {}
 
     def seconds_per_pixel(self, recipe: Recipe) -> float:
-        """Of one evaluation with this recipe's network."""
+        """Seconds for one pixel in one evaluation with this recipe's network."""
         kind = recipe.network, recipe.pooling
         if kind not in self._measured:
             easel = set_up(replace(recipe, size=TRIAL, stroke=1.0), self.networks)
-            easel.cost(easel.first)  # the first one is slower: memory is fetched
+            easel.cost(easel.first)  # the first evaluation is slower, because memory is allocated
             began = self.clock()
             easel.cost(easel.first)
             self._measured[kind] = (self.clock() - began) / easel.first[0, 0].numel()
@@ -371,7 +371,7 @@ class Speed:
         return Forecast(seconds, memory_of(self.networks(recipe.network, recipe.pooling), height, width))
 
     def size_for(self, recipe: Recipe, seconds: float = 60.0) -> int:
-        """The longer side, a multiple of 16, with which a recipe takes about so many seconds."""
+        """The longer side in pixels, a multiple of 16, with which a recipe takes about `seconds`."""
         check_number("The time", seconds, 1, error=StudioError)
         area = seconds / (self.seconds_per_pixel(recipe) * recipe.evaluations)
         height, width = load_image(recipe.photo, TRIAL).shape[2:]
@@ -382,8 +382,9 @@ class Speed:
 def memory_of(net: VGG, height: int, width: int, pairs: int = 10) -> float:
     """Bytes that one evaluation and the descent hold at most, from the sizes of the layers up to relu5_1.
 
-    Each convolution leaves its output and the rectified one, four bytes for each number, and backwards nearly as much
-    is made anew for the layer at hand; the descent holds a picture, its gradient and `pairs` of two such (lesson 7).
+    Each convolution leaves its output and the rectified output, with four bytes for each number. On the way back,
+    nearly as much is made anew for the layer at hand. The descent holds a picture, its gradient and `pairs` pairs of
+    the same size (lesson 7).
     """
     numbers, area = 0.0, float(height * width)
     for block in net.blocks:
@@ -400,21 +401,22 @@ class Cell(NamedTuple):
     """One picture of a contact sheet."""
 
     recipe: Recipe
-    image: torch.Tensor | None  # (1, 3, H, W) in [0, 1], multiples of 1/255; None: not painted yet
+    image: torch.Tensor | None  # (1, 3, H, W) in [0, 1], multiples of 1/255; None before it is painted
     losses: dict
 
 
 def variants(recipe: Recipe, choices: Mapping[str, Sequence[Any]], size: int = TRIAL, evaluations: int = 15):
-    """The recipes of a contact sheet: every combination of the values of one or two settings, small.
+    """The recipes of a contact sheet, for small pictures: every combination of the values of one or two settings.
 
     Args:
-        recipe: what is the same for all.
-        choices: {field of the recipe: values}, one or two of them.
+        recipe: gives all other settings.
+        choices: {field of the recipe: values}, with one or two fields.
         size, evaluations: of each small picture.
     Returns:
         List of rows, each a list of `Recipe`.
     Raises:
-        StudioError: no such setting, more than two or than `MOST_CELLS` pictures, or a value that cannot be used.
+        StudioError: an unknown setting, more than two settings, more than `MOST_CELLS` pictures, or a value that
+            cannot be used.
     """
     names = {part.name for part in dataclasses.fields(Recipe)}
     if not isinstance(choices, Mapping) or not 1 <= len(choices) <= 2 or not set(choices) <= names:
@@ -429,7 +431,7 @@ def variants(recipe: Recipe, choices: Mapping[str, Sequence[Any]], size: int = T
 
 
 def contact_sheet(rows: Sequence[Sequence[Recipe]], networks: Networks) -> Iterator[list[Cell]]:
-    """Paint the pictures of a sheet one after the other: after each, all cells as they are now."""
+    """Paint the pictures of a sheet one after the other; after each picture, yield all cells as they are now."""
     cells = [Cell(recipe, None, {}) for recipe in itertools.chain.from_iterable(rows)]
     for number, cell in enumerate(cells):
         image, losses = painted(cell.recipe, networks)
@@ -452,15 +454,15 @@ def painted(recipe: Recipe, networks: Networks) -> tuple[torch.Tensor, dict]:
 
 
 def to_text(recipe: Recipe, numbers: Mapping[str, float] | None = None) -> str:
-    """A recipe, and what was measured of its picture, as JSON."""
+    """A recipe, and the numbers that were measured on its picture, as JSON."""
     about = {"edition": EDITION, "recipe": dataclasses.asdict(recipe), "numbers": dict(numbers or {})}
     return json.dumps(about, ensure_ascii=False)
 
 
 def from_text(text: str) -> tuple[Recipe, dict]:
-    """(recipe, numbers) of such a text.
+    """(recipe, numbers) from a text that `to_text` has made.
 
-    Raises StudioError: no JSON, another edition, unknown settings, or values that cannot be used.
+    Raises StudioError for a text that is no JSON, another edition, unknown settings, or values that cannot be used.
     """
     try:
         about = json.loads(text)
@@ -482,7 +484,7 @@ def read_png(source) -> tuple[Recipe, dict]:
     Args:
         source: a path, or the bytes of a file.
     Raises:
-        StudioError: no such file, no picture, or none that the studio has written.
+        StudioError: there is no such file, it is no PNG picture, or the studio has not written it.
     """
     what = "The file" if isinstance(source, bytes) else f"'{one_line(source)}'"
     try:
@@ -514,19 +516,19 @@ class Saved(NamedTuple):
 
 
 class Album:
-    """The pictures that were saved, in a folder: it is read anew each time, so a restart loses nothing.
+    """The saved pictures in a folder. The folder is read anew each time, so a restart loses nothing.
 
     Args:
-        folder: where they lie; it is made when the first picture is saved.
+        folder: where the pictures lie; it is made when the first picture is saved.
     """
 
     def __init__(self, folder: str | os.PathLike = FOLDER):
         self.folder = Path(folder)
 
     def save(self, image: torch.Tensor, recipe: Recipe, numbers: Mapping[str, float] | None = None) -> Path:
-        """Write a picture (1, 3, H, W) as PNG with its recipe. Returns its path, which no other file had.
+        """Write a picture (1, 3, H, W) as PNG with its recipe. Returns its path, which is always a new one.
 
-        Raises StudioError where the folder cannot be written.
+        Raises StudioError when the picture is bad, or the folder cannot be written to.
         """
         contents = png(image, recipe, numbers)
         try:
@@ -548,9 +550,9 @@ class Album:
     def keep(self, contents: bytes) -> str:
         """Put an uploaded picture beside the saved ones, so that a recipe can name it. Returns its path.
 
-        Raises ImageError where it is no picture, StudioError where it cannot be written.
+        Raises ImageError when the contents are no picture, and StudioError when the file cannot be written.
         """
-        load_image(contents, TRIAL)  # refuses what is no picture
+        load_image(contents, TRIAL)  # refuses contents that are no picture
         path = self.folder / "uploads" / f"{hashlib.sha256(contents).hexdigest()[:12]}.img"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -562,7 +564,7 @@ class Album:
         return str(path)
 
     def saved(self) -> list[Saved]:
-        """What the folder holds, the newest first; other PNG files in it are passed over."""
+        """The pictures of the studio in the folder, the newest first; other PNG files are ignored."""
         found = []
         for path in sorted(self.folder.glob("*.png"), reverse=True):
             try:
@@ -573,7 +575,7 @@ class Album:
 
 
 def _file_name(recipe):
-    """Photo and painting as part of a file's name: letters, digits and hyphens alone."""
+    """Photo and paintings as part of a file's name, with letters, digits, hyphens and underscores alone."""
     names = (Path(name).stem for name in recipe.sources())
     return "_".join(re.sub(r"[^\w-]+", "-", name)[:40] for name in names)[:100]
 

@@ -1,4 +1,7 @@
-"""What a terminal cannot show is replaced, and a print that fails is no failed run. Standard library only."""
+"""Forgiving streams: they replace what a terminal cannot show, and a print that fails does not end the run.
+
+This module needs only the standard library.
+"""
 
 import io
 import os
@@ -7,7 +10,7 @@ import sys
 
 def forgive():
     """Make the standard streams of this process forgiving, for everything that prints: us, progress bars, warnings."""
-    # in the place of closed ones: else the next file gets their number, and what others print to it
+    # fill the places of closed streams: otherwise the next open file gets their number, and receives the prints
     while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(handle, True)
     os.close(handle)
@@ -15,7 +18,7 @@ def forgive():
 
 
 def _forgiving(stream, number):
-    if stream is None:  # it was closed
+    if stream is None:  # the stream was closed
         return open(number, "w", encoding="utf-8", errors="replace", closefd=False)
     if not hasattr(stream, "buffer"):
         return stream
@@ -29,7 +32,7 @@ def _forgiving(stream, number):
 
 
 class _Forgiving(io.RawIOBase):
-    """Writes to a raw stream. What a closed pipe or a full disk does not take is lost."""
+    """Writes to a raw stream. Data that a closed pipe or a full disk does not take are lost."""
 
     def __init__(self, raw):
         self._raw = raw

@@ -1,5 +1,6 @@
-"""The strongest units of a network's channels over a data set: in one pass, in bounded memory, mergeable between
-workers.
+"""The strongest units of a network's channels over a data set.
+
+One pass over the data is enough, the memory is bounded, and the results of several workers can be merged.
 """
 
 import io
@@ -17,7 +18,7 @@ from course_utils.paths import DATA
 from course_utils.vgg import CHANNELS, check_layers, check_network
 
 TOP_FILE = DATA / "top_activations.npz"
-NOWHERE = -1  # in place of picture, row and column where a data set has fewer than k pictures
+NOWHERE = -1  # stands for picture, row and column where a data set has fewer than k pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +26,12 @@ class TopActivations:
     """The k strongest units of every channel of some layers. `a + b` merges the results of two parts of a data set.
 
     Attributes:
-        values: {layer: (C, k)} of the type of the network, the strongest first; −∞ where there are fewer than k.
-        places: {layer: (C, k, 3)} int64: number of the picture, row and column of the unit; −1 where there is none.
+        values: {layer: (C, k)} in the network's dtype, the strongest first; −∞ where there are fewer than k units.
+        places: {layer: (C, k, 3)} int64: number of the picture, row and column of the unit; −1 where there is no unit.
             Equal values stand in the order of their places.
         per_image: how many units of a channel may lie in one picture.
         sources: where picture number n came from, as text; () if unknown.
-        size: side of the pictures in pixels, if all were squares of one size; else None.
+        size: side of the pictures in pixels, if all were squares of one size; otherwise None.
     """
 
     values: dict
@@ -48,11 +49,13 @@ class TopActivations:
             return NotImplemented
         if (self.k, self.per_image, list(self.values)) != (other.k, other.per_image, list(other.values)):
             raise StatisticsError(
-                "These two differ in k, in per_image or in their layers: search both parts with the same settings."
+                "These two results differ in k, in per_image or in their layers: search both parts with the same"
+                " settings."
             )
         if (self.sources, self.size) != (other.sources, other.size):
             raise StatisticsError(
-                "These two number or cut their pictures differently: give both parts the same sources and sizes."
+                "These two results number or cut their pictures differently: give both parts the same sources and"
+                " sizes."
             )
         merged = {
             layer: _best(
@@ -72,9 +75,9 @@ class TopActivations:
         )
 
     def save(self, path):
-        """Write a compressed .npz file, without pickle, all or nothing; the same contents give the same bytes.
+        """Write a compressed .npz file without pickle, all or nothing; the same contents give the same bytes.
 
-        Raises OSError.
+        Raises OSError when the file cannot be written.
         """
         arrays = {
             "sources": np.array(self.sources, dtype=str),
@@ -94,9 +97,9 @@ class TopActivations:
 
     @classmethod
     def load(cls, path=TOP_FILE, net=None):
-        """Read what `save` wrote of the units of `net`, None: of VGG-19. Without a path: those of the bundled photos.
+        """Read what `save` wrote of the units of `net`, or of VGG-19 for None.
 
-        Raises StatisticsError.
+        Without a path, the units are those of the bundled photos. Raises StatisticsError for any other file.
         """
         try:
             with open(path, "rb") as archive:
@@ -119,7 +122,7 @@ class TopActivations:
         return table
 
     def _check(self, net):
-        """Raise ValueError unless this can be a table of the network, None: of VGG-19."""
+        """Raise ValueError unless this can be a table of the network, or of VGG-19 for None."""
         check_layers(self.values, net=net)
         channels = CHANNELS if net is None else net.channels
         if not self.values or not 1 <= self.per_image <= self.k or (self.size or 1) < 1:
@@ -139,21 +142,21 @@ class TopActivations:
 def top_activations(net, images, k=9, per_image=1, *, layers=None, batch_size=8, sources=(), progress=True):
     """The k strongest units of all channels of all `layers`, in one pass over a data set of any size.
 
-    The result depends neither on the batch size nor on the order of the numbered pictures (but for the rounding of the
-    convolutions, which may decide between near ties), and what is kept in memory depends only on k and the number of
-    channels (Zeiler & Fergus 2014, section 4: "the top 9 activations").
+    The result depends neither on the batch size nor on the order of the numbered pictures. Only the rounding of the
+    convolutions may decide between near ties. The memory depends only on k and the number of channels
+    (Zeiler & Fergus 2014, section 4: "the top 9 activations").
 
     Args:
         net: from `vgg19()`.
         images: iterable of pictures (1, 3, H, W) or (3, H, W), numbered as they come, or of pairs (number, picture), as
-            from `pictures`. They may differ in size; neighbours of the same size share a batch. Parts of a data set
-            that are to be merged have to number their pictures throughout: give pairs.
+            from `pictures`. Their sizes may differ; neighbours of the same size share a batch. Give pairs when the
+            results of several parts are to be merged, because the parts must number their pictures throughout.
         k: how many units to keep for each channel.
-        per_image: how many of them may lie in one picture; None: any number.
-        layers: names of layers; None: all rectified ones.
-        batch_size: pictures that are computed together.
+        per_image: how many of them may lie in one picture; None admits any number.
+        layers: names of layers; None takes all rectified layers.
+        batch_size: number of pictures that are computed together.
         sources: where the pictures came from, by number; the result hands them on.
-        progress: show a progress bar.
+        progress: whether a progress bar is shown.
     Returns:
         TopActivations, on the CPU.
     Raises:
@@ -221,11 +224,11 @@ def _update(values, places, maps, numbers, per_image, name):
     if not strongest.isfinite().all():
         picture = numbers[(~strongest.isfinite()).any(1)][0].item()
         raise StatisticsError(f"Picture {picture} gives activations in {name} that are not finite: leave it out.")
-    # only maps whose maximum can still enter the list are searched for its place; soon these are few
+    # search only those maps for the place of their maximum whose maximum can enter the list; soon these are few
     picture, channel = (strongest >= values[:, -1]).nonzero(as_tuple=True)
     rows = maps[picture.to(maps.device), channel.to(maps.device)].flatten(1)
     if per_image == 1:
-        index = rows.argmax(1, keepdim=True).cpu()  # the first of equal ones
+        index = rows.argmax(1, keepdim=True).cpu()  # the first of equal values
         best = strongest[picture, channel, None]
     else:
         best, index = (part[:, :per_image].cpu() for part in rows.sort(dim=1, descending=True, stable=True))
@@ -244,7 +247,7 @@ def _update(values, places, maps, numbers, per_image, name):
 
 
 def _best(values, places, k, per_image):
-    """The k largest of each row, equal ones in the order of their places; a place that occurs twice counts once."""
+    """The k largest values of each row, equal ones in the order of their places; a repeated place counts once."""
     for column in (2, 1, 0):  # by picture, then row, then column: the last sort decides
         order = places[..., column].argsort(dim=1, stable=True)
         values, places = _sorted(values, places, order)
@@ -256,7 +259,7 @@ def _best(values, places, k, per_image):
     values[:, 1:].masked_fill_(twice, -math.inf)
     values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True))
     same = places[:, :, None, 0] == places[:, None, :, 0]
-    values = values.masked_fill(same.tril(-1).sum(2) >= per_image, -math.inf)  # more than one picture may give
+    values = values.masked_fill(same.tril(-1).sum(2) >= per_image, -math.inf)  # more units than one picture may give
     values, places = _sorted(values, places, values.argsort(dim=1, descending=True, stable=True)[:, :k])
     return values, places.masked_fill((values == -math.inf)[..., None], NOWHERE)
 

@@ -1,7 +1,7 @@
 """The optimisation: paint one picture in the style of another, as an iterator of states.
 
-`descend` yields a `State` after every evaluation of the network; the command, the lesson and the widget use it alike.
-The pixels stay in [0, 1] throughout, so the loss that is reported is the loss of a picture that can be saved.
+`descend` yields a `State` after every evaluation of the network; the command, the lesson and the widget all use it.
+The pixels stay in [0, 1] throughout, so the reported loss is the loss of a picture that can be saved.
 """
 
 import copy
@@ -24,8 +24,8 @@ from course_utils.transport import guided_descent
 from course_utils.vgg import VGG, check_network, vgg19
 from course_utils.winograd import prepared
 
-FAINT = 0.1  # how far noise reaches, from black to full: whole noise is not painted over and stays as coloured sand
-SMALLEST_COST = 1e-30  # of style, where photo and painting are one picture: a divisor that is not 0
+FAINT = 0.1  # the range of faint noise; noise of the range 1 is not painted over, and stays visible as coloured sand
+SMALLEST_COST = 1e-30  # of the style: a divisor that is not 0, even if photo and painting are the same picture
 
 
 class State(NamedTuple):
@@ -33,25 +33,25 @@ class State(NamedTuple):
 
     image: torch.Tensor  # (1, 3, H, W) in [0, 1], the best so far
     losses: dict  # {name of a term: its part of J, 'total': J} of that image, floats
-    evaluations: int  # of loss and gradient, so far
-    seconds: float  # since the beginning, targets included; of a resumed run, those before its checkpoint too
+    evaluations: int  # evaluations of loss and gradient so far
+    seconds: float  # since the beginning, targets included; for a resumed run, those before its checkpoint, too
 
 
 @dataclass
 class Result:
     """A painted picture and how it came about."""
 
-    image: torch.Tensor  # (1, 3, H, W) in [0, 1], multiples of 1/255: what a file holds
+    image: torch.Tensor  # (1, 3, H, W) in [0, 1], multiples of 1/255, as a file holds it
     losses: dict  # {name of a term: its part of J, 'total': J} of exactly this image
     evaluations: int
     seconds: float
-    stopped: bool  # True: ended by Ctrl-C or by `on_state` before its time
+    stopped: bool  # True if Ctrl-C or `on_state` ended the run early
     history: list = field(repr=False)  # [(evaluations, losses)], one for each state, those before a checkpoint included
     cost: Cost = field(repr=False)  # what was minimised; `cost.losses` judges other pictures, such as a file read again
 
 
 class TransferError(RuntimeError):
-    """The loss is not finite any more; `state` is the last good one (None if there is none)."""
+    """The loss is no longer finite; `state` is the last good `State`, or None if there is none."""
 
     def __init__(self, message, state=None):
         super().__init__(message)
@@ -59,7 +59,7 @@ class TransferError(RuntimeError):
 
 
 def pick_device(name: str | torch.device | None = None) -> torch.device:
-    """The torch.device called `name`, or the fastest that this machine has: cuda, mps or cpu.
+    """The torch.device called `name`, or for None the fastest device of this machine: cuda, mps or cpu.
 
     Raises:
         ValueError: this machine has no such device.
@@ -87,13 +87,15 @@ def pick_device(name: str | torch.device | None = None) -> torch.device:
 def starting_image(
     start: str | torch.Tensor, content: torch.Tensor, style: torch.Tensor, seed: int = 0
 ) -> torch.Tensor:
-    """The picture to begin with: (1, 3, H, W) in [0, 1], like `content`.
+    """The picture to begin with, (1, 3, H, W) in [0, 1], of the shape and dtype of `content`.
 
-    'content' is the photo itself, 'colour' the photo in the colours of the painting, 'noise' independent uniform
-    values from `seed`; a tensor is taken as it is, clamped.
-
+    Args:
+        start: 'content' gives the photo itself; 'colour' gives the photo in the colours of the painting; 'noise' gives
+            independent uniform values; a tensor is clamped to [0, 1].
+        content, style: the photo and the painting, pictures in [0, 1]; their sizes may differ.
+        seed: of the noise.
     Raises:
-        ValueError: an unknown start, or one of another shape than the photo, or not of finite numbers.
+        ValueError: an unknown start, a start of another shape than the photo, or numbers that are not finite.
     """
     check_picture("content", content)
     if isinstance(start, torch.Tensor):
@@ -114,16 +116,16 @@ def starting_image(
 
 
 def faint_noise(content: torch.Tensor, style: torch.Tensor, seed: int = 0, like_photo: bool = False) -> torch.Tensor:
-    """A start from noise that is painted over whole: the mean of the colours to paint with, and a tenth of the noise.
+    """A start from noise that is painted over completely: a mean colour plus a tenth of the noise around its mean.
 
     Args:
         content, style: pictures (1, 3, H, W) in [0, 1]; their sizes may differ.
         seed: of the noise.
-        like_photo: whose mean colour: True the photo's, False the painting's.
+        like_photo: True takes the photo's mean colour, False the painting's.
     Returns:
-        (1, 3, H, W) in [0, 1], like `content`.
+        (1, 3, H, W) in [0, 1], of the shape and dtype of `content`.
     Raises:
-        ValueError: no picture, or no seed.
+        ValueError: no picture, or a seed that is no whole number.
     """
     check_picture("style", style)
     noise = starting_image("noise", content, style, seed)
@@ -145,17 +147,18 @@ def descend(
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
 
     Args:
-        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1], taken to the network's type; their sizes may differ.
-        settings: `Settings`; None: as they are by default.
+        content, style: (1, 3, H, W) and (1, 3, H', W') in [0, 1]; they are converted to the network's dtype, and their
+            sizes may differ.
+        settings: `Settings`; None takes the default ones.
         more: further terms of the cost, such as your own (see `course_utils.cost`), on the device.
         evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
-        net: a network from `vgg19()`; it is not changed. None loads the original one.
+        net: a network from `vgg19()`, which is not changed. None loads the original network.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises (at the first `next`):
-        ValueError: a picture of the wrong shape or type, too small or outside [0, 1]; an unknown device, layer or
-            setting; a number out of its range; a network of 16 bits.
-        TransferError: the loss became infinite or NaN; its `state` is the last good one.
+        ValueError: a picture of the wrong shape or dtype, too small or outside [0, 1]; an unknown device, layer or
+            setting; a number outside its range; a network of 16 bits.
+        TransferError: the loss became infinite or NaN; the error's `state` is the last good one.
 
     >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
     >>> states = list(descend(photo, painting, evaluations=3, style_weight=0.1))
@@ -164,12 +167,12 @@ def descend(
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
     cost, first = _prepare(content, style, changed(settings, changes), more, net, device)
-    del net  # a network that nobody else wants need not wait here: the cost has its own
+    del net  # the cost has its own network, so this one need not stay in memory
     yield from minimise(cost, first, evaluations, began)
 
 
 def _prepare(content, style, settings, more, net, device):
-    """The cost with its targets, and the first picture, both on the device."""
+    """(the cost with its targets, the first picture), both on the device."""
     check_network(net, least_bits=32)
     check_terms("more", more)
     device, weight = pick_device(device), next(net.parameters())
@@ -198,11 +201,11 @@ def relative_weight(
     net: VGG | None = None,
     device: str | torch.device | None = None,
 ) -> float:
-    """The style weight β with which the photo's style costs `strength` times what content does without any activations.
+    """The style weight β for which the style cost of the photo is `strength` times the content cost of no activations.
 
-    β = strength · α Σ_l λ^l mean (P^l)² / Σ_l λ^l E_l(photo), for without activations F = 0. One strength does much
-    the same with max and with average pooling, whose costs differ twentyfold; between pairs it evens out no more than
-    one weight does (tests/benchmarks/wall.py).
+    β = strength · α Σ_l λ^l mean (P^l)² / Σ_l λ^l E_l(photo), because without activations F = 0. One strength has much
+    the same effect with max pooling as with average pooling, although their costs differ twentyfold. Between pairs of
+    pictures, a strength evens out no more than a weight does (tests/benchmarks/wall.py).
 
     Args:
         strength: from 0 to `HEAVIEST`.
@@ -210,7 +213,7 @@ def relative_weight(
     Returns:
         β, rounded to two digits, so that it does not depend on the device; `HEAVIEST` at most.
     Raises:
-        ValueError: as `descend`, or a strength out of its range.
+        ValueError: as in `descend`, or a strength outside its range.
         TransferError: a cost is infinite or NaN.
 
     >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
@@ -224,14 +227,16 @@ def relative_weight(
 
 
 def weight_of(cost: Cost, photo: torch.Tensor, strength: float) -> float:
-    """The same β, of a cost that is there already: the factor for the weights of all its `Style` terms.
+    """The β of `relative_weight` for a given cost: a common factor for the weights of all its `Style` terms.
 
     Args:
         cost: a `Cost` with one `Content` and one or more `Style` terms.
         photo: (1, 3, H, W) in [0, 1], on the network's device.
-        strength: as in `relative_weight`, which says what is returned.
+        strength: as in `relative_weight`.
+    Returns:
+        β, as in `relative_weight`.
     Raises:
-        ValueError: no such cost, or a strength out of its range.
+        ValueError: a cost without a content term, or a strength outside its range.
         TransferError: a cost is infinite or NaN.
     """
     check_number("strength", strength, 0, HEAVIEST)
@@ -250,7 +255,7 @@ def weight_of(cost: Cost, photo: torch.Tensor, strength: float) -> float:
 
 
 def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: float | None = None) -> Iterator[State]:
-    """Paint whatever makes a cost small, yielding a `State` after every evaluation; the total loss never rises.
+    """Minimise any cost, yielding a `State` after every evaluation; the total loss never rises.
 
     The first evaluations follow the transport distance where that helps (`guided_descent`).
 
@@ -258,9 +263,9 @@ def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: flo
         cost: a `Cost`.
         first: the picture to begin with, (1, 3, H, W) in [0, 1].
         evaluations: how often loss and gradient are computed.
-        began: when the clock of the states began, by `time.perf_counter`; None: now.
+        began: when the clock of the states began, by `time.perf_counter`; None starts it now.
     Raises (at the first `next`):
-        ValueError: no cost; no picture of its network's type; evaluations that are no whole number from 1 on.
+        ValueError: no cost, no picture of the dtype of its network, or evaluations that are no whole number above 0.
         TransferError: the loss became infinite or NaN.
     """
     if not isinstance(cost, Cost):
@@ -272,8 +277,9 @@ def minimise(cost: Cost, first: torch.Tensor, evaluations: int = 100, began: flo
 
 
 def _states(cost, first, evaluations, began, point=None, led=True):
-    """Descend from the first picture, or go on from a `Point`, and time it: triples (State, Point, whether the
-    transport leads).
+    """Descend from the first picture, or go on from a `Point`, and take the time.
+
+    Iterator of triples (State, Point, whether the transport leads).
     """
     check_number("evaluations", evaluations, 1, whole=True)
     state = point and _state(point, began)
@@ -313,13 +319,15 @@ def transfer(
     Args:
         content, style: whatever `load_image` takes (path, bundled name, bytes, PIL image), or tensors (1, 3, H, W).
         size: longer side of both pictures in pixels; None leaves them as they are. Tensors keep their size.
-        on_state: called with each new `State`; returning True ends the run.
-        checkpoint: a `Checkpoint`, to keep the run in a file now and then, and at the end where it is stopped; with
-            `resume=True` the run goes on from there. `evaluations` then counts all, and may be another number than
-            before.
+        on_state: called with each new `State`; if it returns True, the run ends.
+        checkpoint: a `Checkpoint`, which keeps the run in a file from time to time, and also when the run is stopped.
+            With `resume=True` the run goes on from this file. Then `evaluations` counts those of all parts, and may be
+            another number than before.
+    Returns:
+        `Result`.
     Raises:
         StateError: the checkpoint's file is damaged or belongs to another run.
-    Other arguments and errors: see `descend`.
+    For the other arguments and errors see `descend`.
     """
     began, net, settings = time.perf_counter(), vgg19() if net is None else net, changed(settings, changes)
     content, style = (
@@ -358,6 +366,6 @@ def transfer(
         if stopped and checkpoint is not None:
             checkpoint.write(Progress(point, led, state.seconds, history))
         losses = cost.losses(image)
-    except KeyboardInterrupt:  # impatient: the losses before rounding will do, and the file as it is
+    except KeyboardInterrupt:  # the user is impatient: take the losses before rounding, and leave the file as it is
         losses = state.losses
     return Result(image.cpu(), losses, state.evaluations, state.seconds, stopped, history, cost)

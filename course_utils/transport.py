@@ -1,10 +1,11 @@
-"""A guided start: in the first steps, Gram matrices are compared by optimal transport.
+"""A guided start: in the first steps, the descent compares Gram matrices by optimal transport.
 
-One channel by itself, f times as strong as a unit one, has the Gram matrix f², and the style cost is (f² − a²)². That
-is flat near f = 0 and steep as f³ far above the target, so no one step suits both. (f − a)² has the same minimum and
-the same curvature everywhere. Its form for many channels is the squared Bures–Wasserstein distance between the Gram
-matrices, which is also the optimal transport cost between two Gaussians of mean zero with these covariances (Dowson &
-Landau 1982; `match_colours` uses the same map).
+Consider one channel alone, f times as strong as a channel of unit strength. Its Gram matrix is f², and for a target a²
+the style cost is (f² − a²)². This cost is flat near f = 0, and its slope grows like f³ far above the target. So no
+single step length suits both regions. The cost (f − a)² has the same minimum, and the same curvature everywhere. Its
+form for many channels is the squared Bures–Wasserstein distance between the Gram matrices. This distance is also the
+cost of optimal transport between two Gaussians of mean zero with these covariances (Dowson & Landau 1982;
+`match_colours` uses the same map).
 """
 
 import math
@@ -18,13 +19,13 @@ from course_utils.descent import NotFinite, Point, evaluate, inverse_frequency, 
 from course_utils.inputs import check_number, check_tensor
 from course_utils.losses import style_loss
 
-GUIDED = 12  # evaluations that follow the distance: fewer or more need more in all (measured on six pairs)
-STRENGTH = 0.3  # of the distance beside the other terms; measured on a few pairs: 0.3 and 1 do nearly the same
-# the first steps go far: content is asked for with at least this share of the distance, both without any activations
+GUIDED = 12  # evaluations that follow the distance; with fewer or more the descent needs more in all (on six pairs)
+STRENGTH = 0.3  # weight of the distance beside the other terms; on a few pairs, 0.3 and 1 do nearly the same
+# The first steps go far. So the content cost has at least this share of the distance, both without activations.
 CONTENT = 0.02
-WORTHWHILE = 20  # times the content cost: where the distance counts for less, J itself leads as well
-NEGLIGIBLE = 0.01  # layers with a smaller share of the style cost have nothing to say in the first steps
-SOFTNESS = 1e-3  # of the largest eigenvalue of A: ε below
+WORTHWHILE = 20  # times the content cost: where the distance is smaller than this, J itself leads as well
+NEGLIGIBLE = 0.01  # layers with a smaller share of the style cost do not matter in the first steps
+SOFTNESS = 1e-3  # ε below, as a share of the largest eigenvalue of A
 
 
 def guided_descent(
@@ -32,20 +33,20 @@ def guided_descent(
 ) -> Iterator[tuple[Point, bool]]:
     """Descend on a cost, first led by `Transport`: an iterator of pairs (`Point`, whether the transport leads).
 
-    After `GUIDED` evaluations, one more sees the same picture again and hands over to J. The points of both are best by
-    J.
+    After `GUIDED` evaluations, one more evaluation of J at the same picture hands over to J. In both parts the picture
+    of a point is the best so far by J.
 
     Args:
         cost: a `Cost`.
-        start: the first picture, (1, 3, H, W), or the `Point` of one of these pairs, to go on from there.
-        evaluations: of the network, in all.
-        led: the other half of that pair.
+        start: the first picture, (1, 3, H, W); or the `Point` of one of these pairs, from which the descent goes on.
+        evaluations: number of evaluations of the network, in all.
+        led: the second entry of that pair.
     Raises (at the first `next`):
         NotFinite: the cost or its gradient is not finite; the pair before is the last good one.
     """
     image = start.image if isinstance(start, Point) else start
     precondition = inverse_frequency(image.shape, image.device)
-    # the last to hold a point lets go of it: its pairs are twenty pictures
+    # nobody may hold a point longer than necessary: its pairs take as much memory as twenty pictures
     waiting: list[torch.Tensor | Point] = [start]
     if led and (transport := Transport(cost)).worthwhile:
         best = start if isinstance(start, Point) else None
@@ -55,7 +56,7 @@ def guided_descent(
             value, gradient, losses = cost(image, transport)
             if not math.isfinite(losses["total"]):
                 raise NotFinite("The loss is not a finite number: lower the weights, or check the network.")
-            # a rise of J counts as one of the guide: the step is taken back
+            # a rise of J counts as a rise of the guide: the step is taken back
             if best and losses["total"] > best.record["total"]:
                 value = max(value, best.value * losses["total"] / max(best.record["total"], 1e-30))
             return value, gradient, losses
@@ -75,10 +76,10 @@ def guided_descent(
 
 
 def _handed_over(cost, point):
-    """The same picture seen by J, after one more evaluation.
+    """The `Point` of the same picture under J, after one more evaluation.
 
-    What was learnt of the curvature is kept, in the proportion of the gradients: both costs want nearly the same
-    changes, but count them in different units.
+    The pairs that describe the curvature are kept, in the proportion of the gradients. The gradients of both costs
+    point in nearly the same direction, but have different units.
     """
     value, gradient, losses = evaluate(cost, point.image)
     unit = float(gradient.norm() / point.gradient.norm().clamp(min=1e-30))
@@ -88,18 +89,17 @@ def _handed_over(cost, point):
 
 
 class Transport:
-    """J with the transport distance in place of E_l in the layer that costs most: (image, features) -> what to
-    minimise, a tensor.
+    """J with the transport distance instead of E_l in the layer that costs most: (image, features) -> a number.
 
-    It takes the place of each term `Style`, and asks for some content; other terms stay as they are. How much a term
-    costs is taken where there are no activations: λ^l ‖A^l‖² / (4 C²) for the style of a layer. Where regions have
-    styles of their own, a guide in each left 0.87 to 0.96 of what J alone left after 30 evaluations (two pairs, two
-    masks, two weightings, 128 pixels).
+    The distance replaces E_l in each term `Style`, and the content cost gets at least the weight that `CONTENT` sets.
+    Other terms stay as they are. The size of a term is its value without any activations; for the style of a layer this
+    is λ^l ‖A^l‖² / (4 C²). Where regions have styles of their own, a guide in each left 0.87 to 0.96 of what J alone
+    left after 30 evaluations (two pairs, two masks, two weightings, 128 pixels).
 
     Args:
         cost: a `Cost`.
     Attributes:
-        worthwhile: whether to follow it; a cost without a `Style` has no distance to follow.
+        worthwhile: whether the descent should follow the distance; False for a cost without a `Style`.
     """
 
     def __init__(self, cost: Cost):
@@ -107,7 +107,7 @@ class Transport:
         self.content: Content | None = next((term for term in cost.terms if isinstance(term, Content)), None)
         self.styles = [_Led(term) for term in cost.terms if isinstance(term, Style)]
         if not self.styles or not all(style.finite for style in self.styles):
-            return  # where the network is broken, J itself says so
+            return  # a network that gives no finite numbers is reported by J itself
         blank_distance = sum(style.blank for style in self.styles)
         content_weight, blank_content = 0.0, 0.0
         if self.content is not None:
@@ -137,8 +137,8 @@ class _Led:
     """A term `Style` whose costliest layer is compared by transport: features -> a tensor.
 
     Attributes:
-        finite: False where the network is broken; nothing else can be used then.
-        blank: its distance where there are no activations.
+        finite: False when the network gives no finite numbers; then the other attributes do not exist.
+        blank: the distance without any activations.
     """
 
     def __init__(self, term: Style):
@@ -173,10 +173,10 @@ class BuresWasserstein:
     """tr G + tr A − 2 tr (A^½ G A^½)^½ as a function of G, softened: G -> a number that can be differentiated once.
 
     The gradient of the distance is 1 − T, where T = A^½ (A^½ G A^½)^(−½) A^½ is the map with T G T = A. A layer has
-    more channels than a small picture has positions, so G and A are singular, and T does not exist. With r the square
-    roots of the eigenvalues of A^½ G A^½, the inverse root is therefore 1/(r + ε), r itself becomes r − ε ln(1 + r/ε),
-    whose derivative that is, and tr G becomes tr T_A G with T_A the softened map at G = A: convex still, and smallest,
-    0, at G = A.
+    more channels than a small picture has positions. So G and A are singular, and T does not exist. Let r be the square
+    roots of the eigenvalues of A^½ G A^½. We replace the inverse root 1/r by 1/(r + ε), and r by r − ε ln(1 + r/ε), so
+    that the derivative with respect to r² stays half the inverse root. We replace tr G by tr T_A G, where T_A is the
+    softened map at G = A. The softened distance is still convex, and has its minimum 0 at G = A.
 
     Args:
         target: A, positive semi-definite, (C, C).
@@ -201,9 +201,9 @@ class BuresWasserstein:
         return _BuresWasserstein.apply(gram, self)
 
     def value_and_gradient(self, gram: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The number and its derivative (C, C); where `gram` is not finite, neither are they."""
+        """The distance and its derivative (C, C) with respect to `gram`; neither is finite where `gram` is not."""
         product = self.root @ gram @ self.root
-        if not bool(product.isfinite().all()):  # eigh would raise an error of its own
+        if not bool(product.isfinite().all()):  # otherwise eigh would raise an error of its own
             return product.sum() * float("nan"), product
         on = "cpu" if product.device.type == "mps" else product.device  # MPS has no eigenvalues
         values, vectors = (part.to(product) for part in torch.linalg.eigh(product.to(on)))
@@ -230,5 +230,5 @@ class _BuresWasserstein(torch.autograd.Function):
 
 
 def _soft(roots, epsilon):
-    """r − ε ln(1 + r/ε): r where it is large beside ε, r²/(2ε) where it is small."""
+    """r − ε ln(1 + r/ε): about r where r is large compared with ε, and about r²/(2ε) where r is small."""
     return roots - epsilon * torch.log1p(roots / epsilon) if epsilon else roots

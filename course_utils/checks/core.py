@@ -1,9 +1,8 @@
-"""How a check works: try a function on inputs of many shapes, compare value and gradient with a reference, name the
-mistake.
+"""How a check works: it tries a function on many inputs, compares value and gradient with a reference, names mistakes.
 
-An `Exercise` knows the right answer and a bank of misconceptions, each a wrong answer that people really give with the
-hint that helps. A function that fails is compared with the whole bank; where it does the same as one of them on all
-inputs, the hint of that one is shown.
+An `Exercise` knows the right answer and a bank of misconceptions. A misconception is a wrong answer that people really
+give, with the hint that helps. The check compares a function that fails with the whole bank. If the function does the
+same as a misconception on all inputs, the check shows the hint of this misconception.
 """
 
 import functools
@@ -19,7 +18,7 @@ from course_utils.checks import words
 
 
 class _Calls(TorchFunctionMode):
-    """Remembers the names of torch's functions that are called."""
+    """Records the names of the torch functions that are called."""
 
     def __init__(self):
         super().__init__()
@@ -31,7 +30,7 @@ class _Calls(TorchFunctionMode):
 
 
 class Misconception(NamedTuple):
-    """A wrong answer with a name, and the hint that whoever gives it should get."""
+    """A wrong answer with a name, and the hint for everyone who gives it."""
 
     name: str
     function: Callable
@@ -39,15 +38,20 @@ class Misconception(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One input: what it is in words, and the arguments."""
+    """One input: a description in words, and the arguments."""
 
     label: str
     arguments: tuple
 
 
 def random_trials(seed, label, sizes, arguments):
-    """One trial for each of the sizes, in float32 and float64 by turns; `arguments` makes them of random numbers and a
-    size.
+    """A list with one `Trial` for each of the sizes, alternately in float32 and float64.
+
+    Args:
+        seed: of the random numbers.
+        label: format of the description, filled in with the size.
+        sizes: list of tuples.
+        arguments: (function that makes random numbers of a shape, *size) -> the arguments of the trial.
     """
     generator, trials = torch.Generator().manual_seed(seed), []
     for number, size in enumerate(sizes):
@@ -58,7 +62,7 @@ def random_trials(seed, label, sizes, arguments):
 
 
 def kept(value, *_):
-    """The value as it is: the part of an answer that does nothing."""
+    """The value as it is; stands for a part of an answer that does nothing."""
     return value
 
 
@@ -79,7 +83,7 @@ class Result:
         return self.passed
 
     def _ipython_display_(self):
-        """Nothing: the check has printed the message already."""
+        """Displays nothing, because the check has printed the message already."""
 
 
 @dataclass(eq=False)
@@ -91,11 +95,12 @@ class Exercise:
         reference: the right answer.
         trials: () -> list of `Trial`; the same at every call.
         misconceptions: the bank.
-        differentiable: positions of the arguments by which the gradient is compared too.
-        parts: {name, such as "the biases": result -> a tensor}. Where a result is wrong and no misconception gives it,
-            its parts are judged one by one, so that two mistakes in two parts get both their hints.
-        small: () -> list of `Trial` with few and easy numbers, for the message: the first on which an answer goes wrong
-            is shown whole, to be followed by hand. Without it the smallest of the trials is, where it is small enough.
+        differentiable: positions of the arguments with respect to which the gradients are compared, too.
+        parts: {name, such as "the biases": result -> a tensor}. When a result is wrong and no misconception gives it,
+            its parts are judged one by one, so that two mistakes in two parts both get their hints.
+        small: () -> list of `Trial` with few and easy numbers, for the message. The first trial on which an answer goes
+            wrong is shown whole, so that the reader can follow it by hand. Without `small`, the message shows the
+            smallest of `trials`, if it is small enough.
         ready_made: names of torch's functions that would do the exercise's work; a right answer that calls one fails.
         instead: the end of the sentence 'the values are right, but NAME …', which says why.
     """
@@ -129,7 +134,7 @@ class Exercise:
             f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."),
         )
 
-    # What the exercise itself makes of its trials is computed once, when it is first needed.
+    # The exercise's own results on its trials are computed once, when they are first needed.
 
     @functools.cached_property
     def _inputs(self):
@@ -137,9 +142,7 @@ class Exercise:
 
     @functools.cached_property
     def _bank(self):
-        """{(function, number of the trial): outcome}, of the reference and the misconceptions; filled as it is asked
-        for.
-        """
+        """{(function, number of the trial): outcome} of the reference and the misconceptions, filled when needed."""
         return {}
 
     @functools.cached_property
@@ -219,9 +222,11 @@ class Exercise:
         return [self._known(misconception.function, number) for number in range(len(self._inputs))]
 
     def _misconception(self, outcomes):
-        """The misconception that does the same on all inputs. First one whose errors say the same; then, where there
-        are not errors alone, one whose errors say the same but for sizes; then one with the same wrong numbers, whose
-        errors may come from another line.
+        """The misconception that does the same as the answer on all inputs, or None.
+
+        We first look for one whose errors have the same text. If the answer raises errors only on some inputs, we then
+        look for one whose errors agree except for sizes, and then for one with the same wrong numbers, whose errors may
+        come from another line.
         """
         some = [number for number, outcome in enumerate(outcomes) if outcome.error is None]
         for texts in ("whole", "without sizes", "") if some else ("whole",):
@@ -234,13 +239,13 @@ class Exercise:
         return None
 
     def _pattern(self, values, rights):
-        """How the wrong results come from the right ones, in words; '' where that is not to be seen."""
+        """How the wrong results follow from the right ones, in words; '' if no pattern is found."""
         if not all(map(_plain, values)) or any(value.dtype != right.dtype for value, right in zip(values, rights)):
             return ""
         return words.pattern(values, rights, [trial.label for trial in self._inputs])
 
     def _with_factor(self, outcomes):
-        """The verdict on a misconception times a number that is the same everywhere: two mistakes at once."""
+        """The verdict on two mistakes at once, a misconception times a number that is the same everywhere; or None."""
         values = [outcome.value for outcome in outcomes]
         rights = [known.value for known in self._rights]
         if not all(map(_plain, values)) or not all(
@@ -266,9 +271,7 @@ class Exercise:
         return None
 
     def _by_parts(self, outcomes):
-        """The verdict on each part of the results, where the exercise names parts and one of them is explained, or
-        right.
-        """
+        """The verdict on each part of the results, or None if no part is right or has a misconception's values."""
         rights = self._rights
         if not self.parts or not all(_plain(outcome.value) for outcome in outcomes):
             return None
@@ -295,7 +298,7 @@ class Exercise:
         return Result(False, "\n".join([start, *lines]), "+".join(reasons))
 
     def _of_part(self, part, mine):
-        """The misconception that gives these values of a part, rather one that has no other part wrong."""
+        """The misconception that gives these values of a part, preferably one with the fewest wrong parts; or None."""
         found = []
         for misconception in self.misconceptions:
             known = self._outcomes(misconception)
@@ -314,8 +317,9 @@ class Exercise:
         return min(found, key=lambda pair: pair[0])[1] if found else None
 
     def _shown(self, function, values, problems, seen):
-        """The message on wrong values: how they come about, where that is seen, and the smallest input on which they
-        are wrong, whole where it is small.
+        """The message on wrong values: their pattern, if one was found, and the smallest input on which they are wrong.
+
+        A small input is shown whole.
         """
         start = f"the shape is right, the values are not{': ' + seen if seen else ''}"
         start += "" if start.endswith("?") else "."
@@ -377,8 +381,7 @@ class Choice:
     Args:
         name: of the variable that holds the answer.
         right: the letter of the right answer.
-        why: {letter: what is to be said to whoever chooses it}, for every letter. It explains a wrong choice, and says
-            for the right one what makes it right.
+        why: {letter: explanation}, for every letter: why a wrong choice is wrong, and why the right one is right.
     """
 
     name: str
@@ -406,14 +409,13 @@ class Choice:
 
 @dataclass(eq=False)
 class Commission:
-    """A task whose answer is a choice of settings: the check paints with them and holds what it measures against
-    bounds.
+    """A task whose answer is a choice of settings: the check paints with them, and compares measurements with bounds.
 
     Args:
         name: of the variable that holds the answer.
         fields: the names of the settings that may be chosen.
         measure: settings -> {what: number}.
-        bounds: {what: (largest number that will do, hint for whoever lies above it)}.
+        bounds: {what: (largest number that passes, hint for an answer above it)}.
     """
 
     name: str
@@ -446,7 +448,7 @@ class Commission:
 
 
 def _report(name, result, solution):
-    """Print a verdict, in lines that fit the page; return it. Its indented lines stay as they are."""
+    """Print a verdict in lines that fit the page, and return it. Indented lines stay as they are."""
     text = f"{'✓' if result else '✗'} {'solution of ' if solution else ''}{name}: {result.message}"
     for number, line in enumerate(text.splitlines()):
         print(line if number and line.startswith(" ") else _wrapped(line, "  " if number else ""))
@@ -454,7 +456,7 @@ def _report(name, result, solution):
 
 
 def _wrapped(line, indent):
-    """A line in several that fit the page, broken between words; later lines of a list's entry stand below its text."""
+    """A line, broken between words into lines that fit the page; the entries of a list keep their indentation."""
     later = indent + ("  " if not indent or line.startswith("- ") else "")
     return textwrap.fill(
         line, 96, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
@@ -462,7 +464,7 @@ def _wrapped(line, indent):
 
 
 def _carefully(hint):
-    """A hint that says what a student's code does says it as what it looks like: other code may give the same."""
+    """A hint, after 'it looks as if' when it says what the student's code does: other code may do the same."""
     return f"it looks as if {hint}" if hint.startswith("you ") else hint
 
 
@@ -502,12 +504,12 @@ def _unchanged(after, before):
 
 
 def _plain(value):
-    """Whether a value is a tensor of the common kind: one of numbers in rows, not of a class of its own."""
+    """Whether a value is an ordinary tensor: neither of a subclass, nor nested, nor sparse."""
     return type(value) is torch.Tensor and not value.is_nested and value.layout is torch.strided
 
 
 def _run(function, arguments):
-    """What a function makes of copies of the arguments."""
+    """The `_Outcome` of a function that is called with copies of the arguments."""
     copies = tuple(map(_clone, arguments))
     value = error = None
     try:
@@ -515,7 +517,7 @@ def _run(function, arguments):
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # whatever a student's code raises is part of the answer
-        error = raised.with_traceback(None)  # its frames would keep the tensors of the call
+        error = raised.with_traceback(None)  # the traceback's frames would keep the tensors of the call in memory
     if type(value) is torch.nn.Parameter:
         value = value.as_subclass(torch.Tensor)
     if type(value) is torch.Tensor:
@@ -524,11 +526,14 @@ def _run(function, arguments):
 
 
 def _gradient(function, arguments, positions):
-    """Gradients of a fixed mixture of the results by all tensors at the positions; None where none flows."""
+    """Gradients of a fixed mixture of the results with respect to all tensors at the positions.
+
+    Returns None if no gradient flows, or the error that the function raised.
+    """
     copies = tuple(map(_clone, arguments))
     leaves = [tensor.requires_grad_() for position in positions for tensor in _tensors(copies[position])]
     try:
-        with torch.enable_grad():  # the caller may have it switched off
+        with torch.enable_grad():  # the caller may have switched gradients off
             value = function(*copies)
             if type(value) is torch.nn.Parameter:
                 value = value.as_subclass(torch.Tensor)
@@ -546,7 +551,7 @@ def _gradient(function, arguments, positions):
 
 
 def _part(function, outcome):
-    """A part of a result; None where there is none."""
+    """A part of a result, or None if the result has no such part."""
     if outcome.error is not None or not _plain(outcome.value):
         return None
     try:
@@ -556,7 +561,7 @@ def _part(function, outcome):
 
 
 def _compare(outcome, expected, arguments, names):
-    """(reason, message) of what is wrong with an outcome, or None."""
+    """(reason, message) for an outcome that is wrong, or None for a right one."""
     value, right = outcome.value, expected.value
     if outcome.error is not None:
         return "error", f"your function raised {words.describe(outcome.error)}"
@@ -604,7 +609,7 @@ def _compare(outcome, expected, arguments, names):
 
 
 def _of_kind(value, right):
-    """What is to be said of a result that is no plain tensor."""
+    """The message for a result that is no plain tensor."""
     kind = type(value).__name__
     if kind == "ndarray":
         return "your function returns ndarray, a torch.Tensor is expected: wrap it in torch.from_numpy(…)"
@@ -619,7 +624,7 @@ def _of_kind(value, right):
 
 
 def _joined(value, right):
-    """What makes the expected tensor of a tuple or list of tensors, in words; '' for all else."""
+    """How a tuple or list of tensors becomes the expected tensor, in words; '' for any other value."""
     if not isinstance(value, (tuple, list)) or not value or not all(map(_plain, value)):
         return ""
     for join in (torch.stack, torch.cat):
@@ -642,8 +647,9 @@ def _close(value, right, tolerance=None):
 
 
 def _same(one, other, texts=""):
-    """Whether two outcomes are alike: the same kind of error (and the same text, 'whole' or 'without sizes'), or the
-    same type, shape and values.
+    """Whether two outcomes are alike: they have the same dtype, shape and values, or the same kind of error.
+
+    With `texts`, errors must also have the same text: 'whole', or 'without sizes'.
     """
     if one.error is not None or other.error is not None:
         return type(one.error) is type(other.error) and (

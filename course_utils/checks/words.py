@@ -1,4 +1,4 @@
-"""What a check says: of errors, of numbers that differ, and of the pattern in which they do."""
+"""What a check says: about errors, about numbers that differ, and about the pattern in which they differ."""
 
 import difflib
 import inspect
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as nnf
 
-SMALL = 24  # as many numbers can be followed by hand
+SMALL = 24  # a reader can follow so many numbers by hand
 IMPORTS = {
     "torch": "import torch",
     "nnf": "import torch.nn.functional as nnf",
@@ -19,11 +19,11 @@ IMPORTS = {
     "math": "import math",
     "plt": "import matplotlib.pyplot as plt",
 }
-METHODS = {"astype": "to(dtype)", "copy": "clone()", "tile": "repeat(…)", "ravel": "flatten()"}  # of arrays
+METHODS = {"astype": "to(dtype)", "copy": "clone()", "tile": "repeat(…)", "ravel": "flatten()"}  # array's: tensor's
 
 
 def text_of(error):
-    """What an error says; '' where it fails to say anything."""
+    """The text of an error; '' if the error itself fails when it is turned into text."""
     try:
         return str(error)
     except KeyboardInterrupt:
@@ -33,19 +33,19 @@ def text_of(error):
 
 
 def bare(error, sizes=True):
-    """The text of an error without addresses, which differ between two runs of one mistake; and without sizes, too."""
+    """The text of an error without addresses, which differ between runs; with `sizes` False, without numbers, too."""
     text = re.sub(r"0x[0-9a-fA-F]+", "0x", text_of(error))
     return text if sizes else re.sub(r"#(, #)+", "#", re.sub(r"-?\d+", "#", text))
 
 
 def describe(error):
-    """The kind of an error and the first line of what it says."""
+    """The kind of an error, and the first line of its text."""
     lines = text_of(error).strip().splitlines()
     return type(error).__name__ + (f": {lines[0]}" if lines else "")
 
 
 def names_of(function, reference, count):
-    """The names of the arguments: the student's, or else the reference's."""
+    """The names of the arguments: those of the student's function, or otherwise those of the reference."""
     for asked in (function, reference):
         try:
             parameters = inspect.signature(asked).parameters.values()
@@ -58,7 +58,7 @@ def names_of(function, reference, count):
 
 
 def advice(error, names):
-    """What helps against some frequent errors, a sentence; '' for others."""
+    """A sentence that helps with some frequent errors; '' for other errors."""
     text = text_of(error)
     if isinstance(error, UnboundLocalError):
         found = re.search(r"variable '(\w+)'", text)
@@ -99,7 +99,7 @@ def _no_method(name, names):
 
 
 def no_function(given, name):
-    """What is to be said to whoever gives a check something else than a function; '' for functions."""
+    """The message for an answer that is no function; '' for functions."""
     if isinstance(given, type):
         return f"{given.__name__} is a class: give the check your function, {name}."
     if callable(given):
@@ -115,7 +115,7 @@ def no_function(given, name):
 
 
 def nothing(function):
-    """What is to be said where a function returns None."""
+    """The message for a function that returns None."""
     code = getattr(function, "__code__", None)
     if code is not None and not code.co_names and not set(code.co_varnames[code.co_argcount :]) - {"arguments"}:
         empty = (lambda: None).__code__, (lambda: 0).__code__
@@ -131,7 +131,7 @@ def nothing(function):
 
 
 def type_advice(value, right, arguments, names, tensors):
-    """How a result gets the type that is expected."""
+    """How a result gets the expected dtype, in words."""
     kind = str(right.dtype)
     for name, argument in zip(names, arguments):
         if any(tensor.dtype == right.dtype for tensor in tensors(argument)):
@@ -148,7 +148,7 @@ def type_advice(value, right, arguments, names, tensors):
 
 
 def count_of(argument):
-    """How many numbers an argument holds; infinitely many where it cannot be shown."""
+    """The number of numbers in an argument; infinity for an argument that cannot be shown."""
     if isinstance(argument, torch.Tensor):
         return argument.numel()
     if isinstance(argument, dict):
@@ -159,7 +159,7 @@ def count_of(argument):
 
 
 def digits_of(value, right):
-    """As many digits, three at least, as tell the numbers apart where they differ most."""
+    """The number of digits, at least three, that tell the numbers apart where they differ most."""
     numbers = [x[tuple(place_of(value, right))].item() for x in (value, right)]
     return next((n for n in range(3, 18) if f"{numbers[0]:.{n}g}" != f"{numbers[1]:.{n}g}"), 17)
 
@@ -176,7 +176,7 @@ def number(value, digits):
 
 
 def matrix(value, digits, indent=0):
-    """A tensor as text, a row a line."""
+    """A tensor as text, with one row in each line."""
     array = value.detach().cpu().numpy()
     texts = [number(entry, digits) for entry in array.flatten().tolist()]
     if not array.ndim or not texts:
@@ -196,7 +196,7 @@ def matrix(value, digits, indent=0):
 
 
 def _lines(name, argument):
-    """(name, value) of everything in an argument, each to be shown on lines of its own."""
+    """(name, value) of every part of an argument that gets its own lines."""
     if isinstance(argument, dict) and argument:
         return [line for key, value in argument.items() for line in _lines(f"{name}[{key!r}]", value)]
     if isinstance(argument, list) and any(isinstance(value, (torch.Tensor, dict)) for value in argument):
@@ -205,7 +205,7 @@ def _lines(name, argument):
 
 
 def table(names, arguments, value, right):
-    """An input with both results, whole, in lines that are not to be broken."""
+    """A whole input with both results, in lines that must not be broken."""
     shown = [line for name, argument in zip(names, arguments) for line in _lines(name, argument)]
     shown += [("your result", value), ("right result", right)]
     width, digits = max(len(name) for name, _ in shown), digits_of(value, right)
@@ -218,7 +218,7 @@ def table(names, arguments, value, right):
 
 
 def pair(value, right):
-    """Both numbers, or the pair that differs most, as far as they differ."""
+    """Both results, or their two numbers that differ most, with as many digits as show the difference."""
     digits = digits_of(value, right)
     if right.numel() <= 6:
         texts = [" ".join(matrix(x, digits).split()) for x in (value, right)]
@@ -232,7 +232,7 @@ def pair(value, right):
 
 
 def _near(value, right):
-    """Whether two tensors in float64 agree, as far as `right` tells its own precision."""
+    """Whether two tensors agree to the precision of the dtype of `right`."""
     if value.shape != right.shape:
         return False
     tolerance = 1e-4 if right.dtype == torch.float32 else 1e-9
@@ -242,7 +242,7 @@ def _near(value, right):
 
 
 def _all(function, values, rights):
-    """Whether a function of the right result gives the student's, for all inputs."""
+    """Whether a function of the right result gives the student's result, for all inputs."""
     try:
         made = [function(right.double()) for right in rights]
     except (RuntimeError, IndexError):  # not to be done with this shape
@@ -264,7 +264,7 @@ def times(factor):
 
 
 def _factor(value, right):
-    """The number that makes the right result the student's; None where there is none."""
+    """The number by which the right result must be multiplied to give the student's; None if there is none."""
     value, kind, exact = value.double(), right.dtype, right.double()
     norm = (exact * exact).sum().item()
     if value.shape != exact.shape or not norm:
@@ -276,7 +276,7 @@ def _factor(value, right):
 
 
 def common_factor(values, rights):
-    """The same factor for all inputs, or None; it takes two numbers or more that are not zero to see one."""
+    """The factor that is the same for all inputs, or None. At least two numbers that are not zero are needed."""
     alive = [(value, right) for value, right in zip(values, rights) if right.double().any()]
     dead = [value for value, right in zip(values, rights) if not right.double().any()]
     factors = [_factor(*both) for both in alive]
@@ -288,7 +288,7 @@ def common_factor(values, rights):
 
 
 def pattern(values, rights, labels):
-    """How wrong results come from the right ones, where the same is true for all inputs; '' where nothing is seen."""
+    """How wrong results follow from the right ones, in the same way for all inputs; '' if no pattern is found."""
     ranks = {right.ndim for right in rights}
     if any(right.dtype == torch.bool or not right.numel() for right in rights):
         return ""

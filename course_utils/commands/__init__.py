@@ -1,5 +1,6 @@
-"""The commands, one to a file: its options, and what it does. The imports of each stand inside it: to build the parser
-needs the standard library only.
+"""The commands: each file holds the options of one command, and what the command does.
+
+Imports of packages stand inside the functions, so that the parser needs only the standard library.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from course_utils.commands.arguments import Parser
 
 
 def parser():
-    """The parser of the command line; what it returns has the chosen command as `function`."""
+    """The parser of the command line; the options that it returns have the chosen command as `function`."""
     top_level = Parser(
         prog="python3 -m course_utils",
         description=(

@@ -1,4 +1,4 @@
-"""Arguments of the command line: what a number may be, and which option was meant."""
+"""Arguments of the command line: the ranges of numbers, and a suggestion for an option that does not exist."""
 
 import argparse
 import difflib
@@ -6,7 +6,7 @@ import re
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the option that was meant where there is no such option."""
+    """A parser that suggests the nearest option when an option does not exist."""
 
     def parse_args(self, args=None, namespace=None):
         options, unknown = self.parse_known_args(args, namespace)
@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(least, most):
-    """Type of an argument: a whole number in a range."""
+    """The type of an argument that is a whole number from `least` to `most`."""
 
     def convert(text):
         if not (text.isascii() and text.isdecimal() and len(text) < 20 and least <= int(text) <= most):
@@ -36,6 +36,7 @@ def whole(least, most):
 
 
 def weight(text):
+    """The type of an argument that is a number of at least 0."""
     try:
         value = float(text if text.isascii() else "none")
     except ValueError:

@@ -68,6 +68,6 @@ def run(options):
     if options.no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # containers; the server answers this machine alone
-    # the course runs offline: this folder switches off JupyterLab's question about news and its look for updates
+        command.append("--allow-root")  # as in containers; the server answers only this machine
+    # the course runs offline, so this folder switches off JupyterLab's question about news and its search for updates
     return go_on_as(command, {**environment(), "JUPYTER_CONFIG_PATH": before_others(JUPYTER, "JUPYTER_CONFIG_PATH")})

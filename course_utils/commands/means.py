@@ -8,12 +8,12 @@ def add(commands):
     """Add its parser to the commands."""
     parser = commands.add_parser(
         "means",
-        help="mean activations of every channel over folders of pictures",
+        help="measure the mean activations of every channel over folders of pictures",
         description=(
-            "Mean activation of every channel of VGG-19 after its ReLU, over pictures and positions, with standard"
-            " errors: what lesson 3 normalises the weights by. Without FOLDER, over the bundled photos: this makes"
-            " data/mean_activations.json. Several processes share the work: torchrun --nproc-per-node=4 -m course_utils"
-            " means FOLDER -o FILE.json"
+            "Measure the mean activation of every channel of VGG-19 after its ReLU, over pictures and positions, with"
+            " standard errors. Lesson 3 normalises the weights by such means. Without FOLDER, the command takes the"
+            " bundled photos and writes data/mean_activations.json. Several processes can share the work:"
+            " torchrun --nproc-per-node=4 -m course_utils means FOLDER -o FILE.json"
         ),
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What `top` and `means` share: to go through folders of pictures with VGG-19, alone or as one of several processes."""
+"""What `top` and `means` share: going through folders of pictures with VGG-19, in one process or several."""
 
 import os
 import sys
@@ -12,21 +12,23 @@ def add_size(parser):
         "--size",
         type=whole(16, 1024),
         default=224,
-        help="side of the squares that are looked at, in pixels (default: %(default)s)",
+        help="side of the squares that are cut out of the pictures, in pixels (default: %(default)s)",
     )
 
 
 def go_through(folders, output, ending, size, search, says):
-    """Go through pictures with a progress bar and save what was found, also after Ctrl-C; name the pictures left out.
+    """Go through pictures with a progress bar, and save what was found, even after Ctrl-C.
 
-    Under torchrun each process takes its part, and the first one merges and saves.
+    The pictures that were left out are named. Under torchrun each process takes its part, and the first process merges
+    and saves the results.
 
     Args:
-        folders: of pictures; none: the bundled photos.
-        output: file to write; its name has to have the ending.
-        size: side of the squares that are looked at, in pixels.
+        folders: folders of pictures; an empty list takes the bundled photos.
+        output: file to write.
+        ending: the ending that the file's name must have.
+        size: side of the squares that are cut out of the pictures, in pixels.
         search: (network, iterator of (number, picture), sources) -> iterator of (pictures so far, found so far).
-        says: (what was found, how many pictures) -> words for the last line.
+        says: (what was found, number of pictures) -> words for the last line.
     Returns:
         The exit code.
     """
@@ -60,7 +62,7 @@ def go_through(folders, output, ending, size, search, says):
 
 
 def _sources(folders):
-    """The pictures of the folders, each once; the bundled photos where there is no folder."""
+    """The pictures in the folders, each once; without folders, the bundled photos."""
     from course_utils.dataset import pictures_in
     from course_utils.images import photos
 

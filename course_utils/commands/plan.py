@@ -7,8 +7,8 @@ def add(commands):
         "plan",
         help="say how long each lesson takes",
         description=(
-            "Print for each lesson its words, lines of code, exercises, predictions, figures and minutes: words / 200, "
-            "lines of code / 10, what the exercises say, and the computer's."
+            "Print for each lesson its words, lines of code, exercises, predictions, figures and minutes. The minutes "
+            "are words / 200, plus lines of code / 10, plus the minutes of the exercises and of the computer."
         ),
     )
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What several commands say where they cannot do what is asked, each in one sentence."""
+"""What several commands say when they cannot do their work: one sentence in each case."""
 
 import contextlib
 import os
@@ -7,24 +7,24 @@ from pathlib import Path
 
 
 class Refused(ValueError):
-    """A command that cannot be done; the message is one sentence that says what to do."""
+    """A command cannot do its work; the message is one sentence that says what to do."""
 
 
 def fail(message, code):
     """Print an error. Returns the exit code."""
-    print("error:", *str(message).splitlines(), file=sys.stderr)  # one line, whatever a file's name holds
+    print("error:", *str(message).splitlines(), file=sys.stderr)  # one line, even if a file's name has several
     return code
 
 
 def note(sentence):
-    """Print what may be worth knowing."""
+    """Print a sentence that may be worth knowing."""
     from tqdm import tqdm
 
     tqdm.write(f"note: {sentence}", file=sys.stderr)  # does not break a progress bar
 
 
 def check_apart(output, sources):
-    """Raise Refused where the file to write is one of the pictures to read, by whatever name or link."""
+    """Raise Refused when the file to write is one of the pictures to read, under any name or link."""
     from course_utils.images import DATA, catalogue
 
     for source in sources if os.path.exists(output) else ():
@@ -42,7 +42,7 @@ def check_apart(output, sources):
 
 @contextlib.contextmanager
 def memory_for(size):
-    """Say what to do where the memory does not suffice: PyTorch has no error of its own for that."""
+    """Raise Refused with what to do when the memory is not enough; PyTorch has no error type for this."""
     from course_utils.inputs import lacks_memory
 
     try:

@@ -23,14 +23,14 @@ def add(commands):
         help="only the tests that need no browser, kernel or other process, and no more than a second or two",
     )
     parser.add_argument(
-        "pytest", nargs="*", metavar="ARGUMENT", help="handed to pytest, after a `--`: -- -k transfer -x"
+        "pytest", nargs="*", metavar="ARGUMENT", help="arguments for pytest, after a `--`, such as: -- -k transfer -x"
     )
     parser.set_defaults(function=run)
 
 
 def run(options):
     os.chdir(ROOT)
-    # the repairs of nbval are named here, so that they hold for a single notebook too
+    # the repairs of nbval are named here, so that they also apply to a single notebook
     path = os.pathsep.join([str(ROOT / "tests"), environment()["PYTHONPATH"]])
     return go_on_as(
         [

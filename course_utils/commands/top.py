@@ -12,7 +12,7 @@ def add(commands):
         help="find the strongest units of every channel over a folder of pictures",
         description=(
             "Find the strongest units of every channel of VGG-19 over a data set, for lesson 1's widget. "
-            "Without FOLDER, over the bundled photos: this makes data/top_activations.npz."
+            "Without FOLDER, the command takes the bundled photos and writes data/top_activations.npz."
         ),
     )
     parser.add_argument(

@@ -8,7 +8,7 @@ from course_utils.commands.arguments import weight, whole
 from course_utils.commands.refusals import Refused, check_apart, fail, memory_for, note
 from course_utils.lock import alone
 
-STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # what a run keeps beside its picture
+STATE_ENDINGS = (".state", ".state.new", ".state.lock")  # of the files that a run keeps beside its picture
 
 
 def add(commands):
@@ -18,9 +18,9 @@ def add(commands):
         help="paint a photo in the style of a painting",
         description=(
             "Paint a photo in the style of a painting. CONTENT and STYLE are paths or names of bundled "
-            "pictures (see data/). Ctrl-C ends early and writes the best picture so far. A run that was stopped, or "
-            "killed, goes on where it was with --resume: now and then it leaves its state in OUT.png.state, which goes "
-            "when the picture is done."
+            "pictures (see data/). Ctrl-C ends the run early and writes the best picture so far. From time to time a "
+            "run writes its state to OUT.png.state. With --resume, a run that was stopped or killed goes on from "
+            "there. The state is removed when the picture is done."
         ),
     )
     parser.add_argument("content", metavar="CONTENT", help="the photo")
@@ -30,8 +30,8 @@ def add(commands):
         "--output",
         required=True,
         metavar="OUT.png",
-        help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif; .jpg, .webp and .avif change its pixels, which "
-        "the loss in the last line counts",
+        help="picture to write: .png, .jpg, .webp, .tif, .bmp or .avif; .jpg, .webp and .avif change the pixels, and "
+        "the loss in the last line is that of the changed picture",
     )
     parser.add_argument(
         "--size", type=whole(16, 10_000), default=512, help="longer side in pixels (default: %(default)s)"
@@ -47,20 +47,20 @@ def add(commands):
         type=weight,
         default=20.0,
         metavar="S",
-        help="less keeps more of the photo, more takes more of the painting: try 5 and 100; the photo's style costs S "
-        "times what content does without any activations (default: %(default)g)",
+        help="a smaller S keeps more of the photo, and a larger S takes more of the painting: try 5 and 100; the style "
+        "cost of the photo is S times the content cost without any activations (default: %(default)g)",
     )
     parser.add_argument(
         "--style-weight",
         type=weight,
         metavar="WEIGHT",
-        help="of the style cost itself, in place of a strength; the last line says which weight a strength came to",
+        help="weight of the style cost itself, instead of a strength; the last line gives the weight that was used",
     )
     parser.add_argument(
         "--variation-weight",
         type=weight,
         default=0.0,
-        help="more makes the picture smoother: try 100 and 1000 (default: %(default)s)",
+        help="a larger weight makes the picture smoother: try 100 and 1000 (default: %(default)s)",
     )
     parser.add_argument(
         "--start",
@@ -79,14 +79,14 @@ def add(commands):
         "--pooling",
         choices=["max", "average"],
         default="average",
-        help="of the network; average is smoother, max as it was trained (default: %(default)s)",
+        help="average paints smoother; the network was trained with max (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of the noise (default: %(default)s)")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest there is)")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="seed of the noise (default: %(default)s)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest of this machine)")
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from OUT.png.state, if it is there, to the picture of an uninterrupted run",
+        help="go on from OUT.png.state, if it exists; the picture is that of an uninterrupted run",
     )
     parser.add_argument(
         "--checkpoint-every",
@@ -153,12 +153,13 @@ def run(options):
 
 
 def losses_of_file(result, path):
-    """{name of a term: its part of J, 'total': J} of the picture that a file holds: an encoder that changes pixels
-    changes them, too.
+    """{name of a term: its part of J, 'total': J} of the picture in a file.
+
+    These losses differ from those of the result when the encoder has changed the pixels.
 
     Args:
         result: the `Result` whose picture was written.
-        path: of the file.
+        path: path of the file.
     """
     from course_utils.images import load_image
 
@@ -168,9 +169,9 @@ def losses_of_file(result, path):
 
 @contextlib.contextmanager
 def _only_run(output):
-    """Hold the picture to paint: a second run with the same name would replace or remove the state of the first.
+    """Lock the picture to paint, because a second run with the same name would replace or remove the first run's state.
 
-    The name of the lock is the longest beside the picture: where it can be made, so can the others.
+    Of the files beside the picture, the lock has the longest name. If it can be made, so can the others.
     """
 
     def refuse():
@@ -190,7 +191,7 @@ def _only_run(output):
 def paint(content, style, settings, device, checkpoint, options):
     """Run the optimisation with a progress bar.
 
-    Ctrl-C ends it after the present evaluation, however often it is pressed.
+    Ctrl-C ends the run after the present evaluation, however often it is pressed.
     """
     from tqdm import tqdm
 
@@ -207,14 +208,14 @@ def paint(content, style, settings, device, checkpoint, options):
         nonlocal first
         if first:  # from here on there is a picture to keep
             signal.signal(signal.SIGINT, press)
-            # those before --resume took no time of this run
+            # the evaluations before --resume took no time of this run
             bar.initial = bar.n = bar.last_print_n = state.evaluations - 1
             first = False
         bar.update(state.evaluations - bar.n)
         bar.set_postfix_str(f"loss {state.losses['total']:.3g}")
         return bool(stop)
 
-    nets = [vgg19(pooling=options.pooling)]  # the descent takes it over: two would lie in memory
+    nets = [vgg19(pooling=options.pooling)]  # a list, so that the descent can take over the only reference
     if options.style_weight is None:
         weight = relative_weight(options.style_strength, content, style, settings, net=nets[0], device=device)
         settings = replace(settings, style_weight=weight)

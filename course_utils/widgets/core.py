@@ -1,6 +1,4 @@
-"""What all widgets share: a view that reads well where it is not alive, errors that reach the reader, work in the
-background.
-"""
+"""What all widgets share: a text where a widget cannot run, errors that reach the reader, work in the background."""
 
 import functools
 import math
@@ -16,7 +14,7 @@ from course_utils.inputs import lacks_memory
 
 
 class View(w.VBox):
-    """A widget that says what it is where it cannot run: in a stored notebook and for nbval."""
+    """A widget with a text that says what it is where it cannot run: in a stored notebook, and under nbval."""
 
     def __init__(self, children, says):
         super().__init__(children)
@@ -29,7 +27,7 @@ class View(w.VBox):
 
 
 def menu(description, options, value):
-    """A Dropdown of values or of pairs (label, value). Raises ValueError where `value` is none of them."""
+    """A Dropdown of values or of pairs (label, value). Raises ValueError if `value` is none of them."""
     values = [option[1] if isinstance(option, tuple) else option for option in options]
     if value not in values:
         some = ", ".join(map(str, values[:16])) + ", …" * (len(values) > 16)
@@ -38,7 +36,7 @@ def menu(description, options, value):
 
 
 def titled(names):
-    """The options (title, name) of a menu of bundled pictures: animal_…, then energy_… and so on, each by title."""
+    """The options (title, name) of a menu of bundled pictures: by group (animal_…, energy_…), then by title."""
 
     def order(option):
         label, name = option
@@ -48,9 +46,9 @@ def titled(names):
 
 
 def number(description, value, least, most, step=1):
-    """A field for a whole number, which keeps what is typed in range.
+    """A field for a whole number, which keeps typed numbers in its range.
 
-    Raises ValueError where `value` is none, or out of range.
+    Raises ValueError if `value` is no whole number, or out of range.
     """
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"The field '{description}' takes a whole number from {least} to {most:,}, not {value!r}.")
@@ -58,23 +56,23 @@ def number(description, value, least, most, step=1):
 
 
 class Messages(w.Output):
-    """Where errors of callbacks are shown; ipywidgets by itself swallows them."""
+    """The place where errors of callbacks are shown, which ipywidgets itself swallows."""
 
     def guard(self, callback):
-        """The callback, with a new line of message for each error it raises."""
+        """The callback, whose errors are each shown on a new line instead of being raised."""
 
         @functools.wraps(callback)
         def guarded(*arguments):
             self.outputs = ()
             try:
                 return callback(*arguments)
-            except Exception as error:  # shown to the reader, whatever it is
+            except Exception as error:  # any error is shown to the reader
                 self.report(error)
 
         return guarded
 
     def report(self, error):
-        """Show an error: the sentence of an error that the course foresees, the whole traceback of any other."""
+        """Show an error: the message if the course foresees the error, or otherwise the whole traceback."""
         if type(error).__module__.startswith("course_utils") or type(error) is ValueError:
             text = f"{error}\n"
         elif lacks_memory(error):
@@ -85,14 +83,14 @@ class Messages(w.Output):
 
 
 class Job:
-    """A long loop in a background thread, so that the kernel stays free to hear the Stop button.
+    """A long loop in a background thread, so that the kernel stays free to react to the Stop button.
 
     Args:
         steps: () -> iterator; one item for each step of the work.
-        show: item -> None, called in the thread with the first item, a few times each second and with the last one,
-            once with each.
+        show: item -> None. The thread calls it with the first item, with some items in between, and with the last item,
+            at most once with each.
         finish: (state, error) -> None, called in the thread at the end; state is 'finished', 'stopped' or 'failed'.
-        rate: how often `show` is called at most, per second; pictures on their way to the browser cost time.
+        rate: the largest number of calls of `show` per second; sending pictures to the browser takes time.
     """
 
     def __init__(self, steps, show, finish=lambda state, error: None, rate=4):
@@ -106,32 +104,32 @@ class Job:
         return not self._done.is_set()
 
     def start(self):
-        """Begin, unless the job is running already."""
+        """Begin, unless the job is already running."""
         with self._lock:
             if not self.running:
                 self._begin()
         return self
 
     def restart(self):
-        """Begin anew; what is running is given up after its present step. Does not wait for that itself."""
+        """Begin anew; a run that is under way ends after its present step. The call does not wait for that."""
         with self._lock:
             self._stop.set()
             self._begin()
         return self
 
     def stop(self):
-        """Ask the job to end after its present step."""
+        """End the job after its present step; the call does not wait for that."""
         with self._lock:
             self._stop.set()
 
     def _begin(self):
-        """Start a thread that first waits for the one before it: the steps of two never run at the same time."""
+        """Start a thread that first waits for the thread before it, so that their steps never run at the same time."""
         before, self._stop, self._done = self._done, threading.Event(), threading.Event()
         self.state, self.error = "running", None
         threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name="Job").start()
 
     def wait(self, timeout=None):
-        """Block until the job has ended; the ■ of the toolbar stops it. Returns its state, raises its error."""
+        """Wait until the job has ended; the ■ of the toolbar stops the job. Returns its state, or raises its error."""
         try:  # an Event: in Python 3.11 a KeyboardInterrupt inside Thread.join marks a live thread as dead
             ended = self._newest(timeout)
         except KeyboardInterrupt:
@@ -144,7 +142,7 @@ class Job:
         return self.state
 
     def _newest(self, timeout=None):
-        """Wait for the newest run, also if it begins while we wait."""
+        """Wait for the newest run, even if it begins while we wait; False if the time is over."""
         done = None
         while done is not self._done:
             done = self._done
@@ -154,7 +152,7 @@ class Job:
 
     def _run(self, before, stop, done):
         before.wait()
-        shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None  # fresh: not shown yet
+        shown, item, fresh, state, problem = -math.inf, None, False, "stopped", None  # a fresh item is not yet shown
         try:
             for item in self.steps() if not stop.is_set() else ():
                 fresh = True
@@ -168,8 +166,8 @@ class Job:
         except BaseException as error:  # a thread would swallow it; wait() raises it and finish() shows it
             state, problem = "failed", error
         try:
-            if fresh and done is self._done:  # not if a newer one waits to take over
-                self.show(item)  # the last good one, also after an error
+            if fresh and done is self._done:  # not if a newer run waits to take over
+                self.show(item)  # the last good item, even after an error
         except Exception as error:
             state, problem = "failed", problem or error
         self._report(done, state, problem)

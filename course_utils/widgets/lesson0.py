@@ -7,7 +7,7 @@ from course_utils.plots import magnifier
 from course_utils.widgets.core import Messages, View, menu, titled
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
-SIZE = 128  # pixels on the longer side: few enough that single ones can be seen
+SIZE = 128  # pixels on the longer side: few enough that single pixels are visible
 
 
 def magnified(name, channel="red", row=0.5, column=0.5):

@@ -1,4 +1,4 @@
-"""Lesson 1: what a unit sees. Its strongest patches, their projections, and the unit on a photo of your choice."""
+"""Lesson 1: what a unit sees, with the strongest patches, their projections, and the unit on a photo of your choice."""
 
 import contextlib
 import functools
@@ -25,8 +25,9 @@ TILE = 104  # side of a tile, in pixels
 
 
 class Seen:
-    """What a network makes of photos, remembered as long as this object lives; each method is a function of its
-    arguments.
+    """Activations and projections of photos, remembered as long as this object lives.
+
+    Each method is a function of its arguments alone.
     """
 
     def __init__(self, net):
@@ -41,25 +42,23 @@ class Seen:
             return self.net.features(self.photo(source, size).to(self.net.mean), [layer])[layer][0].cpu()
 
     def _projection(self, source, size, layer, channel, y, x, rule, side=TILE):
-        """The projection of one unit as a tile (1, 3, side, side) around mid-grey, cut to the unit's
-        receptive field.
-        """
+        """The projection of one unit as a tile (1, 3, side, side) around mid-grey, cut to its receptive field."""
         projection = project(self.net, self.photo(source, size).to(self.net.mean), layer, channel, (y, x), rule).cpu()
         return tile(projection, patch_box(layer, y, x), side, around_grey)
 
 
 def sheets(seen, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
-    """Iterator of (picture, description) of one channel: the sheet grows by one projection at a time.
+    """Iterator of (picture, description) for one channel; the sheet grows by one projection at a time.
 
     Args:
         seen: `Seen(net)`.
         table: `TopActivations` of square pictures whose sources can be loaded.
-        layer, channel: which channel.
-        k: how many of its strongest units.
+        layer, channel: name of the layer, and number of the channel.
+        k: number of units, the strongest of the channel.
         show: one of `SHOWS`.
-        rule: a backward rule.
+        rule: one of `BACKWARD_RULES`.
     Raises:
-        StatisticsError: a table or a setting that cannot be shown; the message says why.
+        StatisticsError: the table or a setting cannot be shown; the message says why.
     """
     _check(table, layer, channel, k, show)
     found = zip(table.values[layer][channel, :k].tolist(), table.places[layer][channel, :k].tolist())
@@ -112,7 +111,7 @@ def _says(table, layer, channel, units, show, rule):
 
 
 def unit_sheet(net, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
-    """(picture, description) of the finished sheet; arguments as in `sheets`."""
+    """(picture, description) of the finished sheet; the arguments are as in `sheets`."""
     *_, last = sheets(Seen(net), table, layer, channel, k, show, rule)
     return last
 
@@ -123,8 +122,9 @@ def unit_on_photo(seen, source, layer, channel, row, column, rule="deconvnet", s
     Args:
         seen: `Seen(net)`.
         source: whatever `load_square` takes.
+        layer, channel, rule: as in `sheets`.
         row, column: of the unit in its feature map.
-        size: side of the photo, in pixels. Others as in `sheets`.
+        size: side of the photo, in pixels.
     Returns:
         Two pairs (picture, description): the photo with the unit's field, and the field beside its projection.
     """
@@ -153,7 +153,7 @@ def unit_on_photo(seen, source, layer, channel, row, column, rule="deconvnet", s
 
 
 def units(layer="relu3_1", channel=0, table=None, net=None):
-    """The widget: choose a channel and see its strongest patches and their projections; then any place of any photo."""
+    """The widget: see the strongest patches of a channel with their projections, and its units on any photo."""
     table = table or TopActivations.load()
     _check(table, layer, channel, 1, SHOWS[0])
     return Units(layer, channel, table, net or vgg19())
@@ -234,7 +234,7 @@ class Units(View):
 
     @contextlib.contextmanager
     def _together(self):
-        """Several controls change, and one drawing follows; the search, in its thread, and a click do not mix."""
+        """Change several controls, with one drawing at the end. The search's thread and a click exclude each other."""
         with self._lock:
             before, self._fitting = self._fitting, True
             try:
@@ -244,9 +244,7 @@ class Units(View):
         self._changed()
 
     def _fit(self):
-        """Hold the numbers of the controls within what the layer has; the place goes to where the channel
-        is strongest.
-        """
+        """Keep the numbers of the controls within the layer's range, and go to where the channel is strongest."""
         self.channel.max = len(self.table.values[self.layer.value]) - 1
         for slider in (self.row, self.column):
             slider.max = map_size(self.layer.value, self.table.size, self.table.size)[0] - 1
@@ -269,7 +267,7 @@ class Units(View):
             self._set_place()
 
     def _surprise(self):
-        """Any living channel, all channels being equally likely."""
+        """Choose a living channel at random; all are equally likely."""
         living = [
             (layer, channel)
             for layer, values in self.table.values.items()
@@ -283,7 +281,7 @@ class Units(View):
     # --- drawing
 
     def _changed(self, _=None):
-        """Draw anew with the settings as they are now; a drawing that is under way is given up."""
+        """Draw anew with the present settings; a drawing that is under way is given up."""
         if not self._fitting:
             self._now = SimpleNamespace(
                 seen=self.seen,
@@ -297,9 +295,7 @@ class Units(View):
             self.job.restart()
 
     def _draw(self):
-        """Iterator of (HTML of the sheet, its description, HTML of the place): the place comes once the
-        patches stand.
-        """
+        """Iterator of (HTML of the sheet, its description, HTML of the place); the place follows the first patches."""
         now, place = self._now, None
         for picture, says in sheets(now.seen, now.table, k=now.k, show=now.show, **now.unit):
             sheet = img_tag(picture, says)
@@ -320,7 +316,7 @@ class Units(View):
     # --- a folder of one's own
 
     def _search(self):
-        """Go through the folder; the table of what was found so far replaces the present one at the end or at Stop."""
+        """Search the folder; at the end or at Stop, the table of what was found so far replaces the present table."""
         if not self.search.running:
             self._files = pictures_in(self.folder.value)
             self._found, self._left_out = None, []

@@ -1,4 +1,4 @@
-"""Lesson 2: which values of a tensor are normalised together, on a drawn block and live in a real layer."""
+"""Lesson 2: which values of a tensor are normalised together, in a drawn block and in a real layer."""
 
 import functools
 import html
@@ -22,19 +22,19 @@ METHODS = {
     name if name == "per position" else f"{name} norm": "".join("NCHW"[axis] for axis in axes)
     for name, axes in AXES.items()
 }
-METHODS["group norm"] = METHODS["layer norm"]  # but with more than one group
+METHODS["group norm"] = METHODS["layer norm"]  # with more than one group
 PRESETS = ("batch norm", "layer norm", "instance norm", "group norm", "per position", OWN)
 SHAPE = (3, 4, 3, 4)  # of the drawn tensor: N, C, H, W
 STRONG, TINTS = (
     COLOURS[1],
     np.array(["#dfe5ea", "#a9cbe4", "#c9e0cf", "#bdb9d6", "#f3e9b8"]),
-)  # 5 divides no step between neighbours
+)  # five tints, because 5 divides no step between neighbours
 BACK, SHEET, TOWER = (
     np.array([0.5, 0.4]),
     1.62,
     6.9,
-)  # to the cell behind, the next feature map, the next picture; a cell is 1 wide
-WIDE = 2 * TOWER + 5.5  # of all towers together, and of the strip of memory
+)  # distances to the cell behind, the next feature map and the next picture, for cells of width 1
+WIDE = 2 * TOWER + 5.5  # width of all towers together, and of the strip of memory
 SIZE, PICTURES, POINTS = 112, 8, 100_000
 
 
@@ -46,8 +46,9 @@ def _count(number, noun):
 
 
 def choice(axes, groups=1):
-    """The axes, letters in the order NCHW, and the number of groups of channels, which is 1 where C is not among the
-    axes.
+    """(axes, groups): the letters of the axes in the order NCHW, and the number of groups of channels.
+
+    The number of groups is 1 if C is not among the axes.
     """
     if unknown := set(axes) - set("NCHW"):
         raise NormalizationError(f"The axes are N, C, H and W: there is no {', '.join(sorted(map(repr, unknown)))}.")
@@ -55,7 +56,7 @@ def choice(axes, groups=1):
 
 
 def method(axes, groups=1):
-    """The common name of a choice of axes, or a description."""
+    """The usual name of a choice of axes, or a description."""
     axes, groups = choice(axes, groups)
     if groups > 1:
         return "group norm" if axes == METHODS["group norm"] else f"over {', '.join(axes)} in {groups} groups"
@@ -64,8 +65,10 @@ def method(axes, groups=1):
 
 
 def together(x, axes, groups=1):
-    """The values of x (N, C, H, W) in rows (number of groups, values in each), and {letter: size} of what numbers the
-    groups, in order.
+    """(rows, kept): the values of x (N, C, H, W) that are normalised together, one group in each row.
+
+    `rows` is (number of groups, values in each). `kept` is {letter: size} of the indices that number the groups, in
+    order.
     """
     axes, groups = choice(axes, groups)
     x, names = split_groups(x, groups), ("n", "group", "c", "i", "j")
@@ -76,7 +79,7 @@ def together(x, axes, groups=1):
 
 
 def torch_call(axes, groups=1, layout="NCHW"):
-    """The means of a choice of axes, as one writes them in torch."""
+    """The torch code that computes the means over a choice of axes."""
     axes, groups = choice(axes, groups)
     cut, layout = (
         (f".unflatten({layout.index('C')}, ({groups}, -1))", layout.replace("C", " C")) if groups > 1 else ("", layout)
@@ -92,9 +95,9 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
     """A small tensor, three pictures of four feature maps, with the values that are normalised together.
 
     Args:
-        axes: those over which mean and variance are taken: letters of 'NCHW', in any order.
-        groups: into how many the channels are cut, 1, 2 or 4; matters only where C is among the axes.
-        chosen: (n, c, i, j); the values that share their mean with this one are painted.
+        axes: the axes over which mean and variance are taken: letters of 'NCHW', in any order.
+        groups: number of groups of channels, 1, 2 or 4; it matters only if C is among the axes.
+        chosen: (n, c, i, j); all values that share their mean with this value are painted orange.
         layout: order of the axes in memory, 'NCHW' or 'NHWC'.
     Returns:
         (matplotlib Figure, description)
@@ -148,8 +151,9 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
 
 
 def _corners(n, c, i, j):
-    """The corners (4, 2) of one cell: a picture is a tower of sheets, c = 0 on top; on a sheet i = 0 lies behind, j = 0
-    left.
+    """The corners (4, 2) of one cell.
+
+    A picture is a tower of sheets with c = 0 on top. On a sheet, i = 0 lies at the back and j = 0 on the left.
     """
     corner = np.array([n * TOWER + j, (SHAPE[1] - 1 - c) * SHEET]) + (SHAPE[2] - 1 - i) * BACK
     return np.array([corner, corner + (1, 0), corner + (1, 0) + BACK, corner + BACK])
@@ -177,9 +181,7 @@ def _towers(axis, colours, chosen):
 
 
 def _memory(axis, colours, chosen, layout):
-    """The strip of all cells, one after the other, with what to add to an address for the next value along
-    each axis.
-    """
+    """Draw the strip of all cells in memory, and the steps between the addresses of neighbours along each axis."""
     width, top, bottom, sizes = WIDE / len(colours), -1.75, -2.6, [SHAPE["NCHW".index(name)] for name in layout]
     cells = [
         np.array([(0, bottom), (width, bottom), (width, top), (0, top)]) + (width * n, 0) for n in range(len(colours))
@@ -222,10 +224,13 @@ def _memory(axis, colours, chosen, layout):
 
 
 def layer_statistics(features, axes, groups=1):
-    """(Figure, text with rounded facts) of the means and standard deviations of values, and what normalising makes of
-    three groups.
+    """(Figure, text with rounded facts): means and standard deviations, and three groups before and after normalising.
 
-    `features` are activations (N, C, H, W) before the ReLU; `axes` and `groups` as in `block`.
+    Args:
+        features: activations (N, C, H, W) before the ReLU.
+        axes, groups: as in `block`.
+    Raises:
+        NormalizationError: another shape, or values that are not finite.
     """
     if features.ndim != 4 or not features.numel() or not features.isfinite().all():
         raise NormalizationError(
@@ -250,7 +255,7 @@ def layer_statistics(features, axes, groups=1):
 
 
 def _label(number, kept):
-    """Which group it is, as 'n = 0, c = 12'."""
+    """The name of a group, such as 'n = 0, c = 12'."""
     return (
         ", ".join(f"{letter} = {place}" for letter, place in zip(kept, np.unravel_index(number, tuple(kept.values()))))
         or "all values"
@@ -258,7 +263,7 @@ def _label(number, kept):
 
 
 def _moments(rows):
-    """Mean and standard deviation of each row; for short rows faster than torch.var_mean."""
+    """Mean and standard deviation of each row; for short rows this is faster than torch.var_mean."""
     mean = rows.mean(1)
     return mean, (rows - mean[:, None]).square().mean(1).sqrt()
 
@@ -271,9 +276,7 @@ def _span(values, digits=None):
 
 
 def _panels(mean, deviation, parts):
-    """Histograms of means and deviations, and the values of some groups before and after, {label: (values,
-    normalised)}.
-    """
+    """Figure of histograms: of means and deviations, and of the groups {label: (values, normalised values)}."""
 
     def thin(values):
         return values[:: math.ceil(len(values) / POINTS) | 1].numpy()  # at most so many, evenly spread
@@ -355,7 +358,7 @@ class Axes(View):
         """Let axes and method agree, then draw; a drawing that is under way is given up."""
         if self._fitting:
             return
-        self._fitting = True  # what follows from this change comes back here, and is no change of its own
+        self._fitting = True  # changes that follow from this one call this method again, and must not count
         try:
             self._fit(change is not None and change["owner"] is self.method)
         finally:
@@ -365,9 +368,7 @@ class Axes(View):
         self.job.restart()
 
     def _fit(self, by_method):
-        """A method sets the axes, and the axes choose the method that they are; 'own choice' leaves them to
-        the reader.
-        """
+        """Let the method set the axes, or the axes set the method; 'own choice' leaves the axes to the reader."""
         chosen = self.method.value
         if not by_method:
             name = method(self._ticked(), self.groups.value)
@@ -408,5 +409,5 @@ class Axes(View):
 
     def _finish(self, state, error):
         if error is not None:
-            self.live.value = self.text.value = ""  # they would belong to settings of before
+            self.live.value = self.text.value = ""  # the old ones would belong to earlier settings
             self.messages.report(error)

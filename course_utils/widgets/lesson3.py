@@ -1,4 +1,4 @@
-"""Lesson 3: scale one filter by hand, undo it in the next layer or not, and see what changes."""
+"""Lesson 3: scale one filter by hand, undo the scale in the next layer or not, and see what changes."""
 
 import functools
 import html
@@ -20,7 +20,7 @@ FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
 
 
 class FilterError(ValueError):
-    """A filter that does not exist, or a factor that cannot be undone; the message says so."""
+    """A filter does not exist, or a factor cannot be used; the message says what to do."""
 
 
 class Scaled:
@@ -29,7 +29,7 @@ class Scaled:
     def __init__(self, net):
         self.net = net
         self.last = net.rectified[-1]  # the output that is watched
-        self.scalable = net.convolutions[:-1]  # behind the last one there is no layer to undo it
+        self.scalable = net.convolutions[:-1]  # behind the last convolution there is no layer that could undo a scale
         self.usual = functools.lru_cache(maxsize=8)(self._usual)
 
     def _usual(self, source):
@@ -61,19 +61,19 @@ class Scaled:
 
 
 def scale_filter(scaled, source, layer, channel, factor, undo=True):
-    """What becomes of the network when one filter and its bias are multiplied by a number.
+    """How the network changes when one filter and its bias are multiplied by a number.
 
     Args:
         scaled: `Scaled(net)`.
         source: name or path of a photo.
         layer: name of a convolution, not the last one.
-        channel: which filter.
-        factor: from 1/1000 to 1000, or the same below 0; positive ones can be undone.
-        undo: whether the weights of the next convolution for this channel are divided by it.
+        channel: number of the filter.
+        factor: from 1/1000 to 1000, or from −1000 to −1/1000; positive factors can be undone.
+        undo: whether the weights of the next convolution for this channel are divided by the factor.
     Returns:
         (Figure, description).
     Raises:
-        FilterError: no such filter, or another factor.
+        FilterError: there is no such filter, or the factor is out of range.
     """
     if layer not in scaled.scalable or not 0 <= channel < scaled.net.channels[layer]:
         raise FilterError(
@@ -92,14 +92,14 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
         {name: ((maps[name] - before[name]).norm() / before[name].norm()).item() for name in later}
         for maps in (after, bare)
     )
-    # the maps that change most while nothing is undone: the same ones are shown when it is
+    # the maps that change most when nothing is undone; the same maps are shown when the factor is undone
     most = {name: (bare[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)}
     says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes)
     return _draw(before, after, {relu: channel} | most, changes, without), says
 
 
 def _draw(before, after, maps, changes, without):
-    """Maps before and after, in pairs, and below them the change of each later layer, beside that without undoing."""
+    """Pairs of maps before and after, and below them the change of each later layer, with undoing and without."""
     figure = Figure(figsize=(9.5, 4.9), layout="constrained")
     grid = figure.add_gridspec(2, 6, height_ratios=(1.25, 1))
     for column, (name, channel) in enumerate(maps.items()):
@@ -146,7 +146,7 @@ def _says(before, after, layer, watched, channel, factor, undo, changes):
 
 
 def scale_one(layer="conv3_1", channel=0, net=None):
-    """The widget: choose a filter and a factor, undo it downstream or not, and see maps, means and output."""
+    """The widget: scale a filter by a factor, undo this in the next layer or not, and see maps, means and output."""
     scaled = Scaled(net or vgg19())
     if layer not in scaled.scalable:
         raise FilterError(

@@ -12,7 +12,7 @@ SIZES = (64, 96, 112, 160, 224)
 
 
 def states(net, source, layer, size=112, start="noise", evaluations=60):
-    """Iterator of (photo, picture, description): what a layer gives back, as it forms.
+    """Iterator of (photo, picture, description): the reconstruction of a photo from one layer, as it forms.
 
     Args:
         net: a frozen network from `vgg19()`.
@@ -35,7 +35,7 @@ def states(net, source, layer, size=112, start="noise", evaluations=60):
 
 
 def reconstruction(source="animal_cat", layer="relu4_2", size=112, evaluations=60, net=None):
-    """The widget: choose a photo, a layer, a size and a start, press Reconstruct, and stop whenever you like."""
+    """The widget: choose a photo, a layer, a size and a start, press Reconstruct, and stop at any time."""
     net = net or vgg19()
     if layer not in net.rectified or size not in SIZES:
         raise ValueError(

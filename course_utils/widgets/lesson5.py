@@ -1,6 +1,4 @@
-"""Lesson 5: the Gram matrix as a heat map; each entry leads to its two feature maps and to the places where
-both fire.
-"""
+"""Lesson 5: the Gram matrix as a heat map; each entry leads to its two feature maps, and to where both fire."""
 
 import functools
 import html
@@ -25,7 +23,7 @@ from course_utils.vgg import vgg19
 from course_utils.widgets.core import Job, Messages, View, titled
 
 SIDE = 224  # the longer side of the picture, in pixels
-COUNT, STRONG = 12, 64  # channels in the grid; among how many of the strongest those most alike are looked for
+COUNT, STRONG = 12, 64  # channels in the grid; number of strong channels among which the most alike are sought
 CHOICES = ("most alike", "strongest", "evenly spaced")
 VALUES = {
     "cosine": "cosine: G_kk' / √(G_kk G_k'k'), 1 where two maps are multiples of each other",
@@ -38,10 +36,10 @@ SCALES = {"cosine": ("viridis", 0, 1), "correlation": ("RdBu_r", -1, 1)}  # colo
 SILENT, MARK = (
     "#d9d9d9",
     "3px solid #ff00ff",
-)  # an entry that does not exist; the chosen one, in a colour that no map of values has
+)  # an entry that does not exist; the chosen entry, in a colour that no colour map has
 Asked = namedtuple(
     "Asked", "source layer channels values pair"
-)  # of the widget; None in the pair: a channel that the grid begins with
+)  # what the widget is to show; None in the pair stands for one of the grid's first channels
 
 
 # --- what a picture gives
@@ -49,23 +47,28 @@ Asked = namedtuple(
 
 @dataclass(frozen=True, eq=False)
 class Grams:
-    """The activations of one layer for one picture, and what follows from them for each pair of channels."""
+    """The activations of one layer for one picture, with the values of each pair of channels."""
 
     name: str  # of the picture
     layer: str
-    picture: torch.Tensor  # (1, 3, H·s, W·s), the part that the H × W positions cover, s × s pixels each
+    picture: torch.Tensor  # (1, 3, H·s, W·s), the part that the H × W positions cover, with s × s pixels each
     maps: torch.Tensor  # (C, H, W), activations
-    matrices: dict  # {one of VALUES: (C, C)}; NaN where a channel is silent or, for correlations, the same everywhere
+    matrices: dict  # {one of VALUES: (C, C)}; NaN for a silent channel, and for correlations of a constant channel
 
     @functools.cached_property
     def order(self):
-        """All channels, the one with the largest G_kk first."""
+        """All channels in the order of G_kk, the largest first."""
         return self.matrices["G / M"].diagonal().argsort(descending=True, stable=True).tolist()
 
 
 def grams(net, source, layer, size=SIDE):
-    """`Grams` of a picture whose longer side has `size` pixels; `source` as in `load_image`, `layer` one of
-    `net.rectified`.
+    """`Grams` of a picture.
+
+    Args:
+        net: from `vgg19()`.
+        source: whatever `load_image` takes.
+        layer: one of `net.rectified`.
+        size: longer side of the picture, in pixels.
     """
     image = load_image(source, size)
     with torch.no_grad():
@@ -84,17 +87,17 @@ def grams(net, source, layer, size=SIDE):
 
 
 def _normalised(gram, smallest):
-    """G_kk' / √(G_kk G_k'k'), (C, C); NaN for the channels whose G_kk is not above the smallest that counts, (C,)."""
+    """G_kk' / √(G_kk G_k'k'), (C, C); NaN for channels whose G_kk is not above its entry in `smallest`, (C,)."""
     lengths = gram.diagonal().where(gram.diagonal() > smallest, math.nan).sqrt()
     return gram / lengths[:, None] / lengths
 
 
 def chosen_channels(found, choice="most alike", count=COUNT):
-    """The channels of `found` (`Grams`) that the grid shows, `count` of them.
+    """The `count` channels of `found` (`Grams`) that the grid shows.
 
-    'most alike' begins with the pair whose correlation is largest among the 64 strongest and adds one at a time, the
-    one with the largest mean correlation to those taken; 'strongest' takes those with the largest G_kk; or 'evenly
-    spaced'.
+    'most alike' begins with the pair that has the largest correlation among the 64 strongest channels. It then adds the
+    channel with the largest mean correlation with the channels taken so far, one at a time. 'strongest' takes the
+    channels with the largest G_kk. 'evenly spaced' takes channels at equal distances. Another choice raises ValueError.
     """
     if choice not in CHOICES:
         raise ValueError(f"The channels are {', '.join(CHOICES)}, not {choice!r}.")
@@ -111,9 +114,7 @@ def chosen_channels(found, choice="most alike", count=COUNT):
 
 
 def half_of_sum(product):
-    """Where the fewest positions lie that hold half of the sum of a product (H, W) ≥ 0; a mask (H, W), empty where that
-    is 0.
-    """
+    """The mask (H, W) of the fewest positions with half of the sum of a product (H, W) ≥ 0; empty for the sum 0."""
     values, order = product.double().flatten().sort(descending=True)
     mask, sums = torch.zeros(len(values), dtype=torch.bool), values.cumsum(0)
     if sums[-1] > 0:
@@ -125,8 +126,9 @@ def half_of_sum(product):
 
 
 def pair(found, k, other):
-    """Two feature maps of `found` (`Grams`), their product and where it comes from in the picture; (Figure,
-    description).
+    """(Figure, description) of two feature maps of `found` (`Grams`), their product, and its places in the picture.
+
+    Raises ValueError for a channel that the layer does not have.
     """
     if not {k, other} <= set(range(len(found.maps))):
         raise ValueError(f"{found.layer} has the channels 0 to {len(found.maps) - 1}, not k = {k} and k' = {other}.")
@@ -202,7 +204,7 @@ def _says(found, k, other, half, share):
 
 
 def _entries(found, channels, values):
-    """The whole matrix, its part for some channels, and for the colours of this part a colour map and its scale."""
+    """(the whole matrix, its part for some channels, the colour map of this part, the scale of its colours)."""
     if values not in VALUES:
         raise ValueError(f"The values are {', '.join(VALUES)}, not {values!r}.")
     matrix = found.matrices[values]
@@ -212,13 +214,11 @@ def _entries(found, channels, values):
 
 
 def grid(found, channels, values="cosine"):
-    """The buttons of the grid, row by row, and what its numbers are; ([(description, tooltip, colour, colour of the
-    text)], legend).
-    """
+    """The buttons of the grid, row by row: ([(description, tooltip, colour, colour of the text)], legend)."""
     _, shown, colours, scale = _entries(found, channels, values)
     power = (
         max(0, int(f"{scale.vmax:.1e}".split("e")[1]) - 1) if values == "G / M" else 0
-    )  # two digits are left of the largest, rounded
+    )  # so the largest number is rounded to two digits
     entries = []
     for (k, other), value in zip(itertools.product(channels, repeat=2), shown.flatten().tolist()):
         text, full = (f"{value / 10**power:.0f}", _number(value)) if values == "G / M" else (_hundredths(value),) * 2
@@ -227,7 +227,7 @@ def grid(found, channels, values="cosine"):
         colour = colours(scale(value))
         light = (
             sum(weight * part**2.2 for weight, part in zip((0.21, 0.72, 0.07), colour)) > 0.18
-        )  # black on it has the better contrast
+        )  # then black text has the better contrast
         entries.append(
             (text, f"channels {k} and {other}: {values} {full}", to_hex(colour), "black" if light else "white")
         )
@@ -235,9 +235,7 @@ def grid(found, channels, values="cosine"):
 
 
 def overview(found, channels, values="cosine"):
-    """The whole matrix, with those channels first that the grid shows and the others by their strength; (Figure,
-    description).
-    """
+    """(Figure, description) of the whole matrix: first the channels of the grid, then the others by their strength."""
     order = list(channels) + [channel for channel in found.order if channel not in channels]
     matrix, _, colours, scale = _entries(found, channels, values)
     figure = Figure(figsize=(2.7, 3.4))
@@ -261,9 +259,7 @@ def overview(found, channels, values="cosine"):
 
 
 def gram_map(source="van_gogh_cafe_terrace_at_night", layer="relu3_1", net=None):
-    """The widget: choose a picture and a layer, click an entry of the Gram matrix, and see where in the picture it
-    comes from.
-    """
+    """The widget: click an entry of a layer's Gram matrix, and see from where in the picture it comes."""
     if source not in paintings() + photos():
         raise ValueError(f"There is no bundled picture {source!r}: choose one from paintings() or photos().")
     net = net or vgg19()
@@ -298,7 +294,7 @@ class GramMap(View):
             None,
             None,
             threading.RLock(),
-        )  # newest request, channels of a grid to click, lock of both
+        )  # the newest request, the channels of a grid that can be clicked, and a lock for both
         for control in (self.source, self.layer, self.channels, self.values):
             control.observe(self.messages.guard(self._changed), "value")
         for field in self.fields:
@@ -319,12 +315,12 @@ class GramMap(View):
         self._changed({"owner": self.layer})
 
     def _buttons(self):
-        """The grid: a row and a column of channel numbers, and a button for each entry."""
+        """The grid: a row and a column with the numbers of channels, and a button for each entry."""
         size = {"width": "40px", "height": "28px", "margin": "0", "padding": "0"} | {
             "display": "flex",
             "align_items": "center",
             "justify_content": "center",
-        }  # in the middle, with a border as without
+        }  # the text stands in the middle, with a border or without
         self.plain, self.marked = w.Layout(**size), w.Layout(**size, border=MARK)
         self.buttons = [w.Button(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT**2)]
         self.heads = [[w.Label(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT)] for _ in range(2)]
@@ -339,9 +335,7 @@ class GramMap(View):
         )
 
     def _changed(self, change):
-        """Draw anew; a layer or a choice of channels begins with the first two of them, pictures are compared on the
-        same pair.
-        """
+        """Draw anew. A new layer or choice of channels begins with its first two; a new picture keeps the pair."""
         with self._lock:
             if change["owner"] in (self.layer, self.channels):
                 self._grid = None
@@ -350,8 +344,9 @@ class GramMap(View):
                 self._ask(self._asked.pair)
 
     def _typed(self, change):
-        """A channel typed by hand, also while another grid is on its way; what the widget itself writes into the fields
-        is no change.
+        """React to a channel that is typed by hand, even while another grid is being drawn.
+
+        Numbers that the widget itself writes into the fields do not count.
         """
         with self._lock:
             pair = tuple(
@@ -362,7 +357,7 @@ class GramMap(View):
                 self._ask(pair)
 
     def _clicked(self, row, column, _):
-        """Show another pair; where there is no grid, after an error, try again."""
+        """Show another pair; if there is no grid after an error, try again."""
         with self._lock:
             self._ask((self._grid[row], self._grid[column]) if self._grid else self._asked.pair)
 
@@ -389,7 +384,7 @@ class GramMap(View):
     def _show(self, item):
         asked, chosen, last, (channels, entries, legend, all_pairs), (picture, text) = item
         with self._lock:
-            if asked is self._asked:  # else something newer is on its way
+            if asked is self._asked:  # otherwise a newer drawing follows
                 self._asked, self._grid = asked._replace(pair=chosen), channels
                 for field, channel in zip(self.fields, chosen):
                     field.max = max(field.max, last)
@@ -403,7 +398,7 @@ class GramMap(View):
                 )
 
     def _fill(self, channels, entries, chosen=None):
-        """The numbers of the channels and the entries into the grid."""
+        """Write the numbers of the channels and the entries into the grid."""
         for head, channel in zip(itertools.chain(*self.heads), 2 * channels):
             head.value = str(channel)
         for button, place, (text, tooltip, colour, ink) in zip(

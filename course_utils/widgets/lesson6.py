@@ -17,19 +17,20 @@ from course_utils.widgets.core import Job, Messages, View, menu, number, titled
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 VARIATION_WEIGHT_CHOICES = (("none", 0.0), ("1,000", 1e3), ("10,000", 1e4), ("100,000", 1e5))
 PREVIEW = 160  # pixels on the longer side of a chosen picture
-# LARGEST in server.py, and Tornado's own limit: what is larger is lost between page and kernel, and neither hears of it
+# The limits are LARGEST in server.py and Tornado's own. A larger file is lost between page and kernel without an error.
 UPLOADS = (
-    "An own picture may have 250 MB where <code>python3 -m course_utils lab</code> opened JupyterLab, and 10 MB"
-    " elsewhere. If nothing happens, the file was too large: drag it into the list of files on the left, and run this"
-    ' cell again with its path, as in <code>live_view("photo.jpg", net=net)</code>.'
+    "A picture of your own may have up to 250 MB if <code>python3 -m course_utils lab</code> opened JupyterLab, and up"
+    " to 10 MB otherwise. If nothing happens, the file was too large: drag it into the list of files on the left, and"
+    ' run this cell again with its path, as in <code>live_view("photo.jpg", net=net)</code>.'
 )
 
 
 def painting(content, style, settings=None, *, size=256, evaluations=60, net=None):
-    """The states that the widget shows: a function of its settings alone.
+    """The states that the widget shows; they depend on its settings alone.
 
     Args:
         content, style: whatever `load_image` takes.
+        size: longer side of both pictures, in pixels.
         settings, evaluations, net: as in `course_utils.transfer.descend`.
     Returns:
         Iterator of `State`.
@@ -39,7 +40,7 @@ def painting(content, style, settings=None, *, size=256, evaluations=60, net=Non
 
 
 def report(state, evaluations):
-    """One line about a state."""
+    """One line of text about a state."""
     parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
     return (
         f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {state.losses['total']:.3g}"
@@ -50,15 +51,16 @@ def report(state, evaluations):
 def live_view(
     content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None
 ):
-    """The widget: choose a photo and a painting, or upload your own, press Paint, and stop whenever you like.
+    """The widget: choose a photo and a painting, or upload your own, press Paint, and stop at any time.
 
-    `content` and `style` are names of bundled pictures or paths of others; one that cannot be read raises ImageError.
+    `content` and `style` are names of bundled pictures or paths of your own. Raises ImageError for a picture that
+    cannot be read.
     """
     return LiveView(content, style, size, evaluations, net)
 
 
 def _menu(kind, names, source):
-    """A Dropdown of bundled pictures; the path of another one stands on top."""
+    """A Dropdown of bundled pictures; the path of another picture stands at its top."""
     options = titled(names)
     if isinstance(source, (str, os.PathLike)) and source not in names:
         source = os.fspath(source)
@@ -119,17 +121,17 @@ class LiveView(View):
         self.text, self.messages = w.Label("Press Paint."), Messages()
 
     def _source(self, kind):
-        """What was chosen, as `load_image` takes it, and what to call it: an upload, a bundled picture or a path."""
+        """(source, name): the chosen upload, bundled picture or path, as `load_image` takes it, and what to call it."""
         bundled, own = self.sources[kind]
         return (own.value[0]["content"], "an uploaded picture") if own.value else (bundled.value, bundled.label)
 
     def _chosen(self, kind, _):
-        """The last choice counts: an upload is forgotten."""
+        """Forget an upload, because the last choice counts."""
         self.sources[kind][1].value = ()
         self._preview(kind)
 
     def _uploaded(self, kind, _):
-        """Show what arrived; what is no picture is forgotten, so that the choice before it stays."""
+        """Show an uploaded picture; a file that is no picture is forgotten, so that the choice before it stays."""
         try:
             self._preview(kind)
         except ImageError:
@@ -137,7 +139,7 @@ class LiveView(View):
             raise
 
     def _preview(self, kind):
-        """Show what has been chosen; raises ImageError where it is no picture."""
+        """Show the chosen picture; raises ImageError for a file that is no picture."""
         source, name = self._source(kind)
         self._thumbnails[kind] = img_tag(load_image(source, PREVIEW), f"The chosen {kind}: {name}.")
         self.chosen.value = " ".join(self._thumbnails.values())
@@ -163,7 +165,7 @@ class LiveView(View):
         self.job.start()
 
     def _network(self):
-        """With the chosen pooling: that of before, or another one with the same weights."""
+        """The network with the chosen pooling: the one from before, or another one with the same weights."""
         if self.net is None:
             self.net = vgg19()
         if self.net.pooling != self.pooling.value:

@@ -17,11 +17,11 @@ from course_utils.widgets.core import Job, Messages, View, menu, number, titled
 from course_utils.winograd import prepared
 
 INGREDIENTS = ("colours", "box", "guess", "transport")
-LANES = 5  # that are shown: more curves cannot be told apart
+LANES = 5  # the largest number of lanes that are shown; more curves cannot be told apart
 
 
 class Moment(NamedTuple):
-    """What would be saved after so many evaluations."""
+    """The picture that would be saved after some number of evaluations."""
 
     evaluations: int
     image: torch.Tensor  # (1, 3, H, W), multiples of 1/255
@@ -29,17 +29,17 @@ class Moment(NamedTuple):
 
 
 def descended(content, style, ingredients=INGREDIENTS, *, size=128, evaluations=20, net=None, every=2):
-    """One lane of the race: L-BFGS with some of the ingredients, all of them being the course's descent.
+    """One lane of the race: L-BFGS with some of the ingredients; with all ingredients it is the course's descent.
 
     Args:
         content, style: whatever `load_image` takes.
-        ingredients: some of 'colours' (the start has the painting's), 'box' (pixels stay in [0, 1]), 'guess' (the
-            inverse Hessian begins as 1/(f + 0.05)), 'transport' (a guide for the first steps, which needs box and
-            guess).
-        size: longer side of both pictures in pixels.
-        evaluations: of cost and gradient.
+        ingredients: some of 'colours' (the start has the painting's colours), 'box' (pixels stay in [0, 1]), 'guess'
+            (the inverse Hessian begins as 1/(f + 0.05)), 'transport' (a guide for the first steps, which needs the box
+            and the guess).
+        size: longer side of both pictures, in pixels.
+        evaluations: number of evaluations of cost and gradient.
         net: a network from `vgg19()`.
-        every: a moment after the first evaluation, after each of which so many go, and after the last.
+        every: there is a moment after the first evaluation, after each multiple of `every`, and after the last.
     Yields:
         `Moment`.
     Raises:
@@ -80,7 +80,7 @@ def name_of(ingredients):
 
 
 def pictures(lanes):
-    """The curves of some lanes and their last pictures: ((figure, description), (figure, description)).
+    """((figure, description), (figure, description)): the curves of some lanes, and their last pictures.
 
     Args:
         lanes: {name: list of `Moment`}.
@@ -107,7 +107,7 @@ def race(
 
 
 class Race(View):
-    """Controls, curves and pictures; `job` is the `Job` that descends, `lanes` what has been run."""
+    """Controls, curves and pictures; `job` is the `Job` that descends, and `lanes` holds the runs so far."""
 
     def __init__(self, content, style, size, evaluations, net=None):
         self.net, self.lanes = net, {}
@@ -149,7 +149,7 @@ class Race(View):
             self.curves.value = self.gallery.value = ""
 
     def _run(self, _=None):
-        """Read the settings in the kernel's thread and start; what does not go together is reported at once."""
+        """Read the settings in the kernel's thread and start; settings that do not fit together are reported now."""
         if self.job.running:
             return
         chosen = [part for part, box in self.ingredients.items() if box.value]
@@ -169,7 +169,7 @@ class Race(View):
         self.job.start()
 
     def _freeze(self, running):
-        """While a lane runs, what it was begun with stays as it is."""
+        """While a lane runs, the controls with its settings are disabled."""
         for control in (self.start, self.clear, self.content, self.style, self.size):
             control.disabled = running
         self.stop.disabled = not running

@@ -1,4 +1,4 @@
-"""Lesson 8: the studio, where pictures are set up, tried out small, painted, kept and compared."""
+"""Lesson 8: the studio, in which readers set up pictures, try settings out, paint, save and compare."""
 
 import functools
 import html
@@ -39,7 +39,7 @@ from course_utils.transfer import minimise
 from course_utils.widgets.core import Job, Messages, View, titled
 
 THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
-VARIED = {  # settings of a contact sheet, and values to begin with
+VARIED = {  # {setting of a contact sheet: values to begin with}
     "strength": "5, 20, 60",
     "stroke": "0.5, 1, 2",
     "content_layer": "relu2_2, relu4_2",
@@ -59,23 +59,23 @@ MEASURED = (
 
 
 def studio(folder=FOLDER, net=None):
-    """The widget: set up a picture, try settings out on a contact sheet, paint, keep, compare.
+    """The widget: set up a picture, try settings out on a contact sheet, paint, save and compare.
 
     Args:
         folder: where saved pictures are kept.
-        net: VGG-19, if it is loaded already.
+        net: VGG-19, if it is already loaded.
     """
     return Studio(Album(folder), Networks(net))
 
 
 def wiped(left, right, share):
-    """(picture, description): the left part of one picture, and the right part of another beside it.
+    """(picture, description): the left part of one picture beside the right part of another.
 
     Args:
-        left, right: pictures (1, 3, H, W) in [0, 1]; the second is brought to the size of the first.
-        share: where the border lies, from 0 (all of the right one) to 1.
+        left, right: pictures (1, 3, H, W) in [0, 1]; the second is resized to the size of the first.
+        share: the place of the border, from 0 (only the right picture) to 1 (only the left one).
     Raises:
-        StudioError: no such share.
+        StudioError: the share is not between 0 and 1.
     """
     if not 0 <= share <= 1:
         raise StudioError(f"The border lies between 0 and 1, not at {share}.")
@@ -88,26 +88,26 @@ def wiped(left, right, share):
 
 
 def values_of(name, text):
-    """The values of a setting in a text such as '5, 20, 60'. Raises StudioError."""
+    """The values of a setting in a text such as '5, 20, 60'. Raises StudioError for a text without such values."""
     default = getattr(Recipe(), name)
     values = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         try:
             values.append(part if isinstance(default, str) else type(default)(part))
         except ValueError as error:
-            raise StudioError(f"'{part}' is no value of {name}: write such as {VARIED[name]}.") from error
+            raise StudioError(f"'{part}' is no value of {name}: write values such as {VARIED[name]}.") from error
     if not values:
-        raise StudioError(f"Write values of {name}, such as {VARIED[name]}.")
+        raise StudioError(f"There are no values of {name}: write some, such as {VARIED[name]}.")
     return values
 
 
 def minutes(seconds):
-    """A time as a person says it: '40 s', '3 min'."""
+    """A time as text, such as '40 s' or '3 min'."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def report(state, evaluations, began):
-    """One line about a state: where it stands, the time left, every term."""
+    """One line of text about a state: the evaluation, the time that is left, and every term."""
     done = state.evaluations - began[0]
     left = (state.seconds - began[1]) / done * (evaluations - state.evaluations) if done else 0
     parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
@@ -119,12 +119,12 @@ def report(state, evaluations, began):
 
 
 class Gallery(w.VBox):
-    """Thumbnails of pictures with a button below each, page by page; `chosen` is called with the name.
+    """Thumbnails of pictures, page by page, with a button below each.
 
     Args:
         names: of bundled pictures.
-        chosen: name -> None.
-        guard: makes a callback whose errors are shown.
+        chosen: name -> None, called with the name of the picture whose button is clicked.
+        guard: turns a callback into one whose errors are shown.
     """
 
     def __init__(self, names, chosen, guard):
@@ -155,7 +155,7 @@ def _thumbnail(source, side=THUMBNAIL):
 
 
 def _seam(recipe):
-    """HTML of the photo with the border of its regions, or nothing where it is whole. Raises StudioError."""
+    """HTML of the photo with the border of its regions; '' if the photo is whole. Raises StudioError."""
     if recipe.mask == "none":
         return ""
     photo = load_image(recipe.photo, SHOWN // 2)
@@ -165,7 +165,10 @@ def _seam(recipe):
 
 
 class Studio(View):
-    """Controls, live picture, contact sheet and album; `job` paints, `trial` makes sheets, `thinking` forecasts."""
+    """Controls, live picture, contact sheet and album.
+
+    The `Job` called `job` paints, `trial` makes contact sheets, and `thinking` computes forecasts.
+    """
 
     def __init__(self, album, networks):
         self.album, self.networks, self.speed = album, networks, Speed(networks)
@@ -346,7 +349,7 @@ class Studio(View):
         ]
 
     def _settings(self):
-        """The controls that a recipe is read from."""
+        """The controls from which a recipe is read."""
         return (
             *(self.photo, self.painting, self.second, self.share, self.size, self.evaluations, self.stroke),
             *(self.content_weight, self.strength, self.variation_weight, self.content_layer, self.begin, self.seed),
@@ -388,7 +391,7 @@ class Studio(View):
     # --- a recipe from the controls, and back
 
     def _read(self):
-        """The `Recipe` of the controls as they are. Raises StudioError."""
+        """The `Recipe` of the controls' present values. Raises StudioError if a value cannot be used."""
         shares = {self.painting.value: 1.0}
         if self.second.value and self.second.value != self.painting.value:
             shares = {self.painting.value: 1 - self.share.value, self.second.value: self.share.value}
@@ -413,7 +416,7 @@ class Studio(View):
         )
 
     def _set(self, recipe):
-        """Bring the controls to a recipe; one change follows, not one for each control."""
+        """Set the controls to a recipe, with a single change at the end instead of one for each control."""
         self._setting = True
         try:
             menus = (self.photo, self.inside, self.painting, self.second)
@@ -447,7 +450,7 @@ class Studio(View):
         self._changed()
 
     def _offer(self, control, source):
-        """Choose a picture in a menu; one that does not stand there is added. Raises ImageError where it is none."""
+        """Choose a picture in a menu, and add it if necessary. Raises ImageError for a file that is no picture."""
         if source not in [value for _, value in control.options]:
             load_image(source, THUMBNAIL)
             control.options = [(called(source), source), *control.options]
@@ -457,14 +460,14 @@ class Studio(View):
         control.value = name
 
     def _uploaded(self, control, change):
-        """Keep an uploaded picture in the album's folder and choose it; what is no picture is forgotten."""
+        """Keep an uploaded picture in the album's folder and choose it; a file that is no picture is forgotten."""
         if change.new:
             content = bytes(change.new[0]["content"])
             change.owner.value = ()
             self._offer(control, self.album.keep(content))
 
     def _mask_uploaded(self, change):
-        """Keep a painted mask, and split the photo by it."""
+        """Keep a painted mask, and split the photo with it."""
         if change.new:
             content = bytes(change.new[0]["content"])
             change.owner.value = ()
@@ -477,7 +480,7 @@ class Studio(View):
             self._offer(self.photo, change.new.strip())
 
     def _changed(self, _=None):
-        """Show the chosen pictures, and forecast anew; calls are gathered while a forecast is under way."""
+        """Show the chosen pictures, and begin a new forecast; it replaces a forecast that is under way."""
         if self._setting:
             return
         self._recipe = self._read()
@@ -507,12 +510,12 @@ class Studio(View):
     # --- paint
 
     def _idle(self):
-        """Raise StudioError while something is being painted."""
+        """Raise StudioError while a picture or a contact sheet is being painted."""
         if self.job.running or self.trial.running:
             raise StudioError("A picture is being painted: stop it first, or wait for its end.")
 
     def _paint(self):
-        """Begin a new picture; one that was paused is given up."""
+        """Begin a new picture; a paused picture is given up."""
         self._idle()
         self.thinking.stop()
         self._painted, self._states, self._last, self.history = self._read(), None, None, []
@@ -530,7 +533,7 @@ class Studio(View):
         self.save.disabled = self._last is None
 
     def _steps(self):
-        """Go on with the states of the present picture: a job that was paused leaves them where they are."""
+        """Go on with the states of the present picture; a pause keeps their iterator."""
         if self._states is None:
             easel = set_up(self._painted, self.networks)
             self._easel, self._states = easel, minimise(easel.cost, easel.first, self._painted.evaluations)
@@ -576,7 +579,7 @@ class Studio(View):
             self.job.start()
 
     def _stop(self):
-        """Stop for good; one that is paused already is only let go of."""
+        """Stop for good; a picture that is already paused is only given up."""
         self._pausing = False
         if self.job.running:
             self.job.stop()
@@ -594,10 +597,10 @@ class Studio(View):
             )
 
     def _show_numbers(self):
-        """Style and content of the picture beside the two controls, where one painting counts everywhere."""
+        """Show E and content of the picture beside the two controls, if one painting counts in the whole picture."""
         judge = self._judge()
         if judge is None:
-            self.numbers.value = "<small>E is measured where one painting counts in the whole picture.</small>"
+            self.numbers.value = "<small>E is measured only if one painting counts in the whole picture.</small>"
             return
         rows = {**judge.controls, "this picture": judge(to_8bit(self._last.image))}
         cells = "".join(
@@ -608,7 +611,7 @@ class Studio(View):
         self.numbers.value = f"<table>{head}{cells}</table><small>{MEASURED}</small>"
 
     def _judge(self):
-        """The `Judge` of the present picture, or None where E says nothing."""
+        """The `Judge` of the present picture, or None if E says nothing about it."""
         shortest = min(min(picture.shape[2:]) for picture in (self._easel.photo, *self._easel.paintings))
         if self._easel.mask is not None or len(self._easel.paintings) > 1 or shortest < measures.SMALLEST:
             return None
@@ -668,7 +671,7 @@ class Studio(View):
         return w.VBox([w.HTML(img_tag(cell.image, f"Painted small with {says}.", width=150)), text, button])
 
     def _large(self, recipe):
-        """Take the settings of a small picture, with the size and the evaluations of the controls, and paint."""
+        """Paint with the settings of a small picture, but with the size and the evaluations of the controls."""
         self._idle()
         self._set(replace(recipe, size=self.size.value, evaluations=self.evaluations.value))
         self._paint()
@@ -684,7 +687,7 @@ class Studio(View):
     # --- the album
 
     def _album_changed(self, newest=None):
-        """Read the folder anew: what was saved before a restart is there as well."""
+        """Read the folder anew, so that pictures from before a restart are there as well."""
         self._saved = {str(entry.path): entry for entry in self.album.saved()}
         options = [(entry.path.stem, path) for path, entry in self._saved.items()] or [(NOTHING, "")]
         kept = self.left.value
@@ -699,7 +702,7 @@ class Studio(View):
         return [entry.path for entry in self._saved.values()][:count]
 
     def _show_compared(self, _=None):
-        """Two pictures, the border between them where the slider says, and the settings in which they differ."""
+        """Show two pictures with the border at the slider's place, and the settings in which they differ."""
         one, other = self._saved.get(self.left.value), self._saved.get(self.right.value)
         if one is None or other is None:
             self.compared.value = self.about.value = ""
@@ -722,7 +725,7 @@ class Studio(View):
 
 
 def differences(one, other):
-    """In which settings two saved pictures differ, and what their losses are, in a sentence or two."""
+    """The settings in which two saved pictures differ, and their losses, as text."""
     names = [name for name in vars(one.recipe) if getattr(one.recipe, name) != getattr(other.recipe, name)]
     parts = [f"{name.replace('_', ' ')}: {getattr(one.recipe, name)} | {getattr(other.recipe, name)}" for name in names]
     text = "; ".join(parts) or "the same settings"

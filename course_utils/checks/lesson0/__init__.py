@@ -1,4 +1,4 @@
-"""Checks of lesson 0: from pixels to a tensor and back, and what the original network is given."""
+"""Checks of lesson 0: from pixels to a tensor and back, and the input of the original network."""
 
 from course_utils.checks.lesson0.to_pixels import to_pixels
 from course_utils.checks.lesson0.to_tensor import to_tensor

@@ -7,7 +7,7 @@ from course_utils.checks.lesson0.to_tensor import SIZES
 
 
 def _images():
-    """Values on both sides of [0, 1]; none lies halfway between two grey levels, where two ways of rounding differ."""
+    """Values inside and outside [0, 1]; none lies halfway between two grey levels, where ways of rounding differ."""
     generator = torch.Generator().manual_seed(1)
 
     def near(least, most, height, width):
@@ -30,7 +30,7 @@ def _to_pixels(image):
 
 
 def _bytes(levels):
-    """Grey levels (1, 3, H, W) as uint8 (H, W, 3), what lies outside 0 … 255 wrapped around."""
+    """Grey levels (1, 3, H, W) as uint8 (H, W, 3); values outside 0 … 255 are wrapped around."""
     return levels[0].int().to(torch.uint8).permute(1, 2, 0)
 
 

@@ -8,7 +8,7 @@ from course_utils.vgg import CAFFE_MEAN
 _RGB = torch.tensor(CAFFE_MEAN).view(1, 3, 1, 1)
 _BGR = _RGB.flip(1)
 
-# {letter: picture (N, 3, H, W), RGB in [0, 1] -> what the original first layer is given}
+# {letter: picture (N, 3, H, W), RGB in [0, 1] -> input of the original first layer}
 programs = {
     "A": lambda image: image.flip(1) * 255 - _RGB,
     "B": lambda image: image.flip(1) * 255 - _BGR,

@@ -1,4 +1,4 @@
-"""Question of lesson 1: how alike patches are as pixels when all are cut to the same size."""
+"""Question of lesson 1: how similar the pixels of patches are when all patches are cut to the same size."""
 
 from course_utils.checks.core import Choice
 

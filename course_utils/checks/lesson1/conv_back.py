@@ -9,7 +9,7 @@ READY_MADE = {"conv_transpose2d", "convolution", "convolution_backward", "grad",
 
 SIZES = (  # (N, K, C, H, W)
     *((1, 4, 3, 5, 6), (3, 2, 5, 4, 7), (1, 3, 3, 6, 4), (3, 5, 2, 3, 5)),
-    *((2, 1, 4, 4, 3), (1, 4, 1, 3, 6), (2, 1, 1, 1, 4)),  # one filter, one channel, both and a single row
+    *((2, 1, 4, 4, 3), (1, 4, 1, 3, 6), (2, 1, 1, 1, 4)),  # one filter; one channel; both, with a single row
 )
 
 
@@ -28,7 +28,7 @@ def _maps_and_filters():
 
 
 def _back(filters=lambda weight: weight, finish=lambda result, y: result, padding=1):
-    """The transpose of the convolution, with other filters, or with something done to the result."""
+    """The transpose of the convolution, with other filters or with a changed result."""
     return lambda y, weight: finish(F.conv_transpose2d(y, filters(weight), padding=padding), y)
 
 

@@ -9,8 +9,9 @@ SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (
 
 
 def _pooled():
-    """Rectified maps as in the deep layers: half of the windows or more are all zero, and some others have their
-    maximum twice. Two are not rectified: most windows of the one, and all of the other, hold negative values only.
+    """Rectified maps as in the deep layers: at least half of the windows are zero, and some have their maximum twice.
+
+    Two maps are not rectified. Most windows of one, and all windows of the other, hold only negative values.
     """
     generator, trials = torch.Generator().manual_seed(10), []
     for number, (N, C, H, W) in enumerate(SIZES):
@@ -40,7 +41,7 @@ def _maxima(windows):
 
 
 def _unpooled(share=_strongest_place, value=lambda signal, windows: signal[..., None], rest=lambda windows: 0):
-    """The way back, with the share that each of a window's four places gets, or the value that is shared, replaced."""
+    """The way back, with one part replaced: the shares of a window's four places, or the value that they share."""
 
     def function(signal, x):
         h, w = signal.shape[2:]

@@ -6,7 +6,7 @@ from course_utils.checks.core import Exercise, Misconception, Trial
 
 SIZES = (  # (N, C, H, W, k)
     *((5, 4, 3, 6, 3), (4, 2, 6, 5, 4), (6, 3, 4, 7, 2), (3, 5, 5, 3, 1)),
-    *((4, 1, 3, 5, 2), (1, 3, 4, 2, 1), (1, 1, 3, 4, 1)),  # one channel, one picture, one of both
+    *((4, 1, 3, 5, 2), (1, 3, 4, 2, 1), (1, 1, 3, 4, 1)),  # one channel; one picture; one of both
 )
 
 
@@ -14,8 +14,8 @@ def _activations():
     generator, trials = torch.Generator().manual_seed(12), []
     for number, (N, C, H, W, k) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
-        maps = torch.randn(N, C, H, W, generator=generator, dtype=dtype) - 10 * (number == 1)  # once, all are negative
-        maps = maps * {4: 1e-5, 5: 1e4}.get(number, 1)  # once all are tiny, once large
+        maps = torch.randn(N, C, H, W, generator=generator, dtype=dtype) - 10 * (number == 1)  # here all are negative
+        maps = maps * {4: 1e-5, 5: 1e4}.get(number, 1)  # in one trial all values are tiny, in another large
         trials.append(Trial(f"maps of {N} × {C} × {H} × {W}, k = {k}, {str(dtype).removeprefix('torch.')}", (maps, k)))
     return trials
 
@@ -46,8 +46,9 @@ def _repeating(maps, k):
 
 
 def _masked(maps, k):
-    """Take the strongest unit again and again, and set its picture's map to zero: wrong where all that is left is
-    negative.
+    """Take the strongest unit again and again, and set its picture's map to zero.
+
+    The result is wrong when all values that are left are negative.
     """
     N, _, H, W = maps.shape
     rows = []

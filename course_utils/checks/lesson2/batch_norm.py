@@ -50,18 +50,19 @@ CUT_UP = (
 
 
 def _picture_variances(x, correction):
-    """The mean of the pictures' variances, in place of the variance of the batch."""
+    """The mean of the pictures' variances, instead of the variance of the batch."""
     return moments_over(2, 3)(x, correction)[0].mean(0, keepdim=True)
 
 
 def _cut(x, correction):
-    """The variance and mean of each row of x.reshape(C, −1), which holds no one channel."""
+    """The variance and mean of each row of x.reshape(C, −1), a row that mixes channels."""
     return [moment[:, None, None] for moment in torch.var_mean(x.reshape(x.shape[1], -1), 1, correction=correction)]
 
 
 def _in_rows(rows, late):
-    """A normalisation of rows(x) as C × N·H·W, put into the shape of x as it is, with γ and β before that or, when
-    late, after.
+    """A normalisation of rows(x), C × N·H·W, which is then reshaped to x as it is.
+
+    γ and β are applied before this, or after it when `late` is true.
     """
 
     def function(x, gamma, beta, eps):

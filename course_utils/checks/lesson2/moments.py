@@ -1,4 +1,4 @@
-"""What the checks of lesson 2 share: means and variances over some axes, and what a variance is mistaken for."""
+"""What the checks of lesson 2 share: means and variances over some axes, and wrong variances."""
 
 import torch
 
@@ -14,7 +14,7 @@ INSTEAD = "hides the formula. Write it with means and variances: over which axes
 def pairs(variant, *parts):
     """Two mistakes at once: all pairs of mistakes in different parts, each {name: (what is wrong, what it replaces)}.
 
-    A hint says what both are, and that one of them is to be mended first.
+    A hint names both mistakes, and says that one of them should be repaired first.
     """
     found = []
     for number, part in enumerate(parts):
@@ -32,7 +32,7 @@ def feature_maps(draw, N, C, H, W):
 
 
 def moments_over(*axes):
-    """Variance and mean over axes, which are kept with length 1."""
+    """(variance, mean) over axes, which are kept with length 1."""
     return lambda x, correction: torch.var_mean(x, axes, correction=correction, keepdim=True)
 
 
@@ -45,7 +45,7 @@ def eps_outside(variance, eps):
 
 
 def mistaken_deviations(variant):
-    """What a variance of σ² is mistaken for, where √(σ² + ε) is meant."""
+    """What people write instead of √(σ² + ε)."""
     return [
         Misconception(name, variant(root=root), hint)
         for name, root, hint in (
@@ -85,7 +85,7 @@ def mistaken_deviations(variant):
 
 
 def unbiased_variances(variant):
-    """The variances of a batch over n − 1: what var and std of torch do unless told otherwise."""
+    """The variances of a batch with the divisor n − 1, which torch's var and std take by default."""
     return [
         Misconception(
             "unbiased",

@@ -13,8 +13,9 @@ def _blend(old, new, momentum):
 def _running(
     *, blend=_blend, average=lambda x: x.mean((0, 2, 3)), spread=lambda x, *means: x.var((0, 2, 3)), join=torch.stack
 ):
-    """Both running statistics, with one part replaced; `spread` also gets the running means before and after the
-    update.
+    """Both running statistics, with one part replaced.
+
+    `spread` also gets the running means before and after the update.
     """
 
     def function(mean, variance, x, momentum):
@@ -29,7 +30,7 @@ def _over_n(x, *means):
 
 
 def _about(x, mean, less):
-    """The variance from another mean than that of the batch, over n − less."""
+    """The variance around another mean than that of the batch, with the divisor n − less."""
     return (x - mean[:, None, None]).square().sum((0, 2, 3)) / (x[:, 0].numel() - less)
 
 

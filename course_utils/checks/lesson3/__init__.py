@@ -1,4 +1,4 @@
-"""Checks of lesson 3: mean activations, rescaling by them, its proof, powers of two, what forbids it, an impostor."""
+"""Checks of lesson 3: mean activations, the rescaling by them, its proof and limits, powers of two, and an impostor."""
 
 from course_utils.checks.lesson3.forbidden import forbidden
 from course_utils.checks.lesson3.impostor import impostor

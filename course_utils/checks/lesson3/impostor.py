@@ -1,4 +1,4 @@
-"""Question of lesson 3: which of three rescaled networks computes something else than the original."""
+"""Question of lesson 3: which of three rescaled networks does not compute the same as the original."""
 
 import copy
 from collections import OrderedDict
@@ -14,7 +14,7 @@ LAST = "pool2"  # the networks are the layers up to this one, with a linear laye
 
 
 def networks(net, pictures):
-    """The material: {'original', 'A', 'B', 'C'}, networks that give out three numbers for a picture.
+    """{'original', 'A', 'B', 'C': a network}; each network gives three numbers for a picture.
 
     Args:
         net: a `VGG`, whose first two blocks are used.
@@ -40,7 +40,7 @@ def networks(net, pictures):
 
 
 def _never_undone(original, pictures):
-    """Layer by layer: measure, divide, go on; the factors are not undone."""
+    """Layer by layer, measure the means and divide by them; nothing undoes the factors."""
     result = copy.deepcopy(original)
     for name, layer in result.named_children():
         if isinstance(layer, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""Question of lesson 3: the induction step of its proof, put together from lines that are right and wrong."""
+"""Question of lesson 3: the induction step of its proof, put together from right and wrong lines."""
 
 from course_utils.checks.core import Choice
 

@@ -24,7 +24,7 @@ def _mean(
     count=lambda x: x[:, 0].numel(),
     join=lambda totals, counts: sum(totals) / sum(counts),
 ):
-    """The sum of the parts' totals over that of their counts, with one part of the calculation replaced."""
+    """The sum of the parts' totals divided by the sum of their counts, with one part of the calculation replaced."""
 
     def function(given):
         prepared = [prepare(x) for x in parts(given)]

@@ -9,7 +9,7 @@ from course_utils.checks.core import Exercise, Misconception, Trial, kept
 
 
 def _power(exponent=torch.round, *, log=torch.log2, power=torch.exp2, dead=1.0, prepare=kept):
-    """2 to the rounded logarithm, and a number for dead channels, with one part replaced."""
+    """2 to the power of the rounded logarithm, and a number for dead channels, with one part replaced."""
 
     def function(mu):
         result = power(exponent(log(prepare(mu))))

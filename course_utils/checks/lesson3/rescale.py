@@ -6,7 +6,7 @@ from course_utils.checks.core import Exercise, Misconception, kept, random_trial
 
 
 def _along(axis):
-    """Puts one number for each channel, filter, row or column of the weights, (K, C, 3, 3), along that axis."""
+    """One number for each channel, filter, row or column, along that axis of the weights (K, C, 3, 3)."""
     shape = {"filters": (-1, 1, 1, 1), "channels": (-1, 1, 1), "rows": (-1, 1), "columns": (-1,)}[axis]
     return lambda mu: mu.reshape(shape)
 
@@ -45,7 +45,7 @@ OTHER = (
     "you divide each filter by {} of its weights. That is another 'weight normalisation', of training: here the means"
     " of the activations count. What scale does this layer take in, and what scale is it to give out?"
 )
-WEIGHTS = {  # mistakes with the weights alone: what is replaced, and the hint
+WEIGHTS = {  # mistakes in the weights alone: the replaced part, and the hint
     "naive": (
         dict(into=kept),
         "your weights do not contain μ_in. The input of this layer is divided by μ_in already: what must the weights"
@@ -94,7 +94,7 @@ WEIGHTS = {  # mistakes with the weights alone: what is replaced, and the hint
         "you use one number for all input channels. How many numbers does μ_in hold, and what does each belong to?",
     ),
 }
-BIASES = {  # mistakes with the bias alone
+BIASES = {  # mistakes in the bias alone
     "bias_kept": (kept, "the bias is the old one. Which part of the sum in the ReLU is then not divided?"),
     "bias_inverted": (
         lambda b, m_in, m_out: b * m_out,
@@ -141,7 +141,7 @@ TOGETHER = {  # two mistakes that have one cause
 
 
 def _pairs():
-    """Every mistake with the weights beside every one with the bias."""
+    """Every mistake in the weights together with every mistake in the bias."""
     for mistake, (parts, first) in WEIGHTS.items():
         for other, (shift, second) in BIASES.items():
             name, hint = TOGETHER.get(

@@ -1,4 +1,4 @@
-"""Check of lesson 4: a layer for a purpose, chosen on what was measured."""
+"""Check of lesson 4: a layer for a purpose, chosen by measurements."""
 
 from course_utils.checks.core import Choice
 

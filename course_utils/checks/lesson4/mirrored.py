@@ -1,4 +1,4 @@
-"""Check of lesson 4: what the content cost makes of a mirrored photo."""
+"""Check of lesson 4: the content cost of a mirrored photo."""
 
 from course_utils.checks.core import Choice
 

@@ -8,7 +8,7 @@ from course_utils.vgg import LAYERS
 
 
 class _Positive(torch.autograd.Function):
-    """A ReLU whose way back is a deconvnet's: it keeps what is positive in the gradient."""
+    """A ReLU whose way back is that of a deconvnet: it keeps the positive values of the gradient."""
 
     @staticmethod
     def forward(context, z):
@@ -30,7 +30,7 @@ def _deconvnet(net, image, photo, layer):
 
 def _attached(net, image, photo, layer):
     leaf = image.detach().clone().requires_grad_()
-    moving = photo + (leaf - leaf.detach())  # the photo, but tied to the generated picture
+    moving = photo + (leaf - leaf.detach())  # the photo, but connected to the graph of the generated picture
     F, P = (net.features(picture, [layer])[layer] for picture in (leaf, moving))
     return torch.autograd.grad(content_loss(F, P).sum(), leaf)[0]
 

@@ -32,7 +32,7 @@ def _repeated(matrix, N):
 
 
 def _letters(equation):
-    """The product of F by itself that einsum makes of the letters."""
+    """The product of F with itself that einsum computes for these letters."""
     return variant(rows=kept, product=lambda F: torch.einsum(equation, F, F))
 
 
@@ -77,7 +77,7 @@ LETTERS = "in einsum both factors need the same {}."
 PLACES = "What has to be multiplied are two values at the same position: " + LETTERS
 PICTURES = "you multiply pictures by one another{}. Multiply each by itself only; " + LETTERS.format("letter n")
 
-MERGED = (  # how the pictures of a batch get mixed up: the matrices, and what to say
+MERGED = (  # how the pictures of a batch are mixed up: the matrices, and the hint
     ("joined", variant(rows=_joined), "you add up over all pictures. "),
     ("averaged", variant(rows=_joined, divisor=lambda N, *_: N), "you average over the pictures. "),
     ("cut_up", variant(rows=_cut), "reshape(C, −1) cuts across the pictures. "),
@@ -365,7 +365,7 @@ gram = Exercise(
                 ("covariance_unbiased", lambda N, C, H, W: H * W - 1),
             )
         ],
-        *[  # of one channel torch makes a number of them, not a matrix
+        *[  # for one channel torch makes a number of the rows, not a matrix
             Misconception(
                 name,
                 lambda F, function=function: torch.stack([function(picture.flatten(1)) for picture in F]),

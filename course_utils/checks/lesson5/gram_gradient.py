@@ -25,7 +25,7 @@ def _flow(
 
 
 def unrecorded(function):
-    """The function, run where autograd records nothing: what needs a recorded graph raises torch's error there."""
+    """The function, run while autograd records nothing; code that needs a recorded graph then raises torch's error."""
 
     @functools.wraps(function)
     def run(*arguments):
@@ -37,7 +37,7 @@ def unrecorded(function):
 
 
 class ByHand(Exercise):
-    """An exercise that autograd cannot solve: answers run where it records nothing."""
+    """An exercise that autograd cannot solve, because answers run while autograd records nothing."""
 
     def judge(self, function):
         """The verdict without printing it."""

@@ -38,7 +38,7 @@ def distance(
 
 
 def _divided(one, other=None):
-    """Both Gram matrices divided, by numbers that are made of C, H, W of F and H', W' of S."""
+    """Both Gram matrices, divided by numbers that depend on C, H, W of F and on H', W' of S."""
 
     def grams(F, S):
         sizes = (*F.shape[1:], *S.shape[2:])
@@ -57,7 +57,7 @@ def _cropped(F, S):
 
 
 def _channel_means(F):
-    """Means of each channel, put where the Gram matrix is expected: (N, C, 1)."""
+    """The mean of each channel instead of the Gram matrix, (N, C, 1)."""
     return F.mean((2, 3))[:, :, None]
 
 
@@ -236,7 +236,7 @@ COST_PARTS = [  # what goes wrong between the difference of two Gram matrices an
 
 
 def _published(grams, power, exponent):
-    """The formula with 1/(2·C·H·W) of the picture, the factor to some power."""
+    """The formula with some power of the factor 1/(2·C·H·W) of the picture."""
     return lambda F, S: _sum(power(grams(F) - grams(S))) / (2 * F[0].numel()) ** exponent
 
 

@@ -35,8 +35,9 @@ DICTIONARIES = ("grams", "targets", "weights")
 
 
 def _zipped(*names, weighted=True, order=list):
-    """Dictionaries walked through side by side, as if all had the same order; the others are asked for the layers of
-    the first.
+    """Dictionaries that are walked through side by side, as if all had the same order.
+
+    The layers of the first dictionary are looked up in the others.
     """
 
     def function(*dictionaries):

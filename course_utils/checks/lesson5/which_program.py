@@ -6,21 +6,21 @@ from course_utils.checks.core import Choice
 
 
 def _joined(F, S):
-    """One Gram matrix for all pictures of the batch; for one picture that of the lesson."""
+    """One Gram matrix for all pictures of the batch; for a single picture this is the lesson's cost."""
     rows, others = F.transpose(0, 1).flatten(1), S[0].flatten(1)
     difference = rows @ rows.T / rows.shape[1] - others @ others.T / others.shape[1]
     return (difference.square().sum() / (4 * len(rows) ** 2)).expand(len(F))
 
 
 def _over_values(F, S):
-    """CS231n's: Gram matrices divided by C·M, and no factor."""
+    """CS231n's cost: Gram matrices divided by C·M, and no factor."""
     rows, others = F.flatten(2), S.flatten(2)
     difference = rows @ rows.mT / rows[0].numel() - others @ others.mT / others[0].numel()
     return difference.square().sum((1, 2))
 
 
 def _undivided(F, S):
-    """The paper's, with the M of the generated picture for both matrices; for equal sizes that of the lesson."""
+    """The paper's cost, with the generated picture's M for both matrices; for equal sizes it is the lesson's cost."""
     rows, others = F.flatten(2), S.flatten(2)
     difference = torch.matmul(rows, rows.mT) - others @ others.mT
     return difference.square().sum((1, 2)) / (2 * rows[0].numel()) ** 2

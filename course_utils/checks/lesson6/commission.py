@@ -1,4 +1,4 @@
-"""Check of lesson 6: settings for one photo and one painting, chosen by what the picture has to be."""
+"""Check of lesson 6: settings for one photo and one painting, chosen so that the picture meets given bounds."""
 
 import functools
 
@@ -13,14 +13,15 @@ from course_utils.vgg import vgg19
 
 PHOTO, PAINTING = "monument_opera_house", "van_gogh_church_at_auvers"
 SIZE, EVALUATIONS = 96, 20
-STANDARD = Settings(content_weight=1, style_weight=1, variation_weight=0, start="colour")  # what nobody sets
+STANDARD = Settings(content_weight=1, style_weight=1, variation_weight=0, start="colour")  # the defaults
 FIELDS = ("style_weight", "content_weight", "style_layers", "content_layers", "start")
 
 
 @functools.cache
 def _judge():
-    """The network, both pictures, and a function that gives the content cost of a picture as a share of an even grey's
-    and its style cost as a share of the photo's.
+    """The network, both pictures, and a function that measures a picture.
+
+    It gives the content cost as a share of that of an even grey, and the style cost as a share of the photo's.
     """
     net = vgg19(pooling="max")
     photo, painting = load_image(PHOTO, SIZE), load_image(PAINTING, SIZE)

@@ -436,7 +436,7 @@ STYLE_PARTS = [
 ]
 
 WHOLE = "J = α J_C + β·weight·E, and its gradient is the same sum of two parts."
-JOINS = [  # name, how content and style are put together, hint
+JOINS = [  # name, how content and style are combined, hint
     (
         "swapped",
         lambda c, s, a, b, w: b * c + a * w * s,

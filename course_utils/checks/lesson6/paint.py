@@ -6,7 +6,7 @@ from course_utils.checks.core import Exercise, Misconception, Trial, kept, lengt
 
 
 def _slope(target):
-    """A gradient that couples all values of a picture: then it matters when they are clamped."""
+    """A gradient that couples all values of a picture, so that it matters when the values are clamped."""
 
     def gradient(image):
         return 2 * (image - target) + 4 * (image.mean((1, 2, 3), keepdim=True) - 0.4)

@@ -1,4 +1,4 @@
-"""Check of lesson 6: which of three steps goes down fastest."""
+"""Check of lesson 6: which of three step sizes lowers the cost fastest."""
 
 from course_utils.checks.core import Choice
 

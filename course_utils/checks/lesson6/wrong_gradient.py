@@ -1,4 +1,4 @@
-"""Check of lesson 6: one of three costs lies about its gradient."""
+"""Check of lesson 6: which of three costs computes a wrong gradient."""
 
 import torch
 
@@ -27,7 +27,7 @@ def three_costs(net, photo, painting):
         return total.item(), torch.autograd.grad(total, x)[0]
 
     def one_place(image):
-        """F stands in F Fᵀ twice; one of the two is cut off from the gradient."""
+        """F occurs twice in F Fᵀ; here one of the two is cut off from the gradient."""
         x = image.clone().requires_grad_()
         features = whole.features(x)
         style = 0

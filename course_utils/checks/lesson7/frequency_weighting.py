@@ -7,15 +7,16 @@ from course_utils.checks.core import Exercise, Misconception, Result, Trial, kep
 
 
 def _waves(n):
-    """Every wave that fits into n pixels, one in each row, and its frequency: a wave of k periods looks like one of n −
-    k.
+    """Every wave that fits into n pixels, one in each row, and its frequency.
+
+    A wave of k periods looks like a wave of n − k periods.
     """
     k = torch.arange(n, dtype=torch.float64)
     return torch.exp(-2j * torch.pi * torch.outer(k, k) / n), torch.minimum(k, n - k) / n
 
 
 def _by_waves(gradient, offset):
-    """Each wave of the gradient over f + offset; by matrices of waves, without a fast transform."""
+    """Each wave of the gradient divided by f + offset, computed with matrices of waves, without a fast transform."""
     (down, f_y), (across, f_x) = map(_waves, gradient.shape[2:])
     spectrum = down @ gradient.to(down) @ across / (torch.hypot(f_y[:, None], f_x) + offset)
     return (down.conj() @ spectrum @ across.conj()).real.to(gradient) / gradient[0, 0].numel()
@@ -33,7 +34,7 @@ def _gradients():
 
 
 class Spectral(Exercise):
-    """A check of answers that may be complex by mistake: then the real part is judged, and the hint says so."""
+    """A check of answers that may be complex by mistake; then it judges the real part, and the hint says so."""
 
     def judge(self, function):
         seen = []
@@ -82,12 +83,12 @@ HALF = {"there": rfft2, "columns": lambda n, *_: rfftfreq(n), "back": lambda X, 
 
 
 def _gain_with_mean(value, offset=lambda offset: offset):
-    """The factors, and for the mean, f = 0, another one."""
+    """The factors, with another factor for the mean, f = 0."""
     return lambda f, o: torch.where(f == 0, torch.tensor(value(o)).to(f), 1 / (f + offset(o)))
 
 
 def _scaled(by, fixed=None):
-    """The factors, divided by a number that is made of them."""
+    """The factors, divided by a number that depends on them."""
     return lambda f, o: (g := 1 / (f + (fixed or o))) / by(g)
 
 

@@ -1,4 +1,4 @@
-"""Check of lesson 7: the direction of L-BFGS, by two loops over what the last steps have shown."""
+"""Check of lesson 7: the direction of L-BFGS, by two loops over the pairs of the last steps."""
 
 import torch
 
@@ -10,7 +10,7 @@ def _dot(one, other):
 
 
 def _by_matrices(gradient, steps, changes):
-    """−Q g with the matrix written down: Q' = (1 − ρ s yᵀ) Q (1 − ρ y sᵀ) + ρ s sᵀ for each pair, the oldest first."""
+    """−Q g with an explicit matrix: Q' = (1 − ρ s yᵀ) Q (1 − ρ y sᵀ) + ρ s sᵀ for each pair, the oldest first."""
     unit = torch.eye(gradient.numel(), dtype=torch.float64)
     pairs = [(s.flatten().double(), y.flatten().double()) for s, y in zip(steps, changes)]
     Q = unit * (_dot(*pairs[-1]) / _dot(pairs[-1][1], pairs[-1][1])) if pairs else unit

@@ -1,4 +1,4 @@
-"""Check of lesson 7: against which control the worth of the box is measured."""
+"""Check of lesson 7: which control measures what the box is worth."""
 
 from course_utils.checks.core import Choice
 

@@ -1,4 +1,4 @@
-"""Check of lesson 7: which of three ways to filter a row computes something else; and the three ways."""
+"""Check of lesson 7: three ways to filter a row, and which of them computes another result."""
 
 from course_utils.checks.core import Choice
 
@@ -11,14 +11,14 @@ def first(d, g):
 
 
 def second(d, g):
-    """The same with other sums."""
+    """Two outputs as in `first`, with other sums."""
     m1, m4 = (d[0] - d[2]) * g[0], (d[3] - d[1]) * g[0]
     m2, m3 = (d[1] + d[2]) * ((g[0] + g[1] + g[2]) / 2), (d[2] - d[1]) * ((g[0] - g[1] + g[2]) / 2)
     return [m1 + m2 + m3, m2 - m3 + m4]
 
 
 def third(d, g):
-    """The same with the values of the filter at 0, 1, 2 and infinity."""
+    """Two outputs as in `first`, with the values of the filter at 0, 1, 2 and infinity."""
     m1, m2 = (2 * d[0] - 3 * d[1] + d[2]) * (g[0] / 2), (2 * d[1] - d[2]) * (g[0] + g[1] + g[2])
     m3, m4 = (d[2] - d[1]) * ((g[0] + 2 * g[1] + 4 * g[2]) / 2), (2 * d[1] - 3 * d[2] + d[3]) * g[2]
     return [m1 + m2 + m3, m2 + 2 * m3 + m4]
