@@ -1,8 +1,8 @@
 """Regions of a photo with styles of their own: masks, and the Gram matrices that they guide.
 
 Gatys, Ecker, Bethge, Hertzmann & Shechtman 2017, 'Controlling perceptual factors in neural style transfer',
-arXiv:1611.07865, section 4.1. A mask is a tensor (1, 1, H, W) in [0, 1]. It is 1 where a pixel belongs to the region, and
-0 where it does not.
+arXiv:1611.07865, section 4.1. A mask is a tensor (1, 1, H, W) in [0, 1]. It is 1 where a pixel belongs to the region,
+and 0 where it does not.
 """
 
 import math
