@@ -51,7 +51,7 @@ VARIED = {  # {setting of a contact sheet: values to begin with}
 }
 REGION = ("mask", "inside", "threshold", "hue", "hue_width", "angle", "offset", "soft", "swapped")  # names of controls
 NOTHING = "nothing"
-LABEL = {"description_width": "11em"}
+LABEL, WIDTH = {"description_width": "11em"}, "360px"
 MEASURED = (
     "E says how much of the painting's style is there (Yeh et al. 2020; more is better); content is the cost at "
     "relu4_2, 0 for the photo and 1 for the painting, stretched to the photo's shape."
@@ -191,64 +191,57 @@ class Studio(View):
     def _make_controls(self):
         first = self._recipe
         (painting,) = first.paintings
-        label = functools.partial(dict, style=LABEL)
-        self.preset = w.Dropdown(options=list(PRESETS), **label(description="preset"))
-        self.photo = w.Dropdown(options=titled(photos()), value=first.photo, **label(description="photo"))
-        self.painting = w.Dropdown(options=titled(paintings()), value=painting, **label(description="painting"))
-        self.second = w.Dropdown(
-            options=[(NOTHING, ""), *titled(paintings())], value="", **label(description="second painting")
-        )
+
+        def label(description):
+            return {"description": description, "style": LABEL, "layout": w.Layout(width=WIDTH)}
+
+        self.preset = w.Dropdown(options=list(PRESETS), **label("preset"))
+        self.photo = w.Dropdown(options=titled(photos()), value=first.photo, **label("photo"))
+        self.painting = w.Dropdown(options=titled(paintings()), value=painting, **label("painting"))
+        self.second = w.Dropdown(options=[(NOTHING, ""), *titled(paintings())], value="", **label("second painting"))
         self.share = w.FloatSlider(
-            value=0.5, min=0, max=1, step=0.05, continuous_update=False, **label(description="share of the second")
+            value=0.5, min=0, max=1, step=0.05, continuous_update=False, **label("share of the second")
         )
         self.photo_file = w.FileUpload(accept="image/*", description="own photo")
         self.painting_file = w.FileUpload(accept="image/*", description="own painting")
-        self.path = w.Text(placeholder="path of a photo", continuous_update=False, **label(description="photo's path"))
-        self.size = w.BoundedIntText(
-            value=first.size, min=SIZES[0], max=SIZES[1], step=32, **label(description="size, pixels")
-        )
+        self.path = w.Text(placeholder="path of a photo", continuous_update=False, **label("photo's path"))
+        self.size = w.BoundedIntText(value=first.size, min=SIZES[0], max=SIZES[1], step=32, **label("size, pixels"))
         self.evaluations = w.BoundedIntText(
-            value=first.evaluations, min=EVALUATIONS[0], max=EVALUATIONS[1], step=10, **label(description="evaluations")
+            value=first.evaluations, min=EVALUATIONS[0], max=EVALUATIONS[1], step=10, **label("evaluations")
         )
         number = functools.partial(w.BoundedFloatText, min=0)
-        self.content_weight = number(value=first.content_weight, max=1e8, **label(description="α of the content"))
-        self.strength = number(value=first.strength, max=1e8, **label(description="style strength"))
-        self.variation_weight = number(
-            value=first.variation_weight, max=1e8, step=1000, **label(description="total variation")
-        )
+        self.content_weight = number(value=first.content_weight, max=1e8, **label("α of the content"))
+        self.strength = number(value=first.strength, max=1e8, **label("style strength"))
+        self.variation_weight = number(value=first.variation_weight, max=1e8, step=1000, **label("total variation"))
         self.stroke = w.Dropdown(
             options=[("half", 0.5), ("as it is", 1.0), ("1½ times", 1.5), ("twice", 2.0), ("three times", 3.0)],
             value=first.stroke,
-            **label(description="scale of the strokes"),
+            **label("scale of the strokes"),
         )
         self.equaliser = {
-            layer: w.BoundedFloatText(value=1.0, min=0, max=10, step=0.25, **label(description=f"λ of {layer}, times"))
+            layer: w.BoundedFloatText(value=1.0, min=0, max=10, step=0.25, **label(f"λ of {layer}, times"))
             for layer in STYLE_LAYERS
         }
         choice = w.Dropdown
-        self.content_layer = choice(
-            options=CONTENT_LAYERS, value=first.content_layer, **label(description="content layer")
-        )
-        self.begin = choice(options=STARTS, **label(description="start"))
-        self.seed = w.BoundedIntText(value=0, min=0, max=2**31, **label(description="seed of the noise"))
-        self.colours = choice(options=[(f"the {whose}'s", whose) for whose in COLOURS], **label(description="colours"))
-        self.pooling = choice(options=POOLINGS, value=first.pooling, **label(description="pooling"))
-        self.network = choice(options=NETWORKS, **label(description="network"))
+        self.content_layer = choice(options=CONTENT_LAYERS, value=first.content_layer, **label("content layer"))
+        self.begin = choice(options=STARTS, **label("start"))
+        self.seed = w.BoundedIntText(value=0, min=0, max=2**31, **label("seed of the noise"))
+        self.colours = choice(options=[(f"the {whose}'s", whose) for whose in COLOURS], **label("colours"))
+        self.pooling = choice(options=POOLINGS, value=first.pooling, **label("pooling"))
+        self.network = choice(options=NETWORKS, **label("network"))
 
         self.mask = choice(
             options=[("the photo is whole", "none"), *((f"by {m}", m) for m in MASKS[1:])],
-            **label(description="regions"),
+            **label("regions"),
         )
-        self.inside = choice(
-            options=titled(paintings()), value=first.inside, **label(description="painting of the region")
-        )
+        self.inside = choice(options=titled(paintings()), value=first.inside, **label("painting of the region"))
         slide = functools.partial(w.FloatSlider, continuous_update=False)
-        self.threshold = slide(value=first.threshold, min=0, max=1, step=0.05, **label(description="brighter than"))
-        self.hue = slide(value=first.hue, min=0, max=360, step=5, **label(description="hue, degrees"))
-        self.hue_width = slide(value=first.hue_width, min=0, max=180, step=5, **label(description="hues on each side"))
-        self.angle = slide(value=first.angle, min=-180, max=180, step=5, **label(description="angle of the line"))
-        self.offset = slide(value=first.offset, min=-1, max=1, step=0.05, **label(description="height of the line"))
-        self.soft = slide(value=first.soft, min=0, max=1, step=0.05, **label(description="width of the seam"))
+        self.threshold = slide(value=first.threshold, min=0, max=1, step=0.05, **label("brighter than"))
+        self.hue = slide(value=first.hue, min=0, max=360, step=5, **label("hue, degrees"))
+        self.hue_width = slide(value=first.hue_width, min=0, max=180, step=5, **label("hues on each side"))
+        self.angle = slide(value=first.angle, min=-180, max=180, step=5, **label("angle of the line"))
+        self.offset = slide(value=first.offset, min=-1, max=1, step=0.05, **label("height of the line"))
+        self.soft = slide(value=first.soft, min=0, max=1, step=0.05, **label("width of the seam"))
         self.swapped = w.Checkbox(value=False, description="exchange the regions")
         self.mask_file = w.FileUpload(accept="image/*", description="painted mask", layout=w.Layout(width="auto"))
         self.seam = w.HTML()
@@ -265,19 +258,17 @@ class Studio(View):
         self.chosen, self.picture, self.curve, self.numbers = w.HTML(), w.HTML(), w.HTML(), w.HTML()
 
         varied = [(name.replace("_", " "), name) for name in VARIED]
-        self.down = w.Dropdown(options=varied, value="strength", **label(description="rows: setting"))
-        self.down_values = w.Text(value=VARIED["strength"], **label(description="rows: values"))
-        self.across = w.Dropdown(
-            options=[(NOTHING, ""), *varied], value="stroke", **label(description="columns: setting")
-        )
-        self.across_values = w.Text(value=VARIED["stroke"], **label(description="columns: values"))
+        self.down = w.Dropdown(options=varied, value="strength", **label("rows: setting"))
+        self.down_values = w.Text(value=VARIED["strength"], **label("rows: values"))
+        self.across = w.Dropdown(options=[(NOTHING, ""), *varied], value="stroke", **label("columns: setting"))
+        self.across_values = w.Text(value=VARIED["stroke"], **label("columns: values"))
         self.try_out = button(description="Make the sheet", icon="th", button_style="primary")
         self.stop_sheet = button(description="Stop the sheet", icon="stop", disabled=True)
         self.sheet, self.sheet_text = w.VBox(), w.Label("A sheet holds up to 12 small pictures.")
 
-        self.left = w.Dropdown(**label(description="picture"))
-        self.right = w.Dropdown(**label(description="compare with"))
-        self.wipe = w.IntSlider(value=50, min=0, max=100, continuous_update=False, **label(description="border, %"))
+        self.left = w.Dropdown(**label("picture"))
+        self.right = w.Dropdown(**label("compare with"))
+        self.wipe = w.IntSlider(value=50, min=0, max=100, continuous_update=False, **label("border, %"))
         self.again = button(description="Take its settings", icon="undo", layout=w.Layout(width="auto"))
         self.from_png = w.FileUpload(accept=".png", description="settings of a PNG", layout=w.Layout(width="auto"))
         self.thumbnails, self.compared, self.about = w.HTML(), w.HTML(), w.HTML()
@@ -330,8 +321,8 @@ class Studio(View):
         album = w.VBox(
             [
                 self.thumbnails,
-                w.HBox([self.left, self.right, self.wipe]),
-                w.HBox([self.again, self.from_png]),
+                w.HBox([self.left, self.right]),
+                w.HBox([self.wipe, self.again, self.from_png]),
                 self.about,
                 self.compared,
             ]
