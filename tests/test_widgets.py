@@ -261,6 +261,24 @@ def test_job_restarts_with_the_newest_settings():
     assert job.wait(PATIENCE) == "finished" and shown[-1] == 99 and max(most) == 1
 
 
+def test_a_job_can_begin_anew_while_the_last_one_is_being_shown():
+    """Whoever presses Start as soon as it is offered, at the end of the last run, is heard."""
+    runs, ended = [], []
+
+    def finish(state, error):
+        ended.append(state)
+        if len(ended) == 1:
+            job.start()
+
+    def steps():
+        runs.append(len(runs))
+        yield from range(3)
+
+    job = Job(steps, lambda item: None, finish)
+    assert job.start().wait(PATIENCE) == "finished" and not job.running
+    assert runs == [0, 1] and ended == ["finished", "finished"]
+
+
 def test_no_job_is_left_running():
     for thread in threading.enumerate():
         if thread.name == "Job":

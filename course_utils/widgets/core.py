@@ -98,10 +98,12 @@ class Job:
         self.state, self.error = "idle", None
         self._stop, self._done, self._lock = threading.Event(), threading.Event(), threading.Lock()
         self._done.set()
+        self._over = False
 
     @property
     def running(self):
-        return not self._done.is_set()
+        """Whether the steps are under way; while `finish` is called they are over, and the job may begin anew."""
+        return not (self._over or self._done.is_set())
 
     def start(self):
         """Begin, unless the job is already running."""
@@ -125,7 +127,7 @@ class Job:
     def _begin(self):
         """Start a thread that first waits for the thread before it, so that their steps never run at the same time."""
         before, self._stop, self._done = self._done, threading.Event(), threading.Event()
-        self.state, self.error = "running", None
+        self.state, self.error, self._over = "running", None, False
         threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name="Job").start()
 
     def wait(self, timeout=None):
@@ -171,6 +173,8 @@ class Job:
         except Exception as error:
             state, problem = "failed", problem or error
         self._report(done, state, problem)
+        with self._lock:
+            self._over = self._over or done is self._done
         try:
             if done is self._done:
                 self.finish(state, problem)

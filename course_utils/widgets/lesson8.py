@@ -542,19 +542,21 @@ class Studio(View):
         self.save.disabled = False
 
     def _finish(self, state, error):
-        paused = state == "stopped" and self._pausing
+        """Show how the picture stands; last of all the buttons, since a press then begins something new."""
+        run, paused = self._painted, state == "stopped" and self._pausing
         self._pausing = False
-        self._buttons(paused=paused)
+        if not paused:
+            self._states = None
         if error is not None:
             self.messages.report(error)
         if self._last is None:
             self.text.value = state
-            return
-        self.text.value = f"{'paused' if paused else state}: {self.text.value}"
-        self._show_curve()
-        self._show_numbers()
-        if not paused:
-            self._states = None
+        else:
+            self.text.value = f"{'paused' if paused else state}: {self.text.value}"
+            self._show_curve()
+            self._show_numbers()
+        if run is self._painted and not self.job.running:
+            self._buttons(paused=paused)
 
     _pausing = False
 
@@ -589,7 +591,11 @@ class Studio(View):
 
     def _show_numbers(self):
         """Show E and content of the picture beside the two controls, if one painting counts in the whole picture."""
-        judge = self._judge()
+        try:
+            judge = self._judge()
+        except measures.MeasureError as error:
+            self.numbers.value = f"<small>{html.escape(str(error))}</small>"
+            return
         if judge is None:
             self.numbers.value = "<small>E is measured only if one painting counts in the whole picture.</small>"
             return
