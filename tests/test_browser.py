@@ -411,7 +411,7 @@ def uploads(page, view, folder, tally):
     """Own photos in lesson 6's widget: those of a phone are taken, what is no picture is refused, and the next one
     works.
     """
-    assert LARGEST > 250e6 and "may have 250 MB" in view.inner_text()
+    assert LARGEST > 250e6 and "up to 250 MB" in view.inner_text()
     files = {"14 MiB": noise(2212), "text": b"no picture", "40 MiB": noise(3740), "empty": b"", "small": noise(64)}
     for name, content in files.items():
         (folder / f"{name}.png").write_bytes(content)

@@ -182,7 +182,7 @@ class Studio(View):
         self._observe()
         self._album_changed()
         super().__init__(
-            self._arranged(), "paint, try out, keep and compare pictures with every setting of the course."
+            self._arranged(), "paint, try out, keep and compare pictures with many settings of the course."
         )
         self._changed()
 
