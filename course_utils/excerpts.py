@@ -13,6 +13,7 @@ from course_utils.pages import Offline
 from course_utils.paths import NOTEBOOKS
 
 WIDGETS = "course_utils.widgets"
+SETTLED = f"from {WIDGETS}.core import settled"
 NUMBER = re.compile(r"^## \d+\. ", re.M)  # of a section
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
@@ -95,12 +96,13 @@ def excerpt(lesson: Any) -> Any:
     """
     target = widget_cell(lesson.cells)
     title = re.sub(r"^#+ *", "", lesson.cells[0].source.partition("\n")[0])
-    before = lesson.cells[target - 1]
-    text = before.source if before.cell_type == "markdown" else ""
+    above = lesson.cells[target - 1]
+    text = above.source if above.cell_type == "markdown" else ""
     text = LINK.sub(r"\1", NUMBER.sub("## ", text))  # there are no other sections here
     words = nbformat.v4.new_markdown_cell(f"# {title}\n\n{text}")
     Offline().preprocess_cell(words, {"metadata": {"path": str(NOTEBOOKS)}}, 0)
-    code = nbformat.v4.new_code_cell("\n".join(_statements(lesson.cells[: target + 1])))
+    *before, call = _statements(lesson.cells[: target + 1])
+    code = nbformat.v4.new_code_cell("\n".join([*before, SETTLED, f"settled({call})"]))
     return nbformat.v4.new_notebook(cells=[words, code], metadata={**METADATA, "title": title})
 
 

@@ -4,9 +4,13 @@ import logging
 import webbrowser
 from pathlib import Path
 
+from traitlets.config import Config
 from voila.app import Voila
 
 from course_utils.server import OwnToken
+
+# of JupyterLab and Voilà, and no others: they may not fit this page, and say so in its console
+EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8"]
 
 
 class Page(Voila):
@@ -29,10 +33,11 @@ def serve(path: Path, port: int, in_browser: bool) -> None:
     Page.in_browser = in_browser
     Page.launch_instance(
         argv=[str(path), "--template=course"],
+        config=Config({"VoilaConfiguration": {"extension_allowlist": EXTENSIONS}}),
         port=port,
         port_retries=0,
         identity_provider_class=OwnToken,
         auto_token=True,
         config_file_paths=[],
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,
     )

@@ -15,6 +15,9 @@ from course_utils.images import title
 from course_utils.inputs import lacks_memory
 
 
+JOB = "Job"  # name of the threads of all jobs
+
+
 class View(w.VBox):
     """A widget that says what it is where it cannot run: in a stored notebook and for nbval."""
 
@@ -128,7 +131,7 @@ class Job:
         """Start a thread that first waits for the one before it: the steps of two never run at the same time."""
         before, self._stop, self._done = self._done, threading.Event(), threading.Event()
         self.state, self.error = "running", None
-        threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name="Job").start()
+        threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name=JOB).start()
 
     def wait(self, timeout=None):
         """Block until the job has ended; the ■ of the toolbar stops it. Returns its state, raises its error."""
@@ -184,3 +187,14 @@ class Job:
     def _report(self, done, state, error):
         if done is self._done:
             self.state, self.error = state, error
+
+
+def settled(view):
+    """The widget, once all jobs have ended, such as that of its first pictures.
+
+    For Voilà, whose page reads the state of a widget once, after the last cell: what a job changes meanwhile is lost.
+    """
+    for thread in threading.enumerate():
+        if thread.name == JOB:
+            thread.join()
+    return view
