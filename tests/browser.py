@@ -93,8 +93,8 @@ lab = functools.partial(served, "lab")
 
 
 def _address(process, lines, visit):
-    """The first address with a token in what the server prints, once it answers a visit; the rest is read on, so that its
-    pipe never fills up.
+    """The first address with a token in what the server prints, once it answers a visit; the rest is read on, so that
+    its pipe never fills up.
     """
     found = threading.Event()
 

@@ -14,7 +14,6 @@ import ipywidgets as w
 from course_utils.images import title
 from course_utils.inputs import lacks_memory
 
-
 JOB = "Job"  # name of the threads of all jobs
 
 
