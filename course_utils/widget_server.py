@@ -27,8 +27,8 @@ class Page(Voila):
 def serve(path: Path, port: int, in_browser: bool) -> None:
     """Serve the notebook in a file until Ctrl-C, with a kernel for each visit.
 
-    `OwnToken` holds the server to this machine, gives it a token and lets photos through, whatever settings say; no file
-    of settings for Voilà is read.
+    `OwnToken` holds the server to this machine, gives it a token and lets photos through, whatever settings say; no
+    file of settings for Voilà is read.
     """
     Page.in_browser = in_browser
     Page.launch_instance(
