@@ -30,6 +30,9 @@ OF_OTHERS = [
 KERNEL_7 = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
     && document.querySelector('.jp-KernelName')?.textContent.includes('ipykernel')"""
 
+# what Notebook 7 itself says while it starts, the first of an empty notebook, too; its page has no file browser
+STARTING_7 = ["reading 'schema')", "Command 'filebrowser:open-path' not registered."]
+
 
 @pytest.fixture(scope="module")
 def program():
@@ -38,8 +41,8 @@ def program():
 
 
 @contextlib.contextmanager
-def page_of(program, address):
-    """The page at an address; while it is looked at, it complains of nothing and asks no other machine."""
+def page_of(program, address, known=()):
+    """The page at an address; while it is looked at, it complains of nothing unknown and asks no other machine."""
     page, complaints, ours = program.new_page(), [], address[: address.index("/", 7)]
     page.set_default_timeout(1000 * browser.patience())
     expect.set_options(timeout=1000 * browser.patience())
@@ -49,7 +52,7 @@ def page_of(program, address):
     page.on("request", lambda request: request.url.startswith(local) or complaints.append(f"asks {request.url}"))
     page.goto(address)
     yield page
-    assert complaints == []
+    assert [complaint for complaint in complaints if not complaint.endswith(tuple(known))] == []
     page.close()
 
 
@@ -118,7 +121,7 @@ def test_lesson_0_in_notebook_7(program):
     sources = {number: cell.source for number, cell in enumerate(cells) if cell.cell_type == "code"}
     with browser.lab("--port", "8953") as address:
         base, token = re.match(r"(http://[^/]+)/.*?(token=\w+)", address).groups()
-        with page_of(program, f"{base}/notebooks/notebooks/00_start_here.ipynb?{token}") as page:
+        with page_of(program, f"{base}/notebooks/notebooks/00_start_here.ipynb?{token}", STARTING_7) as page:
             expect(page.locator("#jp-NotebookLogo")).to_be_visible()  # JupyterLab has none
             expect(browser.cells(page)).to_have_count(len(cells))
             page.wait_for_function(KERNEL_7)
