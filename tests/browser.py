@@ -1,13 +1,12 @@
-"""The course in a real browser: the `lab` command's JupyterLab, driven through Playwright."""
+"""The course in a real browser: what the commands `lab` and `show` serve, driven through Playwright."""
 
-import ast
 import contextlib
+import functools
 import json
 import os
 import re
 import shutil
 import subprocess
-import symtable
 import sys
 import tempfile
 import threading
@@ -55,8 +54,8 @@ def patience():
 
 
 @contextlib.contextmanager
-def lab(*arguments, log=None):
-    """The address that `python3 -m course_utils lab --no-browser` prints, with settings and kernels of its own.
+def served(command, *arguments, log=None):
+    """The address that `python3 -m course_utils COMMAND --no-browser` prints, with settings and kernels of its own.
 
     What the server and its kernels print is appended to the list `log`, line by line.
     """
@@ -76,7 +75,7 @@ def lab(*arguments, log=None):
             "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/workspaces",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "course_utils", "lab", "--no-browser", *arguments],
+            [sys.executable, "-m", "course_utils", command, "--no-browser", *arguments],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -84,15 +83,18 @@ def lab(*arguments, log=None):
             text=True,
         )
         try:
-            yield _address(process, [] if log is None else log)
+            yield _address(process, [] if log is None else log, visit=command == "lab")
         finally:
             process.terminate()
             process.wait(patience())
 
 
-def _address(process, lines):
-    """The first address with a token in what the server prints; the rest is read on, so that its pipe never
-    fills up.
+lab = functools.partial(served, "lab")
+
+
+def _address(process, lines, visit):
+    """The first address with a token in what the server prints, once it answers a visit; the rest is read on, so that
+    its pipe never fills up.
     """
     found = threading.Event()
 
@@ -107,12 +109,14 @@ def _address(process, lines):
     found.wait(patience())
     address = next((match[0] for line in lines if (match := re.search(r"http://\S*token=\w+", line))), None)
     ends = time.monotonic() + patience()
+    if address and not visit:  # which would start a kernel
+        return address
     while address and time.monotonic() < ends:  # it is printed a moment before the server answers
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=patience()).close()
             return address
         time.sleep(0.1)
-    raise RuntimeError("JupyterLab did not start:\n" + "".join(lines))
+    raise RuntimeError("The server did not start:\n" + "".join(lines))
 
 
 def ask(address, path, method="GET"):
@@ -213,37 +217,3 @@ def run_all(page):
 def errors(page):
     """Texts of all error outputs and of everything that was written to stderr."""
     return page.locator(ERRORS).all_inner_texts()
-
-
-# --- which cells a cell needs
-
-
-def needed(sources, target):
-    """The numbers of the code cells to run so that the cell `target` works, and that number last.
-
-    Args:
-        sources: {number of a code cell: its source}, in the order of the notebook.
-    """
-    chosen, wanted = [target], _names(sources[target])[1]
-    for number in sorted((number for number in sources if number < target), reverse=True):
-        bound, used = _names(sources[number])
-        if bound & wanted:
-            chosen, wanted = [number, *chosen], wanted - bound | used
-    return chosen
-
-
-def _names(source):
-    """The names that a cell binds, and those that it takes from the cells before."""
-    bound, used = set(), set()
-    for statement in ast.parse(source).body:
-        top = symtable.symtable(ast.unparse(statement), "cell", "exec")
-        inner, here = (
-            list(top.get_children()),
-            {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()},
-        )
-        for table in inner:  # functions, classes and comprehensions, and what they hold
-            inner += table.get_children()
-            here |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
-        used |= here - bound
-        bound |= {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    return bound, used

@@ -22,6 +22,7 @@ LONGEST = [
     "07_full_speed",
     "test_browser",
     "test_interruptions",
+    "test_browser_pages",
     "05_style_cost",
     "03_weight_normalization",
     "01_what_a_layer_sees",

@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 import browser
 from browser import ROOT
+from course_utils.excerpts import needed
 from course_utils.server import LARGEST
 from course_utils.studio import FOLDER
 
@@ -80,7 +81,7 @@ def lesson(page, lab, name):
     whole(page, stored)
     target = widget_of(stored)
     expect(browser.cells(page).nth(target)).to_contain_text("Run this cell in JupyterLab to use it.")
-    *before, target = browser.needed(
+    *before, target = needed(
         {number: cell.source for number, cell in enumerate(stored) if cell.cell_type == "code"}, target
     )
     browser.run(page, *before)

@@ -12,6 +12,8 @@ import ipywidgets as w
 from course_utils.images import title
 from course_utils.inputs import lacks_memory
 
+JOB = "Job"  # name of the threads of all jobs
+
 
 class View(w.VBox):
     """A widget with a text that says what it is where it cannot run: in a stored notebook, and under nbval."""
@@ -128,7 +130,7 @@ class Job:
         """Start a thread that first waits for the thread before it, so that their steps never run at the same time."""
         before, self._stop, self._done = self._done, threading.Event(), threading.Event()
         self.state, self.error, self._over = "running", None, False
-        threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name="Job").start()
+        threading.Thread(target=self._run, args=(before, self._stop, self._done), daemon=True, name=JOB).start()
 
     def wait(self, timeout=None):
         """Wait until the job has ended; the ■ of the toolbar stops the job. Returns its state, or raises its error."""
@@ -186,3 +188,14 @@ class Job:
     def _report(self, done, state, error):
         if done is self._done:
             self.state, self.error = state, error
+
+
+def settled(view):
+    """The widget, once all jobs have ended, such as that of its first pictures.
+
+    For Voilà, whose page reads the state of a widget once, after the last cell: what a job changes meanwhile is lost.
+    """
+    for thread in threading.enumerate():
+        if thread.name == JOB:
+            thread.join()
+    return view
