@@ -161,10 +161,9 @@ def says(unit):
     """The arithmetic of a unit in sentences.
 
     >>> ones = torch.ones(3, 3, 3, dtype=torch.float64)
-    >>> unit = Arithmetic("relu1_1", 5, 0, 1, "conv1_1", "the photo", ones, ones[0] == 0, -ones, 2.0)
-    >>> print(says(unit))
-    Unit (0, 1) of channel 5 of relu1_1 reads 3 × 3 × 3 = 27 values of the photo. Their products with the filter
-    sum to -27; with the bias, 2, that makes -25. Rectified: 0.
+    >>> unit = Arithmetic("relu1_1", 5, 0, 1, "conv1_1", "the photo", ones, ones[0] < 0, -ones, 2.0)
+    >>> says(unit).partition(". ")[2]
+    'Their products with the filter sum to −27; with the bias, 2, that makes −25. Rectified: 0.'
     """
     count = len(unit.window)
     text = (
@@ -180,9 +179,11 @@ def says(unit):
     return text if unit.layer == unit.convolution else f"{text} Rectified: {_digits(unit.activation)}."
 
 
-def _digits(value):
-    """A number in few signs: four digits that count."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+def _digits(value, count=4):
+    """A number in few signs: so many digits that count, or all those before the point."""
+    value += 0.0  # no −0
+    text = f"{value:,.0f}" if abs(value) >= 10 ** (count - 1) else f"{value:.{count}g}"
+    return text.replace("-", "−")
 
 
 def worked_out(seen, source, layer, channel, row, column, size=SIZE):
@@ -257,8 +258,8 @@ def _last_line(unit, chosen):
     terms = [_digits(unit.sums[c].item()) for c in chosen]
     if more := len(unit.sums) - len(chosen):
         terms.append(f"{_digits(_rest(unit, chosen))} ({more} more)")
-    line = " + ".join([*terms, f"{_digits(unit.bias)} (bias)"]).replace("+ -", "− ").replace("-", "−")
-    line = f"{line} = {_digits(unit.total)}".replace("-", "−")
+    line = " + ".join([*terms, f"{_digits(unit.bias)} (bias)"]).replace("+ −", "− ")
+    line = f"{line} = {_digits(unit.total)}"
     return line if unit.layer == unit.convolution else f"{line}, rectified {_digits(unit.activation)}"
 
 
@@ -270,7 +271,7 @@ def _draw_square(axis, values, top):
         for x in range(3):
             value = values[y, x].item()
             dark = abs(value) > 0.6 * top
-            axis.text(x, y, f"{value:.3g}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+            axis.text(x, y, _digits(value, 3), ha="center", va="center", fontsize=8, color="white" if dark else "black")
 
 
 def _draw_place(axes, unit, photo, box, maps):

@@ -30,6 +30,7 @@ from course_utils.widgets.lesson1 import TILE, Seen, check_table
 
 ROUNDS, SHOWN = 24, 9
 PHOTOS = 8  # among so many photos the two new patches of a round are chosen
+FAR = 0.5  # the weaker of the two is less than so many times as strong, where there are such photos
 SIDES = ("left", "right")
 SHOWS = ("patches", "projections")
 ALL = "all layers"
@@ -73,8 +74,8 @@ class Questions(Sequence):
 
     Question n looks at 8 photos of a drawn order, from the n-th on, without those of the patches shown. The strong
     patch is where the channel is strongest in any of them. The weak one lies at the same place of the photo in which
-    the channel is weakest there: so both reach equally far into the padding. Where it is more than half as strong,
-    further photos are looked at. A photo goes through the network once, for all questions that need it.
+    the channel is weakest there: so both reach equally far into the padding. Where it is half as strong or
+    more, further photos are looked at. A photo goes through the network once, for all questions that need it.
 
     Args:
         seen: `Seen(net)`.
@@ -139,13 +140,17 @@ class Questions(Sequence):
         maps = {}
         for source in others:
             maps[source] = self._maps(source)[layer, channel]
-            if len(maps) >= min(PHOTOS, len(others)) and (pair := strong_and_weak(maps)):
-                left, right = pair if self.sides[n] == "left" else reversed(pair)
-                return Question(layer, channel, shown, left, right)
-        raise StatisticsError(
-            f"No two other pictures of this table differ enough for channel {channel} of {layer}: take another seed, or"
-            " a table of more pictures."
-        )
+            if len(maps) >= min(PHOTOS, len(others)) and (pair := strong_and_weak(maps, FAR)):
+                break
+        else:
+            pair = strong_and_weak(maps, 1) if maps else None
+        if pair is None:
+            raise StatisticsError(
+                f"No two other pictures of this table differ for channel {channel} of {layer}: take another seed, or a"
+                " table of more pictures."
+            )
+        left, right = pair if self.sides[n] == "left" else reversed(pair)
+        return Question(layer, channel, shown, left, right)
 
 
 def _shuffled(values, draw):
@@ -154,20 +159,21 @@ def _shuffled(values, draw):
     return [value for _, value in sorted(zip(keys, values), key=lambda pair: pair[0])]
 
 
-def strong_and_weak(maps):
+def strong_and_weak(maps, far=FAR):
     """Two patches of a channel, the stronger first, at the same place of two photos.
 
     Args:
         maps: {source: map (H, W)} of one channel, at least one.
+        far: the second must be less than so many times as strong as the first.
     Returns:
         (Patch, Patch): where the channel is strongest in all maps, and the weakest of all maps at this place. None
-        where nothing is above 0, or the second is more than half as strong.
+        where nothing is above 0, or the two do not lie so far apart.
     """
     best = max(maps, key=lambda source: maps[source].max())
     row, column = divmod(maps[best].argmax().item(), maps[best].shape[1])
     there = {source: found[row, column].item() for source, found in maps.items()}
     worst = min(there, key=there.__getitem__)
-    if there[best] <= 0 or there[worst] > there[best] / 2:
+    if there[best] <= 0 or there[worst] >= far * there[best]:
         return None
     return tuple(Patch(source, row, column, there[source]) for source in (best, worst))
 
@@ -218,11 +224,15 @@ class Game:
     def over(self):
         return self.number >= self.rounds
 
+    def check_open(self):
+        """Raise ValueError if no round is left."""
+        if self.over:
+            raise ValueError(f"All {self.rounds} rounds are played: begin a new game.")
+
     @property
     def question(self):
         """What is asked now. Raises ValueError at the end."""
-        if self.over:
-            raise ValueError(f"All {self.rounds} rounds are played: begin a new game.")
+        self.check_open()
         return self.questions[self.number]
 
     def answer(self, side):
@@ -364,21 +374,26 @@ class Play(View):
         )
 
     def _begin(self):
-        questions = Questions(self.seen, self.table, self.layer.value, seed=self.seed.value)
+        questions = Questions(self.seen, self.table, self.layer.value, ROUNDS, self.seed.value)
         self._now = SimpleNamespace(game=Game(questions), show=self.shown.value)
         self._go_on()
 
     def _go_on(self):
-        """Ask the next question, once its board is drawn."""
+        """Ask the next question, once its board is drawn. Raises ValueError at the end of the game."""
+        self._now.game.check_open()
         self.left.disabled = self.right.disabled = self.next.disabled = True
         self._now = SimpleNamespace(**vars(self._now) | {"number": self._now.game.number})
         self.text.value = f"Round {self._now.number + 1} of {self._now.game.rounds}: looking at photos …"
         self.job.restart()
 
     def _answer(self, side):
+        self._now.game.check_open()
+        if self.left.disabled:  # an event of the page that comes late
+            answered = self._now.number < self._now.game.number
+            raise ValueError(f"This round is {'answered: press Next' if answered else 'not drawn yet: wait for it'}.")
         right, question = self._now.game.answer(side)
-        game, said = self._now.game, verdict(right, question)
         self.left.disabled = self.right.disabled = True
+        game, said = self._now.game, verdict(right, question)
         self.next.disabled = game.over
         done, answered = game.score()
         told = f"All {answered} rounds: {result(game)}" if game.over else f"Score: {done} of {answered}."
