@@ -74,12 +74,12 @@ def shoot_all(page, name):
     page.set_viewport_size(usual)
 
 
-def lesson(page, lab, name):
+def lesson(page, lab, name, says=""):
     """Open a lesson, look at its stored outputs, run its widget and what that needs. The widget's cell."""
     stored = cells_of(name)
     browser.open_notebook(page, lab, f"notebooks/{name}.ipynb")
     whole(page, stored)
-    target = widget_of(stored)
+    target = widget_of(stored, says)
     expect(browser.cells(page).nth(target)).to_contain_text("Run this cell in JupyterLab to use it.")
     *before, target = needed(
         {number: cell.source for number, cell in enumerate(stored) if cell.cell_type == "code"}, target
@@ -94,10 +94,18 @@ def cells_of(name):
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
 
 
-def widget_of(stored):
-    """The number of the cell that shows the lesson's widget."""
-    (target,) = (number for number, cell in enumerate(stored) if "[Widget: " in str(cell.get("outputs")))
+def widget_of(stored, says=""):
+    """The number of the cell that shows the lesson's widget; where there are several, the one that says this."""
+    (target,) = (number for number, cell in enumerate(stored) if f"[Widget: {says}" in str(cell.get("outputs")))
     return target
+
+
+def another(page, stored, says):
+    """Run the cell of a further widget, which needs nothing that the first one did not need. The widget's cell."""
+    target = widget_of(stored, says)
+    expect(browser.cells(page).nth(target)).to_contain_text("Run this cell in JupyterLab to use it.")
+    browser.run(page, target)
+    return browser.widget(page, target)
 
 
 def whole(page, stored):
@@ -155,7 +163,7 @@ def test_lesson_0(page, lab):
 
 
 def test_lesson_1(page, lab, tmp_path):
-    view = lesson(page, lab, "01_what_a_layer_sees")
+    view = lesson(page, lab, "01_what_a_layer_sees", "the strongest patches")
     sheet, place = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(2)
 
     def drag(number):  # the handle of a slider, by the keyboard
@@ -185,7 +193,47 @@ def test_lesson_1(page, lab, tmp_path):
     changes(sheet, lambda: view.get_by_role("button", name="Search it").click(), "2 strongest")
     changes(sheet, lambda: view.get_by_role("button", name="Surprise me").click())
     shoot(page, "lesson1_surprise")
+    stored = cells_of("01_what_a_layer_sees")
+    play(page, another(page, stored, "a game"))
+    one_unit(page, another(page, stored, "how the number"))
     assert browser.errors(page) == []
+
+
+def play(page, view):
+    """The game of lesson 1: a round by the mouse and one by the keyboard, then projections of another layer."""
+    board = view.locator(".jp-OutputArea .jupyter-widgets img")
+    left, right, following = (view.get_by_role("button", name=name, exact=True) for name in ("Left", "Right", "Next"))
+    expect(left).to_be_enabled()
+    expect(board).to_have_attribute("alt", re.compile("^The 9 strongest patches of channel .* of relu4_1, from"))
+    left.click()
+    expect(view).to_contain_text(re.compile(r"Round 1\. (Right|Wrong): the (left|right) patch activates channel"))
+    expect(left).to_be_disabled()
+    shoot(page, "lesson1_game")
+    changes(board, following.click)
+    expect(right).to_be_enabled()
+    right.focus()
+    page.keyboard.press("Enter")
+    expect(view).to_contain_text(re.compile(r"Round 2\. .* Score: [012] of 2\."))
+    view.get_by_label("layer", exact=True).select_option("relu2_1")
+    view.get_by_label("show", exact=True).select_option("projections")
+    type_in(view, "seed", "5")
+    new = view.get_by_role("button", name="New game")
+    changes(board, new.click, "^The 9 strongest projections of channel .* of relu2_1")
+    expect(left).to_be_enabled()
+    shoot(page, "lesson1_game_projections")
+
+
+def one_unit(page, view):
+    """The arithmetic of a unit in lesson 1, by each of its controls."""
+    picture = view.locator(".jp-OutputArea .jupyter-widgets img")
+    expect(picture).to_have_attribute("alt", re.compile("channel 15 of relu1_1 reads 3 × 3 × 3 = 27 values"))
+    for handle in view.locator(".noUi-handle").all():
+        changes(picture, lambda: (handle.focus(), page.keyboard.press("ArrowLeft")), "^Unit")
+    changes(picture, lambda: view.get_by_role("button", name="Strongest place").click(), "^Unit")
+    changes(picture, lambda: type_in(view, "channel", "3"), "channel 3 of relu1_1")
+    changes(picture, lambda: view.get_by_label("photo").select_option("Koala in a tree"), "^Unit")
+    changes(picture, lambda: view.get_by_label("layer").select_option("conv2_1"), "the other 60 together")
+    shoot(page, "lesson1_one_unit")
 
 
 def test_lesson_2(page, lab):

@@ -12,7 +12,19 @@ from PIL import Image
 
 from course_utils.images import load_image, load_square, save_image
 from course_utils.top import top_activations
-from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7, lesson8
+from course_utils.widgets import (
+    clickthrough,
+    game,
+    lesson0,
+    lesson1,
+    lesson2,
+    lesson3,
+    lesson4,
+    lesson5,
+    lesson6,
+    lesson7,
+    lesson8,
+)
 from course_utils.widgets.core import Job, Messages
 from events import PATIENCE
 
@@ -163,6 +175,8 @@ def fields(view):
 WIDGETS = {  # of small pictures
     "pixels": lambda net, table, **given: lesson0.pixels(**given),
     "units": lambda net, table, **given: lesson1.units(**{"layer": "relu1_1", "table": table, "net": net, **given}),
+    "play": lambda net, table, **given: game.play(**{"layer": "relu1_1", "net": net, **given}),
+    "numbers": lambda net, table, **given: clickthrough.numbers(net=net, **given),
     "axes": lambda net, table, **given: lesson2.axes(**{"layer": "conv1_1", "net": net, **given}),
     "scale_one": lambda net, table, **given: lesson3.scale_one(**{"layer": "conv1_1", "net": net, **given}),
     "reconstruction": lambda net, table, **given: lesson4.reconstruction(net=net, **given),
@@ -177,6 +191,8 @@ WIDGETS = {  # of small pictures
     "name, count",
     [
         ("units", 2),
+        ("play", 1),
+        ("numbers", 1),
         ("axes", 1),
         ("scale_one", 1),
         ("reconstruction", 1),
@@ -210,6 +226,12 @@ def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
         ("units", {"layer": ["relu1_1"]}),
         ("units", {"channel": 64}),
         ("units", {"channel": "a"}),
+        ("play", {"layer": "conv1_1"}),
+        ("play", {"show": None}),
+        ("play", {"seed": -1}),
+        ("numbers", {"layer": "pool1"}),
+        ("numbers", {"channel": 64}),
+        ("numbers", {"source": "cat"}),
         ("axes", {"layer": "relu1_1"}),
         ("axes", {"layer": 3}),
         ("scale_one", {"layer": "conv5_4"}),

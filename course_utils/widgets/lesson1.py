@@ -78,12 +78,17 @@ def sheets(seen, table, layer, channel, k=9, show=SHOWS[0], rule="deconvnet"):
         yield _side_by_side(patches, projections + [empty] * (len(units) - len(projections)), columns, show), says
 
 
-def _check(table, layer, channel, k, show):
+def check_table(table):
+    """Raise StatisticsError unless the pictures of a table of strongest units can be loaded and cut as they were."""
     if table.size is None or not table.sources:
         raise StatisticsError(
             "This table does not say where its pictures are, or they were no squares of one size: make one with "
             "`python3 -m course_utils top FOLDER -o FILE.npz`."
         )
+
+
+def _check(table, layer, channel, k, show):
+    check_table(table)
     if layer not in list(table.values) or channel not in range(len(table.values[layer])):
         raise StatisticsError(
             f"The table has no channel {channel} of {layer}: its layers are {', '.join(table.values)}."
