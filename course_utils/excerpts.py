@@ -12,8 +12,8 @@ from course_utils.notebooks import METADATA, NotANotebook
 from course_utils.pages import Offline
 from course_utils.paths import NOTEBOOKS
 
-WIDGETS = "course_utils.widgets"
-SETTLED = f"from {WIDGETS}.core import settled"
+OWN = re.compile(r"course_utils\.widgets\.lesson\d\b")  # a further widget stands in a module of its own
+SETTLED = "from course_utils.widgets.core import settled"
 NUMBER = re.compile(r"^## \d+\. ", re.M)  # of a section
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)*\)")
 
@@ -52,7 +52,7 @@ def _names(source: str) -> tuple[set[str], set[str]]:
 
 
 def widget_cell(cells: list[Any]) -> int:
-    """The number of the cell that shows a lesson's widget: it ends with a call of what `course_utils.widgets` has.
+    """The number of the cell that shows a lesson's widget: it ends with a call of what `widgets.lessonN` has.
 
     Raises:
         NotANotebook: there is no such cell, or there are several.
@@ -71,10 +71,11 @@ def widget_cell(cells: list[Any]) -> int:
 
 
 def _of_widgets(statement: ast.stmt) -> set[str]:
-    """The names that a statement imports from the package of the widgets."""
-    if not isinstance(statement, ast.ImportFrom) or not (statement.module or "").startswith(WIDGETS):
+    """The names that a statement imports from the widgets of a lesson, or the name that it gives to them."""
+    if not isinstance(statement, ast.ImportFrom):
         return set()
-    return {alias.asname or alias.name for alias in statement.names}
+    found = {alias.asname or alias.name: f"{statement.module}.{alias.name}" for alias in statement.names}
+    return {name for name, path in found.items() if OWN.match(path)}
 
 
 def _called(statement: ast.stmt) -> str:
