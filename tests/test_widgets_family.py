@@ -23,6 +23,7 @@ BEHIND = {  # of each widget the pure function
 PAINT = ("reconstruction", "live_view", "race", "studio")  # they work when Start is pressed, the others at each change
 SLOW = ("scale_one", "live_view", "race", "studio")  # their tests of errors take more than a second
 FORESEEN = {  # what settings may be refused, and how
+    "scale_one": r"^Filter \d+ of \w+ is silent in this photo",
     "race": "^The transport needs the box and the guess",
     "studio": r"take a size of \d+ or more|mask",
 }
