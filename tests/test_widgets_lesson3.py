@@ -81,6 +81,8 @@ def test_undoing_shows_the_same_maps_on_the_same_scale(scaled):
     )
     assert bare[0] == undone[0] and bare[3] == undone[3]
     assert bare[1] == bare[2] == undone[1] and max(undone[2]) == 0 < min(bare[1])
+    other = titles_and_bars(lesson3.scale_filter(scaled, "animal_cat", "conv4_4", 5, 1 / 64, undo=False)[0])
+    assert other[0] == bare[0]
 
 
 def test_each_measure_is_named(scaled):

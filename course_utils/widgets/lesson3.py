@@ -30,12 +30,25 @@ class Scaled:
         self.last = net.rectified[-1]  # the output that is watched
         self.scalable = net.convolutions[:-1]  # behind the last convolution there is no layer that could undo a scale
         self.usual = functools.lru_cache(maxsize=8)(self._usual)
+        self.watched = functools.lru_cache(maxsize=64)(self._watched)
 
     def _usual(self, source):
         """{layer: activation} of the network as it is."""
         with torch.no_grad():
             image = load_square(source, SIDE).to(self.net.mean)
             return {"image": self.net.centre(image), **dict(self.net.walk(image, self.last))}
+
+    def _watched(self, source, layer, channel):
+        """{layer: map}: of the next and of the last rectified layer, the map that 4 times the filter changes most.
+
+        For every factor the same maps are shown, so that factors can be compared.
+        """
+        before, after = self.usual(source), self.scaled(source, layer, channel, 4, undo=False)
+        _, following, *later = [name for name in after if name in self.net.rectified]
+        return {
+            name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item()
+            for name in (following, *later[-1:])
+        }
 
     def scaled(self, source, layer, channel, factor, undo):
         """{layer: activation} from `layer` on, with one filter and its bias multiplied by `factor`."""
@@ -94,8 +107,7 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
         {name: ((maps[name] - before[name]).norm() / before[name].norm()).item() for name in later}
         for maps in (after, bare)
     )
-    # the maps that change most when nothing is undone; the same maps are shown when the factor is undone
-    most = {name: (bare[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)}
+    most = scaled.watched(source, layer, channel)
     says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes)
     return _draw(before, after, {relu: channel} | most, changes, without), says
 
