@@ -140,6 +140,17 @@ def changes(picture, action, says="."):
     expect(picture).to_have_attribute("alt", re.compile(says))
 
 
+def compare(view, differences):
+    """The picture before stands beside the new one, and a line names the settings that differ."""
+    pictures = view.locator(".jp-OutputArea .jupyter-widgets img")
+    expect(pictures).to_have_count(1)
+    view.get_by_label("compare with before").click()
+    expect(pictures).to_have_count(2)
+    expect(view.get_by_text(differences)).to_be_visible()
+    left, right = (pictures.nth(number).bounding_box() for number in range(2))
+    assert left["x"] + left["width"] <= right["x"] and abs(left["width"] - right["width"]) < 20
+
+
 def test_lesson_0(page, lab):
     browser.open_notebook(page, lab)  # the address that the command printed opens lesson 0
     assert page.locator(".jp-Notebook h1").first.inner_text().startswith("Lesson 0")
@@ -158,6 +169,8 @@ def test_lesson_0(page, lab):
     changes(picture, lambda: view.get_by_label("photo").select_option("Koala in a tree"), "^Photo")
     for handle in view.locator(".noUi-handle").all():  # of the two sliders, by the keyboard
         changes(picture, lambda: (handle.focus(), page.keyboard.press("ArrowRight")), "^Photo")
+    expect(view.locator(".widget-readout").nth(1)).to_have_text("52%")
+    compare(view, "across: 50% → 52%")
     shoot(page, "lesson0_widget")
     assert browser.errors(page) == []
 
@@ -271,6 +284,8 @@ def test_lesson_3(page, lab):
     changes(picture, lambda: view.get_by_label("layer", exact=True).select_option("conv2_1"), "of conv2_1")
     changes(picture, lambda: type_in(view, "filter", "9"), "Filter 9 of conv2_1")
     changes(picture, lambda: view.get_by_label("photo", exact=True).select_option("Koala in a tree"))
+    changes(picture, lambda: view.get_by_label("divide by its mean").click(), "goes from .* to 1.0[.]")
+    compare(view, "divide by its mean μ: no → yes")
     shoot(page, "lesson3_widget")
     assert browser.errors(page) == []
 

@@ -201,6 +201,36 @@ def test_the_widget(net):
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: a photo comes back")
 
 
+@pytest.mark.long
+def test_the_picture_before_stays_beside_the_new_one(net, monkeypatch):
+    """Also one that was stopped, and over a run that gave no picture."""
+    shown, whole = [], lesson4.gallery
+    monkeypatch.setattr(
+        lesson4, "gallery", lambda pictures, **options: shown.append(pictures) or whole(pictures, **options)
+    )
+    view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 3, net)
+    view.start.click()
+    assert view.job.wait(PATIENCE) == "finished"
+    first = shown[-1]
+    assert list(first) == ["photo", "now: relu2_1, 64 pixels, from noise, 3 evaluations"]
+    assert "the run before" not in view.picture.value
+    with monkeypatch.context() as broken:
+        broken.setattr(lesson4, "reconstruct", lambda *arguments: iter([1 / 0]))
+        view.start.click()
+        with pytest.raises(ZeroDivisionError):
+            view.job.wait(PATIENCE)
+    view.layer.value, view.size.value, view.evaluations.value = "relu1_2", 96, 2
+    view.start.click()
+    assert view.job.wait(PATIENCE) == "finished"
+    assert list(shown[-1]) == [
+        "photo",
+        "before: relu2_1, 64 pixels, from noise, 3 evaluations",
+        "now: relu1_2, 96 pixels, from noise, 2 evaluations",
+    ]
+    assert torch.equal([*shown[-1].values()][1], [*first.values()][1])
+    assert "the run before: relu2_1, 64 pixels" in view.picture.value
+
+
 def test_stop_keeps_the_picture(net):
     view = lesson4.reconstruction("animal_cat", "relu2_1", 64, 1000, net)
     view.layer.value = "relu1_2"

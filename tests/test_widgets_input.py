@@ -10,23 +10,13 @@ import pytest
 from ipywidgets import BoundedIntText
 from PIL import Image
 
-from course_utils.images import load_image, load_square, save_image
-from course_utils.top import top_activations
-from course_utils.widgets import (
-    clickthrough,
-    game,
-    lesson0,
-    lesson1,
-    lesson2,
-    lesson3,
-    lesson4,
-    lesson5,
-    lesson6,
-    lesson7,
-    lesson8,
-)
-from course_utils.widgets.core import Job, Messages
+from course_utils.images import load_image, save_image
+from course_utils.widgets import lesson1, lesson6
+from course_utils.widgets.core import Messages
 from events import PATIENCE
+from families import FURTHER, WIDGETS, messages_of, parts, sentence, settle, small_table
+
+ALL = {**WIDGETS, **FURTHER}
 
 
 def encoded(kind="PNG", size=(40, 30), mode="RGB", **options):
@@ -71,14 +61,6 @@ def upload(view, kind, content):
     """What the page sends for a file, as ipywidgets receives it."""
     file = {"name": "a", "type": "image/png", "size": len(content), "last_modified": 0, "content": memoryview(content)}
     view.sources[kind][1].set_state({"value": [file]})
-
-
-def sentence(messages):
-    """The one sentence that the widget says."""
-    ((output,),) = [messages.outputs]
-    assert output["name"] == "stderr" and "Traceback" not in output["text"]
-    assert output["text"][-2:] in (".\n", "?\n") and output["text"].count("\n") == 1
-    return output["text"]
 
 
 @pytest.fixture(scope="module")
@@ -162,29 +144,7 @@ def test_too_little_memory_is_said():
 
 @pytest.fixture(scope="module")
 def small(net):
-    name, layers = "animal_cat", ["relu1_1"]
-    return top_activations(net, [load_square(name, 64)], layers=layers, sources=[name], progress=False)
-
-
-def fields(view):
-    """All fields for whole numbers in a widget."""
-    for part in getattr(view, "children", ()):
-        yield from [part] if isinstance(part, BoundedIntText) else fields(part)
-
-
-WIDGETS = {  # of small pictures
-    "pixels": lambda net, table, **given: lesson0.pixels(**given),
-    "units": lambda net, table, **given: lesson1.units(**{"layer": "relu1_1", "table": table, "net": net, **given}),
-    "play": lambda net, table, **given: game.play(**{"layer": "relu1_1", "net": net, **given}),
-    "numbers": lambda net, table, **given: clickthrough.numbers(net=net, **given),
-    "axes": lambda net, table, **given: lesson2.axes(**{"layer": "conv1_1", "net": net, **given}),
-    "scale_one": lambda net, table, **given: lesson3.scale_one(**{"layer": "conv1_1", "net": net, **given}),
-    "reconstruction": lambda net, table, **given: lesson4.reconstruction(net=net, **given),
-    "gram_map": lambda net, table, **given: lesson5.gram_map(**{"layer": "relu1_1", "net": net, **given}),
-    "live_view": lambda net, table, **given: lesson6.live_view(net=net, **given),
-    "race": lambda net, table, **given: lesson7.race(net=net, **given),
-    "studio": lambda net, table, **given: lesson8.studio(net=net, **given),
-}
+    return small_table(net)
 
 
 @pytest.mark.parametrize(
@@ -203,18 +163,16 @@ WIDGETS = {  # of small pictures
     ],
 )
 def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
-    view = WIDGETS[name](net, small)
-    found, jobs = list(fields(view)), [job for job in vars(view).values() if isinstance(job, Job)]
+    view = ALL[name](net, small)
+    found = list(parts(view, BoundedIntText))
     assert len(found) == count
     for field in found:
         for value in (10**15, -(10**15)):
             field.set_state({"value": value})
             assert field.value == min(max(value, field.min), field.max)
             tally("uploads: numbers out of range")
-        for job in jobs:
-            job.wait(PATIENCE)
-    (messages,) = (part for part in view.children if isinstance(part, Messages))
-    assert messages.outputs == ()
+        settle(view)
+    assert messages_of(view).outputs == ()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +214,7 @@ def test_numbers_out_of_range_are_held_in_it(net, small, tally, name, count):
 )
 def test_arguments_that_a_widget_cannot_take(net, small, tally, name, given):
     with pytest.raises(ValueError, match=r"^[A-Z'][^\n]{20,600}[.?]$"):
-        WIDGETS[name](net, small, **given)
+        ALL[name](net, small, **given)
     tally("uploads: arguments of widgets")
 
 

@@ -68,7 +68,8 @@ def test_against_weights_that_are_changed_in_the_network(net, scaled, layer, und
 
 def titles_and_bars(figure):
     """What the maps are called, and the heights of the bars: those without undoing, and those as it is now."""
-    *maps, bars = figure.axes
+    maps = [axis for axis in figure.axes if axis.images]
+    (bars,) = (axis for axis in figure.axes if axis.containers)
     without, now = ([bar.get_height() for bar in group] for group in bars.containers)
     return [axis.get_title() for axis in maps], without, now, bars.get_ylim()
 
@@ -80,6 +81,8 @@ def test_undoing_shows_the_same_maps_on_the_same_scale(scaled):
     )
     assert bare[0] == undone[0] and bare[3] == undone[3]
     assert bare[1] == bare[2] == undone[1] and max(undone[2]) == 0 < min(bare[1])
+    other = titles_and_bars(lesson3.scale_filter(scaled, "animal_cat", "conv4_4", 5, 1 / 64, undo=False)[0])
+    assert other[0] == bare[0]
 
 
 def test_each_measure_is_named(scaled):
@@ -106,6 +109,28 @@ def test_it_is_the_rule_of_the_lesson(net, scaled):
     maps = new.features(load_square("animal_cat", lesson3.SIDE), ["relu2_1", "relu5_4"])
     found = scaled.scaled("animal_cat", "conv2_1", 3, 1 / 4, True)
     assert all(torch.equal(maps[name], found[name]) for name in maps)
+
+
+def test_divided_by_its_mean(net, scaled):
+    """The mean becomes 1, and undone it is again the rule of the lesson; a silent filter has no such factor."""
+    maps = scaled.usual("animal_cat")["relu2_1"][0].mean((1, 2))
+    found = scaled.scaled("animal_cat", "conv2_1", 3, 1 / maps[3].item(), False)
+    assert abs(found["relu2_1"][0, 3].mean().item() - 1) < rounding(net, "relu2_1")
+    figure, says = lesson3.scale_filter(scaled, "animal_cat", "conv2_1", 3, lesson3.MEAN)
+    assert f"times {1 / maps[3].item():g}: its mean on this photo goes from {maps[3]:,.1f} to 1.0." in says
+    assert "but for rounding" in output(says) or "to the last bit" in output(says)
+    with pytest.raises(lesson3.FilterError, match=f"Filter {maps.argmin()} of conv2_1 is silent"):
+        lesson3.scale_filter(scaled, "animal_cat", "conv2_1", maps.argmin().item(), lesson3.MEAN)
+
+
+def test_each_pair_has_a_scale(scaled):
+    """The colours of 'after' are those of 'before'; a pointed end says that values go beyond them."""
+    figure = lesson3.scale_filter(scaled, "animal_cat", "conv3_1", 5, 4, undo=False)[0]
+    pairs = [axis.images[0] for axis in figure.axes if axis.images]
+    scales = [image.colorbar for image in pairs if image.colorbar]
+    assert len(pairs) == 6 and len(scales) == 3 and scales[0].extend == "max"
+    for before, after in zip(pairs[::2], pairs[1::2]):
+        assert before.get_clim() == after.get_clim() == (0, before.get_array().max())
 
 
 def test_refusals(scaled):
@@ -141,12 +166,17 @@ def test_the_widget_redraws(net):
         (view.channel, 511, "Filter 511"),
         (view.layer, "conv1_1", "Filter 63 of conv1_1"),
         (view.layer, "conv5_3", "Filter 63 of conv5_3"),
+        (view.mean, True, "to 1.0"),
     ):
         before, control.value = view.picture.value.split("src=")[1], value
         view.job.wait(PATIENCE)
         assert (
             view.picture.value.split("src=")[1] != before and says in view.text.value
         )  # the picture itself, not its description
+    assert view.factor.disabled and view.negative.disabled
+    view.mean.value, view.compare.value = False, True
+    view.job.wait(PATIENCE)
+    assert not view.factor.disabled and view.differences.value == "divide by its mean μ: yes → no"
     assert view.channel.max == 511 and view.messages.outputs == ()
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: one filter of VGG-19")
 

@@ -1,15 +1,17 @@
 """What all widgets share: a text where a widget cannot run, errors that reach the reader, work in the background."""
 
 import functools
+import html
 import math
 import threading
 import time
 import traceback
 import unicodedata
+from typing import NamedTuple
 
 import ipywidgets as w
 
-from course_utils.images import title
+from course_utils.images import img_tag, title
 from course_utils.inputs import lacks_memory
 
 JOB = "Job"  # name of the threads of all jobs
@@ -199,3 +201,131 @@ def settled(view):
         if thread.name == JOB:
             thread.join()
     return view
+
+
+class Drawing(NamedTuple):
+    """What a `Redrawn` widget shows for some settings."""
+
+    settings: tuple  # values of the controls, in their order
+    names: dict  # {description of a control: its value as the reader sees it}
+    picture: str  # HTML
+    text: str
+
+
+def said(control):
+    """The value of a control as text: the label of a choice, yes or no, or the number as a slider writes it."""
+    if isinstance(control, (w.Dropdown, w.ToggleButtons, w.SelectionSlider)):
+        option = control.options[control.index]  # a slider that opens on its first option has no label yet
+        return option[0] if isinstance(option, tuple) else str(option)
+    if isinstance(control, w.Checkbox):
+        return "yes" if control.value else "no"
+    return format(control.value, getattr(control, "readout_format", ""))
+
+
+def changed(before, now):
+    """The settings that differ, as text: 'times: 4 → 10; negative: no → yes'.
+
+    Args:
+        before, now: {name: value as text}, with the same names.
+    """
+    parts = [f"{name}: {before[name]} → {value}" for name, value in now.items() if before[name] != value]
+    return "; ".join(parts) or "the same settings"
+
+
+class Redrawn(View):
+    """A widget whose picture follows from its controls, drawn anew after each change by the method `draw`.
+
+    Changes that come together are drawn once, and those that come while a drawing is under way are drawn once after it;
+    two drawings never overlap. What was drawn before is remembered. With 'compare with before' the last two pictures
+    stand side by side, and a line names the settings that have changed.
+
+    Args:
+        controls: {name of a setting: control}. A control that depends on another one is adjusted by an observer that is
+            registered before this class is initialised.
+        rows: lists of controls, as they stand in the widget.
+        says: what the widget is, as `View` takes it.
+    """
+
+    GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
+
+    def __init__(self, controls, rows, says):
+        self.controls, self._drawings, self._lock, self._failed = controls, (), threading.RLock(), False
+        self.drawn = functools.lru_cache(maxsize=64)(self._drawn)
+        self.compare = w.Checkbox(description="compare with before", indent=False, layout=w.Layout(width="auto"))
+        self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
+        self.messages = Messages()
+        self.job = Job(self._steps, self._show, self._finish)
+        super().__init__(
+            [
+                *map(w.HBox, rows),
+                self.compare,
+                self.text,
+                self.differences,
+                w.HBox([self.before, self.picture]),
+                self.messages,
+            ],
+            says,
+        )
+        for control in controls.values():
+            control.observe(self.messages.guard(self._changed), "value")
+        self.compare.observe(self._arrange, "value")
+        self._changed()
+
+    def draw(self, **settings):
+        """(picture, description) for the values of the controls: a pure function of them."""
+        raise NotImplementedError
+
+    def _changed(self, _=None):
+        """Read the settings, and draw them after a drawing that is under way."""
+        with self._lock:
+            self._now = (
+                tuple(control.value for control in self.controls.values()),
+                {control.description: said(control) for control in self.controls.values()},
+            )
+            self.job.restart()
+
+    def _steps(self):
+        time.sleep(self.GATHER)
+        yield None  # the job ends here if another change has come
+        settings, names = self._now
+        yield Drawing(settings, names, *self.drawn(settings))
+
+    def _drawn(self, settings):
+        picture, says = self.draw(**dict(zip(self.controls, settings)))
+        return img_tag(picture, says), html.escape(says)
+
+    def _show(self, drawing):
+        if drawing is None:
+            return
+        with self._lock:
+            if not self._drawings or self._drawings[-1].settings != drawing.settings:
+                self._drawings = (*self._drawings[-1:], drawing)
+            self._failed = False
+            self._arrange()
+
+    def _arrange(self, _=None):
+        """Show the last picture, or the last two side by side."""
+        with self._lock:
+            if self._failed or not self._drawings:
+                return
+            *before, now = self._drawings
+            self.text.value = now.text
+            if not self.compare.value:
+                self.before.value, self.differences.value, self.picture.value = "", "", now.picture
+            elif not before:
+                self.before.value, self.picture.value = "", now.picture
+                self.differences.value = "There is no picture before this one: change a setting."
+            else:
+                self.before.value, self.picture.value = (
+                    f"<b>{word}</b><br>{part.picture}" for word, part in (("before", before[0]), ("now", now))
+                )
+                self.differences.value = html.escape(changed(before[0].names, now.names))
+            width = "50%" if self.before.value else "100%"
+            self.before.layout.width, self.picture.layout.width = width if self.before.value else "0", width
+
+    def _finish(self, state, error):
+        if error is not None:  # the picture would belong to earlier settings
+            with self._lock:
+                self._failed = True
+                self.picture.value = self.text.value = self.before.value = self.differences.value = ""
+            self.messages.report(error)

@@ -2,9 +2,9 @@
 
 import ipywidgets as w
 
-from course_utils.images import img_tag, load_image, photos, title
+from course_utils.images import load_image, photos, title
 from course_utils.plots import magnifier
-from course_utils.widgets.core import Messages, View, menu, titled
+from course_utils.widgets.core import Redrawn, menu, titled
 
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
 SIZE = 128  # pixels on the longer side: few enough that single pixels are visible
@@ -33,23 +33,27 @@ def magnified(name, channel="red", row=0.5, column=0.5):
 
 def pixels(name="animal_cat"):
     """The widget: choose a photo and a channel, move the window, and read the numbers in it."""
-    photo = menu("photo", titled(photos()), name)
-    channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
-    row, column = (
-        w.IntSlider(50, 0, 100, 2, description=description, continuous_update=False)
-        for description in ("down, %", "across, %")
-    )
-    picture, messages = w.HTML(), Messages()
+    return Pixels(name)
 
-    @messages.guard
-    def draw(_=None):
-        figure, alt = magnified(photo.value, channel.value, row.value / 100, column.value / 100)
-        picture.value = img_tag(figure, alt)
 
-    for control in (photo, channel, row, column):
-        control.observe(draw, "value")
-    draw()
-    return View(
-        [w.HBox([photo, channel]), w.HBox([row, column]), picture, messages],
-        "a magnifying glass over a photo that shows its pixels as numbers.",
-    )
+class Pixels(Redrawn):
+    """Controls and one figure."""
+
+    def __init__(self, name):
+        self.photo = menu("photo", titled(photos()), name)
+        self.channel = w.ToggleButtons(options=list(CHANNELS), description="channel", style={"button_width": "70px"})
+        self.row, self.column = (
+            w.FloatSlider(
+                0.5, min=0, max=1, step=0.02, description=label, readout_format=".0%", continuous_update=False
+            )
+            for label in ("down", "across")
+        )
+        super().__init__(
+            {"name": self.photo, "channel": self.channel, "row": self.row, "column": self.column},
+            [[self.photo, self.channel], [self.row, self.column]],
+            "a magnifying glass over a photo that shows its pixels as numbers.",
+        )
+
+    def draw(self, **settings):
+        """As `magnified`."""
+        return magnified(**settings)

@@ -1,21 +1,20 @@
 """Lesson 3: scale one filter by hand, undo the scale in the next layer or not, and see what changes."""
 
 import functools
-import html
 import math
-from types import SimpleNamespace
 
 import ipywidgets as w
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 
-from course_utils.images import img_tag, load_square, photos
+from course_utils.images import load_square, photos
 from course_utils.plots import COLOURS
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, number, titled
+from course_utils.widgets.core import Redrawn, number, titled
 
 SIDE = 112  # of the photo, in pixels
+MEAN = "1/μ"  # the factor that makes the mean of a filter 1
 FACTORS = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 3, 4, 10, 16, 64)
 
 
@@ -31,12 +30,25 @@ class Scaled:
         self.last = net.rectified[-1]  # the output that is watched
         self.scalable = net.convolutions[:-1]  # behind the last convolution there is no layer that could undo a scale
         self.usual = functools.lru_cache(maxsize=8)(self._usual)
+        self.watched = functools.lru_cache(maxsize=64)(self._watched)
 
     def _usual(self, source):
         """{layer: activation} of the network as it is."""
         with torch.no_grad():
             image = load_square(source, SIDE).to(self.net.mean)
             return {"image": self.net.centre(image), **dict(self.net.walk(image, self.last))}
+
+    def _watched(self, source, layer, channel):
+        """{layer: map}: of the next and of the last rectified layer, the map that 4 times the filter changes most.
+
+        For every factor the same maps are shown, so that factors can be compared.
+        """
+        before, after = self.usual(source), self.scaled(source, layer, channel, 4, undo=False)
+        _, following, *later = [name for name in after if name in self.net.rectified]
+        return {
+            name: (after[name] - before[name]).abs().mean((0, 2, 3)).argmax().item()
+            for name in (following, *later[-1:])
+        }
 
     def scaled(self, source, layer, channel, factor, undo):
         """{layer: activation} from `layer` on, with one filter and its bias multiplied by `factor`."""
@@ -68,19 +80,22 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
         source: name or path of a photo.
         layer: name of a convolution, not the last one.
         channel: number of the filter.
-        factor: from 1/1000 to 1000, or from −1000 to −1/1000; positive factors can be undone.
+        factor: from 1/1000 to 1000, or from −1000 to −1/1000; positive factors can be undone. `MEAN` stands for 1/μ,
+            where μ is the mean of the filter's map after the ReLU, for this photo.
         undo: whether the weights of the next convolution for this channel are divided by the factor.
     Returns:
         (Figure, description).
     Raises:
-        FilterError: there is no such filter, or the factor is out of range.
+        FilterError: there is no such filter, the factor is out of range, or μ is 0.
     """
     if layer not in scaled.scalable or not 0 <= channel < scaled.net.channels[layer]:
         raise FilterError(
             f"Filter {channel} of {layer} cannot be scaled here: take a layer from {scaled.scalable[0]} to "
             f"{scaled.scalable[-1]}, and a filter that it has."
         )
-    if not 1e-3 <= abs(factor) <= 1e3 or not math.isfinite(factor):
+    if factor == MEAN:
+        factor = _one_over_mean(scaled, source, layer, channel)
+    elif not 1e-3 <= abs(factor) <= 1e3 or not math.isfinite(factor):
         raise FilterError(
             f"A filter times {factor} would be lost, or drown all others: take a factor between 1/1000 and 1000, or"
             " below 0."
@@ -92,23 +107,36 @@ def scale_filter(scaled, source, layer, channel, factor, undo=True):
         {name: ((maps[name] - before[name]).norm() / before[name].norm()).item() for name in later}
         for maps in (after, bare)
     )
-    # the maps that change most when nothing is undone; the same maps are shown when the factor is undone
-    most = {name: (bare[name] - before[name]).abs().mean((0, 2, 3)).argmax().item() for name in (later[0], scaled.last)}
+    most = scaled.watched(source, layer, channel)
     says = _says(before, after, layer, (relu, later[0], scaled.last), channel, factor, undo, changes)
     return _draw(before, after, {relu: channel} | most, changes, without), says
 
 
+def _one_over_mean(scaled, source, layer, channel):
+    layers = scaled.net.layers
+    mean = scaled.usual(source)[layers[layers.index(layer) + 1]][0, channel].mean().item()
+    if mean == 0:
+        raise FilterError(
+            f"Filter {channel} of {layer} is silent in this photo, so that its mean is 0: take another filter or photo."
+        )
+    return 1 / mean
+
+
 def _draw(before, after, maps, changes, without):
     """Pairs of maps before and after, and below them the change of each later layer, with undoing and without."""
-    figure = Figure(figsize=(9.5, 4.9), layout="constrained")
+    figure = Figure(figsize=(9.5, 5.3), layout="constrained")
     grid = figure.add_gridspec(2, 6, height_ratios=(1.25, 1))
     for column, (name, channel) in enumerate(maps.items()):
         top = max(before[name][0, channel].max().item(), 1e-12)
-        for side, values in enumerate((before[name], after[name])):
-            axis = figure.add_subplot(grid[0, 2 * column + side])
-            axis.imshow(values[0, channel].cpu().numpy(), cmap="magma", vmin=0, vmax=top)
+        pair = [figure.add_subplot(grid[0, 2 * column + side]) for side in range(2)]
+        for side, (axis, values) in enumerate(zip(pair, (before[name], after[name]))):
+            drawn = axis.imshow(values[0, channel].cpu().numpy(), cmap="magma", vmin=0, vmax=top)
             axis.set_title(f"{name}, map {channel}\n{'after' if side else 'before'}", fontsize=9)
             axis.axis("off")
+        beyond = "max" if after[name][0, channel].max().item() > top else "neither"
+        scale = figure.colorbar(drawn, ax=pair, orientation="horizontal", extend=beyond, aspect=25, pad=0.03)
+        scale.ax.tick_params(labelsize=7)
+        scale.ax.locator_params(nbins=4)
     axis = figure.add_subplot(grid[1, :])
     outline = dict(fill=False, edgecolor="0.5", linestyle="--", label="not undone")
     axis.bar(range(len(changes)), [100 * change for change in without.values()], **outline)
@@ -156,66 +184,51 @@ def scale_one(layer="conv3_1", channel=0, net=None):
     return ScaleOne(layer, channel, scaled)
 
 
-class ScaleOne(View):
+class ScaleOne(Redrawn):
     """Controls and one figure; `job` draws it."""
 
     def __init__(self, layer, channel, scaled):
-        self.scaled, self.messages = scaled, Messages()
+        self.scaled = scaled
         self.layer = w.Dropdown(options=scaled.scalable, value=layer, description="layer")
         self.channel = number("filter", channel, 0, scaled.net.channels[layer] - 1)
+        self.photo = w.Dropdown(options=titled(photos()), value="animal_cat", description="photo")
         self.factor = w.SelectionSlider(
             options=[(f"{factor:g}" if factor >= 1 else f"1/{1 / factor:g}", factor) for factor in FACTORS],
             value=4,
             description="times",
             continuous_update=False,
         )
-        self.negative = w.Checkbox(description="negative", indent=False, layout=w.Layout(width="auto"))
-        self.undo = w.Checkbox(description="undo in the next layer", indent=False, layout=w.Layout(width="auto"))
-        self.photo = w.Dropdown(options=titled(photos()), value="animal_cat", description="photo")
-        self.text, self.picture = w.HTML(), w.HTML()
-        self.job = Job(self._draw, self._show, self._drawn)
-        self.layer.observe(self.messages.guard(self._layer_changed), "value")
-        for control in (self.channel, self.factor, self.negative, self.undo, self.photo):
-            control.observe(self.messages.guard(self._changed), "value")
-        self._changed()
+        self.mean, self.negative, self.undo = (
+            w.Checkbox(description=description, indent=False, layout=w.Layout(width="auto"))
+            for description in ("divide by its mean μ", "negative", "undo in the next layer")
+        )
+        self.layer.observe(self._fit, "value")
+        self.mean.observe(self._choose_factor, "value")
         super().__init__(
-            [
-                w.HBox([self.layer, self.channel, self.photo]),
-                w.HBox([self.factor, self.negative, self.undo]),
-                self.text,
-                self.picture,
-                self.messages,
-            ],
+            {
+                "layer": self.layer,
+                "channel": self.channel,
+                "source": self.photo,
+                "factor": self.factor,
+                "mean": self.mean,
+                "negative": self.negative,
+                "undo": self.undo,
+            },
+            [[self.layer, self.channel, self.photo], [self.factor, self.negative, self.mean, self.undo]],
             f"one filter of {scaled.net.title} scaled by hand, undone in the next layer or not, with maps, means and"
             " output.",
         )
 
-    def _layer_changed(self, _):
+    def _fit(self, _):
+        """Keep the number of the filter within the layer."""
         last = self.scaled.net.channels[self.layer.value] - 1
-        if self.channel.value > last:
-            self.channel.value, self.channel.max = last, last  # draws by itself
-        else:
-            self.channel.max = last
-            self._changed()
+        self.channel.value, self.channel.max = min(self.channel.value, last), last
 
-    def _changed(self, _=None):
-        self._now = SimpleNamespace(
-            source=self.photo.value,
-            layer=self.layer.value,
-            channel=self.channel.value,
-            undo=self.undo.value,
-            factor=self.factor.value * (-1 if self.negative.value else 1),
-        )
-        self.job.restart()
+    def _choose_factor(self, _):
+        """With 1/μ the other factors do not count."""
+        self.factor.disabled = self.negative.disabled = self.mean.value
 
-    def _draw(self):
-        yield scale_filter(self.scaled, **vars(self._now))
-
-    def _show(self, drawn):
-        figure, says = drawn
-        self.picture.value, self.text.value = img_tag(figure, says), html.escape(says)
-
-    def _drawn(self, state, error):
-        if error is not None:
-            self.picture.value = self.text.value = ""
-            self.messages.report(error)
+    def draw(self, factor, mean, negative, **settings):
+        """As `scale_filter`."""
+        factor = MEAN if mean else -factor if negative else factor
+        return scale_filter(self.scaled, factor=factor, **settings)

@@ -49,7 +49,7 @@ class Reconstruction(View):
     """Controls, progress and picture; `job` reconstructs."""
 
     def __init__(self, source, layer, size, evaluations, net):
-        self.net, self.messages = net, Messages()
+        self.net, self.messages, self.before, self.last = net, Messages(), {}, {}  # {caption: reconstruction}
         self.photo = menu("photo", titled(photos()), source)
         self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.size = w.Dropdown(options=SIZES, value=size, description="size, pixels")
@@ -97,6 +97,8 @@ class Reconstruction(View):
         self._states = states(
             self.net, self.photo.value, self.layer.value, self.size.value, self.begin.value, self.evaluations.value
         )
+        self.before, self.last = self.last or self.before, {}
+        self._settings = f"{self.layer.value}, {self.size.value} pixels, from {self.begin.value}"
         self.progress.max, self.progress.value, self.text.value = self.evaluations.value, 0, "preparing …"
         self.start.disabled, self.stop.disabled = True, False
         self.job.start()
@@ -107,9 +109,13 @@ class Reconstruction(View):
 
     def _show(self, item):
         self.progress.value, photo, picture, self.text.value = item
+        self.last = {f"{self._settings}, {self.progress.value} evaluations": picture}
+        before = {f"before: {caption}": image for caption, image in self.before.items()}
+        now = {f"now: {caption}": image for caption, image in self.last.items()}
+        beside = f" Between them the picture of the run before: {', '.join(self.before)}." if before else ""
         self.picture.value = img_tag(
-            gallery({"photo": photo, "reconstruction": picture}, height=3.2),
-            f"The photo and its reconstruction. {self.text.value}",
+            gallery({"photo": photo} | before | now, height=3.2),
+            f"The photo and its reconstruction. {self.text.value}{beside}",
         )
 
     def _finish(self, state, error):
