@@ -131,7 +131,7 @@ lbfgs_direction = Exercise(
             "no_scale",
             _two_loops(scale=lambda pairs: 1),
             "between the loops the scale is missing: you begin with Q = 1, as if the cost were as steep as a parabola"
-            f" x²/2. {QUESTION}",
+            " x²/2. Which multiple of the newest y comes nearest to s?",
         ),
         Misconception(
             "scale_upside_down",
