@@ -215,7 +215,7 @@ def test_lesson_1(page, lab, tmp_path):
 def play(page, view):
     """The game of lesson 1: a round by the mouse and one by the keyboard, then projections of another layer."""
     board = view.locator(".jp-OutputArea .jupyter-widgets img")
-    left, right, following = (view.get_by_role("button", name=name, exact=True) for name in ("Left", "Right", "Next"))
+    left, right, following = (view.get_by_role("button", name=name) for name in ("Left", "Right", "Next"))
     expect(left).to_be_enabled()
     expect(board).to_have_attribute("alt", re.compile("^The 9 strongest patches of channel .* of relu4_1, from"))
     left.click()
