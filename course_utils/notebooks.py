@@ -109,6 +109,10 @@ def execute(path, in_place=False):
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
         except asyncio.CancelledError as error:  # asyncio raises this for a Ctrl-C while the kernel starts
             raise KeyboardInterrupt from error
+        except AttributeError as error:  # nbclient's clean-up, begun again after a Ctrl-C in it, finds no kernel
+            if not _interrupted(error):
+                raise
+            raise KeyboardInterrupt from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
             reason = str(error).partition("\n")[0]
             raise NotebookError(
@@ -120,6 +124,13 @@ def execute(path, in_place=False):
         keep_pictures(notebook, stored)
     _write(reproducible(notebook), target)
     return target
+
+
+def _interrupted(error):
+    """Whether an error was raised while an interruption was handled."""
+    while error is not None and not isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _write(notebook, target):

@@ -181,6 +181,9 @@ class SetUp(Command):
             return 1
         except KeyboardInterrupt:
             return 130
+        if not folder.exists():  # it went when all was done: the next call would begin anew
+            print("error: The folder has gone.", file=sys.stderr)
+            return 1
         return 0 if python.exists() else 3
 
     def files(self, folder):  # a lock file that is left behind holds nobody up

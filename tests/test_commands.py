@@ -770,6 +770,21 @@ def notebook(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.parametrize("first, seen", [(KeyboardInterrupt, KeyboardInterrupt), (ValueError, AttributeError)])
+def test_ctrl_c_while_nbclient_cleans_up_is_one(notebook, monkeypatch, first, seen):
+    """nbclient then cleans up again, and finds no kernel."""
+
+    def execute(client):
+        try:
+            raise first
+        finally:
+            client.km.cleanup_resources()
+
+    monkeypatch.setattr(notebooks.NotebookClient, "execute", execute)
+    with pytest.raises(seen):
+        notebooks.execute(notebook("1"))
+
+
 @pytest.mark.process
 def test_run_is_reproducible(notebook, tmp_path):
     path = notebook(
