@@ -10,18 +10,21 @@ import pytest
 import torch
 from PIL import Image
 
+from course_utils import measures
 from course_utils import studio as core
 from course_utils.images import load_image
 from course_utils.studio import PRESETS, Recipe, StudioError
 from course_utils.widgets import lesson8 as module
 from events import PATIENCE, held
 
+PAIR = "animal_koala", "van_gogh_night_cafe"
+
 
 @pytest.fixture
 def view(net, tmp_path):
     view = module.studio(tmp_path / "album", net)
     view.size.value, view.evaluations.value = 48, 3
-    view.photo.value, view.painting.value = "animal_koala", "van_gogh_night_cafe"
+    view.photo.value, view.painting.value = PAIR
     view.thinking.wait(PATIENCE)
     yield view
     for job in (view.job, view.trial, view.thinking):
@@ -269,10 +272,24 @@ def test_numbers_stand_beside_their_controls(view):
     for name in ("the photo", "the painting", "this picture"):
         assert name in view.numbers.value
     view.save.click()
-    assert view.album.saved()[0].numbers["E"] == view._judge()(load_image(view.left.value))["E"]
+    expected = measures.Judge(view.networks("original", "max"), *(load_image(name, 96) for name in PAIR))
+    assert view.album.saved()[0].numbers["E"] == expected(load_image(view.left.value))["E"]
     view.second.value = "van_gogh_langlois_bridge"
     paint(view)
     assert "one painting counts" in view.numbers.value
+    view.share.value = 0.0  # the second one does not count
+    paint(view)
+    assert "this picture" in view.numbers.value
+
+
+def test_a_picture_that_cannot_be_measured_is_saved_all_the_same(view, tmp_path):
+    Image.new("RGB", (64, 64), "orange").save(tmp_path / "flat.png")
+    view.size.value = 96
+    view._offer(view.painting, str(tmp_path / "flat.png"))
+    paint(view)
+    assert "vary" in view.numbers.value
+    view.save.click()
+    assert said(view) == "" and "E" not in view.album.saved()[0].numbers
 
 
 def test_contact_sheet_and_paint_large(view, monkeypatch):

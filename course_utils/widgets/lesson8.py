@@ -174,6 +174,7 @@ class Studio(View):
         self.album, self.networks, self.speed = album, networks, Speed(networks)
         self._recipe, self._states, self._last, self._setting = Recipe(), None, None, False
         self.history, self._began, self._uploads = [], (0, 0.0), {}
+        self._pausing, self._found = False, None
         self.messages = Messages()
         self.job = Job(self._steps, self._show, self._finish)
         self.trial = Job(self._trials, self._show_sheet, self._sheet_done)
@@ -529,7 +530,7 @@ class Studio(View):
             easel = set_up(self._painted, self.networks)
             self._easel, self._states = easel, minimise(easel.cost, easel.first, self._painted.evaluations)
         for state in self._states:
-            self._last = state
+            self._last, self._found = state, None
             self.history.append((state.evaluations, state.losses))
             yield state
 
@@ -557,8 +558,6 @@ class Studio(View):
             self._show_numbers()
         if run is self._painted and not self.job.running:
             self._buttons(paused=paused)
-
-    _pausing = False
 
     def _pause_or_resume(self):
         if self.job.running:
@@ -592,30 +591,29 @@ class Studio(View):
     def _show_numbers(self):
         """Show E and content of the picture beside the two controls, if one painting counts in the whole picture."""
         try:
-            judge = self._judge()
+            judge = self._judged()
         except measures.MeasureError as error:
             self.numbers.value = f"<small>{html.escape(str(error))}</small>"
             return
         if judge is None:
             self.numbers.value = "<small>E is measured only if one painting counts in the whole picture.</small>"
             return
-        rows = {**judge.controls, "this picture": judge(to_8bit(self._last.image))}
-        cells = "".join(
-            f"<tr><td>{name}</td><td>{row['E']:.2f}</td><td>{row['content']:.2f}</td></tr>"
-            for name, row in rows.items()
-        )
+        self._found = judge(to_8bit(self._last.image))
+        row = "<tr><td>{}</td><td>{:.2f}</td><td>{:.2f}</td></tr>".format
+        rows = {**judge.controls, "this picture": self._found}
+        cells = "".join(row(name, found["E"], found["content"]) for name, found in rows.items())
         head = "<tr><th></th><th>style E</th><th>content</th></tr>"
         self.numbers.value = f"<table>{head}{cells}</table><small>{MEASURED}</small>"
 
-    def _judge(self):
+    def _judged(self):
         """The `Judge` of the present picture, or None if E says nothing about it."""
-        shortest = min(min(picture.shape[2:]) for picture in (self._easel.photo, *self._easel.paintings))
-        if self._easel.mask is not None or len(self._easel.paintings) > 1 or shortest < measures.SMALLEST:
+        used = [name for name, share in self._painted.paintings.items() if share]
+        if self._easel.mask is not None or len(used) > 1:
             return None
-        photo, painting = (
-            load_image(name, self._painted.size) for name in (self._painted.photo, *self._painted.paintings)
-        )
-        return measures.Judge(self.networks("original", "max"), photo, painting)
+        pictures = [load_image(name, self._painted.size) for name in (self._painted.photo, *used)]
+        if min(min(picture.shape[2:]) for picture in pictures) < measures.SMALLEST:
+            return None
+        return measures.Judge(self.networks("original", "max"), *pictures)
 
     def _save(self):
         """Write the present picture with its settings into the album."""
@@ -623,9 +621,10 @@ class Studio(View):
             raise StudioError("There is no picture yet: press Paint first.")
         image = to_8bit(self._last.image)
         losses = self._easel.cost.losses(image)
-        judge = self._judge()
-        found = {"E": judge(image)["E"]} if judge else {}
-        numbers = {"evaluations": self._last.evaluations, **losses, **found}
+        # E was measured when the picture was shown; a picture without it is saved all the same
+        numbers = {"evaluations": self._last.evaluations, **losses}
+        if self._found:
+            numbers["E"] = self._found["E"]
         path = self.album.save(image.cpu(), self._painted, numbers)
         self.text.value = f"saved: {path.name}"
         self._album_changed(path)
