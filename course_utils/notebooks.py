@@ -1,6 +1,5 @@
 """Execute the course's notebooks from fresh kernels, with a progress bar and outputs that are the same in each run."""
 
-import asyncio
 import base64
 import copy
 import io
@@ -15,6 +14,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from PIL import Image
 from tqdm import tqdm
 
+from course_utils import kernels
 from course_utils.files import replace_file
 from course_utils.paths import BUILD, NOTEBOOKS
 
@@ -89,30 +89,23 @@ def execute(path, in_place=False):
     target = BUILD / "notebooks" / Path(path).name
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc=Path(path).stem, unit="cell") as bar:
+        manager = kernels.manager()
         client = NotebookClient(
             notebook,
+            km=manager,
             timeout=None,
-            kernel_name="python3",
-            extra_arguments=["--log-level=ERROR"],
             record_timing=False,
             store_widget_state=False,
             coalesce_streams=True,
-            resources={"metadata": {"path": str(Path(path).parent)}},
             on_cell_executed=lambda **_: bar.update(),
         )
         try:
-            client.execute()
+            kernels.run(client, manager, Path(path).parent)
         except (CellExecutionError, DeadKernelError) as error:
             _write(notebook, target)
             done = sum(1 for cell in notebook.cells if cell.get("execution_count"))
             reason = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else "the kernel died"
             raise NotebookError(f"{Path(path).name}, code cell {done}: {reason} (see {target}).") from error
-        except asyncio.CancelledError as error:  # asyncio raises this for a Ctrl-C while the kernel starts
-            raise KeyboardInterrupt from error
-        except AttributeError as error:  # nbclient's clean-up, begun again after a Ctrl-C in it, finds no kernel
-            if not _interrupted(error):
-                raise
-            raise KeyboardInterrupt from error
         except (RuntimeError, OSError, NoSuchKernel) as error:
             reason = str(error).partition("\n")[0]
             raise NotebookError(
@@ -124,13 +117,6 @@ def execute(path, in_place=False):
         keep_pictures(notebook, stored)
     _write(reproducible(notebook), target)
     return target
-
-
-def _interrupted(error):
-    """Whether an error was raised while an interruption was handled."""
-    while error is not None and not isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _write(notebook, target):

@@ -393,7 +393,8 @@ def album():
 
 
 def press(page, button):
-    """Press a button as one who has no mouse."""
+    """Press a button as one who has no mouse, once it can be pressed."""
+    expect(button).to_be_enabled(timeout=1000 * browser.patience())
     button.focus()  # its name begins with the sign of its icon
     page.keyboard.press("Enter")
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
@@ -770,19 +771,29 @@ def notebook(tmp_path, monkeypatch):
     return write
 
 
-@pytest.mark.parametrize("first, seen", [(KeyboardInterrupt, KeyboardInterrupt), (ValueError, AttributeError)])
-def test_ctrl_c_while_nbclient_cleans_up_is_one(notebook, monkeypatch, first, seen):
-    """nbclient then cleans up again, and finds no kernel."""
+@pytest.mark.process
+@pytest.mark.parametrize("moment", ["on_notebook_start", "on_cell_executed", "on_notebook_complete"])
+def test_ctrl_c_ends_the_kernel(notebook, monkeypatch, capfd, moment):
+    """Whenever it comes, and even if it is pressed twice."""
+    make, seen = notebooks.NotebookClient, []
 
-    def execute(client):
-        try:
-            raise first
-        finally:
-            client.km.cleanup_resources()
+    def client(*arguments, km, **options):
+        seen.append(km)
+        hooks = {**options, moment: lambda **_: [signal.raise_signal(signal.SIGINT) for _ in range(2)]}
+        return make(*arguments, km=km, **hooks)
 
-    monkeypatch.setattr(notebooks.NotebookClient, "execute", execute)
-    with pytest.raises(seen):
-        notebooks.execute(notebook("1"))
+    monkeypatch.setattr(notebooks, "NotebookClient", client)
+    handler = signal.getsignal(signal.SIGINT)
+    assert main(["run", str(notebook("1"))]) == 130
+    assert [manager.has_kernel for manager in seen] == [False] and signal.getsignal(signal.SIGINT) is handler
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_run_outside_the_main_thread(notebook, tmp_path):
+    """There no signal arrives."""
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, ["run", str(notebook("print(6 * 7)"))]).result() == 0
+    assert "42" in (tmp_path / "build" / "notebooks" / "small.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.process
@@ -844,10 +855,10 @@ def test_run_refuses_other_names(capsys, monkeypatch, name, tally):
     ],
 )
 def test_run_with_a_kernel_that_does_not_start(notebook, tmp_path, capsys, monkeypatch, error):
-    def fail(self, **_):
+    def fail(*_):
         raise error
 
-    monkeypatch.setattr(notebooks.NotebookClient, "execute", fail)
+    monkeypatch.setattr(notebooks.kernels, "run", fail)
     path = notebook("a = 1")
     before = path.read_bytes()
     assert main(["run", "--in-place", str(path)]) == 1
@@ -862,7 +873,7 @@ def test_run_where_the_result_cannot_be_written(notebook, tmp_path, capsys, monk
     def fail(path, contents):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(notebooks.NotebookClient, "execute", lambda self, **_: None)
+    monkeypatch.setattr(notebooks.kernels, "run", lambda *_: None)
     monkeypatch.setattr(notebooks, "replace_file", fail)
     path = notebook("a = 1")
     before = path.read_bytes()
