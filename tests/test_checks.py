@@ -128,7 +128,7 @@ def test_a_choice_is_a_letter(capsys):
     assert [choice.judge(answer).reason for answer in (None, ..., "B", " b ", "A", "D", 2, "BB")] == [
         *("unwritten", "unwritten", "", "", "A", "type", "type", "type")
     ]
-    assert choice(None).message.startswith('not answered yet: put "A", "B" or "C"')
+    assert choice(None).message.startswith('not tried yet: put "A", "B" or "C"')
     assert choice("B", solution=True) and capsys.readouterr().out.endswith("✓ solution of it: it\n")
     with pytest.raises(ValueError, match="'D', is none of A, B"):
         Choice("it", "D", {"A": "x", "B": "y"})
@@ -205,7 +205,7 @@ def test_misconceptions_as_students_write_them(exercise, answer, reason):
 
 
 def test_the_verdict_is_printed_once(capsys):
-    result = lesson6.paint(lesson6.paint.reference)
+    result = lesson6.paint(ANSWERS["lesson6/paint"].RIGHT[0])
     assert bool(result) and capsys.readouterr().out.startswith("✓ paint: right")
     assert not lesson6.paint(lambda gradient, image, *_: image)
     assert capsys.readouterr().out.startswith("✗ paint: your function returns the picture as it was")

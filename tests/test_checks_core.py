@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.checks.core import Choice, Exercise, Misconception, Result, Trial, _report, random_trials
+from course_utils.checks.asked import say
+from course_utils.checks.core import Choice, Exercise, Misconception, Trial, random_trials
 
 
 def square_sum(F):
@@ -347,7 +348,7 @@ def test_parts_of_a_result_are_judged_one_by_one():
 
 def test_lines_are_broken_between_words_and_matrices_are_kept(capsys):
     table = "    F = [[1, 2],\n" + " " * 9 + "[3, 4]]" + "  " * 50 + "end"
-    _report("it", Result(False, f"{'position ' * 30}end:\n{table}\n- the first: {'word ' * 30}"), False)
+    say(f"✗ it: {'position ' * 30}end:\n{table}\n- the first: {'word ' * 30}")
     out = capsys.readouterr().out
     before, after = out.split(table)
     assert before.startswith("✗ it: position") and set(before.split()[2:]) == {"position", "end:"}

@@ -189,10 +189,9 @@ def test_exercises(notebook):
         name = re.search(r"check\.(\w+)\(\1\)$", stub.source)[1]
         if f"def {name}(" in stub.source:
             assert "raise NotImplementedError" in stub.source and "returns:" in stub.source
-            assert f"✗ {name}: not written yet" in stub.outputs[0].text
         else:
             assert re.search(rf"^{name} = None", stub.source, re.M)
-            assert f"✗ {name}: not answered yet" in stub.outputs[0].text
+        assert f"○ {name}: not tried yet" in stub.outputs[0].text
         assert solution.metadata.tags == ["solution"] and solution.metadata.jupyter.source_hidden
         assert solution.source.startswith("### BEGIN SOLUTION")
         assert re.search(rf"^check\.{name}\(.*, solution=True\)\n### END SOLUTION$", solution.source, re.M)

@@ -6,7 +6,8 @@ same as a misconception on all inputs, the check shows the hint of this misconce
 """
 
 import functools
-import textwrap
+import os
+import sys
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +16,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from course_utils.checks import words
+from course_utils.checks.asked import Asked
+from course_utils.paths import PACKAGE
 
 
 class _Calls(TorchFunctionMode):
@@ -27,6 +30,30 @@ class _Calls(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         self.names.add(getattr(func, "__name__", ""))
         return func(*args, **(kwargs or {}))
+
+
+class _Taken:
+    """Records the names of the package's own functions that an answer is, or calls by itself."""
+
+    def __init__(self, arguments):
+        self.names, self._given = set(), {getattr(argument, "__code__", None) for argument in arguments}
+
+    def __enter__(self):
+        self._before = sys.getprofile()
+        sys.setprofile(self._watch)
+        return self
+
+    def __exit__(self, *_):
+        sys.setprofile(self._before)
+
+    def _watch(self, frame, event, _):
+        if event == "call" and _ours(frame) and frame.f_code not in self._given and not _ours(frame.f_back):
+            self.names.add(frame.f_code.co_name)
+
+
+def _ours(frame):
+    """Whether a frame runs the package's code, without this file, which calls the answer."""
+    return frame.f_code.co_filename != __file__ and frame.f_code.co_filename.startswith(f"{PACKAGE}{os.sep}")
 
 
 class Misconception(NamedTuple):
@@ -87,7 +114,7 @@ class Result:
 
 
 @dataclass(eq=False)
-class Exercise:
+class Exercise(Asked):
     """A check that can be called with a student's function.
 
     Args:
@@ -103,6 +130,8 @@ class Exercise:
             smallest of `trials`, if it is small enough.
         ready_made: names of torch's functions that would do the exercise's work; a right answer that calls one fails.
         instead: the end of the sentence 'the values are right, but NAME …', which says why.
+        given: names of the package's functions that an answer may call; one that calls another fails.
+        hints: texts, one for each step: what to look at, the idea, nearly the code.
     """
 
     name: str
@@ -114,14 +143,14 @@ class Exercise:
     small: Callable | None = None
     ready_made: Set[str] = frozenset()
     instead: str = ""
-
-    def __call__(self, function, *, solution=False):
-        return _report(self.name, self.judge(function), solution)
+    given: Set[str] = frozenset()
+    hints: tuple = ()
 
     def judge(self, function):
         """The verdict without printing it."""
         if other := words.no_function(function, self.name):
             return Result(False, other, "no_function")
+        answer, function = function, self.adapted(function)
         outcomes = [_run(function, trial.arguments) for trial in self._inputs]
         for verdict in (self._unwritten, self._modified, self._wrong, self._gradients):
             result = verdict(function, outcomes)
@@ -129,10 +158,18 @@ class Exercise:
                 return result
         if found := self._borrowed(function):
             return Result(False, f"the values are right, but {found} {self.instead}", "ready_made")
+        if found := self._taken(answer):
+            return Result(
+                False, f"the values are right, but the package's {found} does the work: write it yourself.", "taken"
+            )
         return Result(
             True,
             f"right, on all {len(self._inputs)} inputs" + (", gradients included." if self.differentiable else "."),
         )
+
+    def adapted(self, function):
+        """The function that is called in place of an answer; subclasses say under which conditions an answer runs."""
+        return function
 
     # The exercise's own results on its trials are computed once, when they are first needed.
 
@@ -160,17 +197,24 @@ class Exercise:
             _run(function, self._inputs[0].arguments)
         return min(calls.names & self.ready_made, default=None)
 
+    def _taken(self, function):
+        """The name of a function of the package that an answer calls and may not call, or None."""
+        arguments = self._inputs[0].arguments
+        with _Taken(arguments) as taken:
+            _run(function, arguments)
+        return min(taken.names - self.given, default=None)
+
     def _unwritten(self, function, outcomes):
         if (
             isinstance(outcomes[0].error, NotImplementedError) and not outcomes[0].error.args
         ):  # torch raises it with a message
             return Result(
                 False,
-                "not written yet: put your code in place of the line that raises NotImplementedError.",
+                "not tried yet: put your code in place of the line that raises NotImplementedError.",
                 "unwritten",
             )
         if outcomes[0].error is None and outcomes[0].value is ...:
-            return Result(False, "not written yet: put your code in place of `...`.", "unwritten")
+            return Result(False, "not tried yet: put your code in place of `...`.", "unwritten")
         if outcomes[0].error is None and outcomes[0].value is None:
             return Result(False, words.nothing(function), "nothing")
 
@@ -375,32 +419,31 @@ class Exercise:
 
 
 @dataclass(eq=False)
-class Choice:
+class Choice(Asked):
     """A question whose answer is one of a few letters: a check that is called with the letter.
 
     Args:
         name: of the variable that holds the answer.
         right: the letter of the right answer.
         why: {letter: explanation}, for every letter: why a wrong choice is wrong, and why the right one is right.
+        hints: texts, one for each step: what to look at, the idea, how to find out.
     """
 
     name: str
     right: str
     why: dict
+    hints: tuple = ()
 
     def __post_init__(self):
         if self.right not in self.why:
             raise ValueError(f"the right answer of {self.name}, {self.right!r}, is none of {', '.join(self.why)}")
-
-    def __call__(self, answer, *, solution=False):
-        return _report(self.name, self.judge(answer), solution)
 
     def judge(self, answer):
         """The verdict without printing it."""
         letters = [f'"{letter}"' for letter in self.why]
         choices = f"{', '.join(letters[:-1])} or {letters[-1]}"
         if answer is None or answer is ...:
-            return Result(False, f"not answered yet: put {choices} in place of None.", "unwritten")
+            return Result(False, f"not tried yet: put {choices} in place of None.", "unwritten")
         letter = answer.strip().upper() if isinstance(answer, str) else None
         if letter not in self.why:
             return Result(False, f"answer with one letter in quotation marks: {choices}.", "type")
@@ -408,7 +451,7 @@ class Choice:
 
 
 @dataclass(eq=False)
-class Commission:
+class Commission(Asked):
     """A task whose answer is a choice of settings: the check paints with them, and compares measurements with bounds.
 
     Args:
@@ -416,23 +459,20 @@ class Commission:
         fields: the names of the settings that may be chosen.
         measure: settings -> {what: number}.
         bounds: {what: (largest number that passes, hint for an answer above it)}.
+        hints: texts, one for each step: what to look at, the idea, how to find out.
     """
 
     name: str
     fields: tuple
     measure: Callable
     bounds: dict
-
-    def __call__(self, answer, *, solution=False):
-        return _report(self.name, self.judge(answer), solution)
+    hints: tuple = ()
 
     def judge(self, answer):
         """The verdict without printing it."""
         if answer is None or answer is ...:
             example = f'{{"{self.fields[0]}": …}}'
-            return Result(
-                False, f"not answered yet: put your settings, such as {example}, in place of None.", "unwritten"
-            )
+            return Result(False, f"not tried yet: put your settings, such as {example}, in place of None.", "unwritten")
         if not isinstance(answer, dict) or not answer or not set(answer) <= set(self.fields):
             return Result(
                 False, f"answer with a dictionary of settings; you may choose {', '.join(self.fields)}.", "type"
@@ -445,22 +485,6 @@ class Commission:
         said = "; ".join(f"{what} {found[what]:.0%} (at most {most:.0%})" for what, (most, _) in self.bounds.items())
         hints = " ".join(self.bounds[what][1] for what in above)
         return Result(not above, f"{said}. {hints}".strip(), " and ".join(above))
-
-
-def _report(name, result, solution):
-    """Print a verdict in lines that fit the page, and return it. Indented lines stay as they are."""
-    text = f"{'✓' if result else '✗'} {'solution of ' if solution else ''}{name}: {result.message}"
-    for number, line in enumerate(text.splitlines()):
-        print(line if number and line.startswith(" ") else _wrapped(line, "  " if number else ""))
-    return result
-
-
-def _wrapped(line, indent):
-    """A line, broken between words into lines that fit the page; the entries of a list keep their indentation."""
-    later = indent + ("  " if not indent or line.startswith("- ") else "")
-    return textwrap.fill(
-        line, 96, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def _carefully(hint):

@@ -26,7 +26,7 @@ def add(commands):
 def run(options):
     from course_utils.notebooks import NotANotebook, NotebookError, execute, select
 
-    os.environ.update(environment())
+    os.environ.update(environment(), COURSE_UTILS_PROGRESS="off")
     try:
         for path in select(options.notebooks):
             execute(path, in_place=options.in_place)

@@ -151,4 +151,12 @@ to_pixels = Exercise(
             "your values are right, but still floating-point numbers. Which type of torch holds one byte?",
         ),
     ],
+    hints=(
+        "Take one value by hand: 0.5 · 255 = 127.5, and 1.2 · 255 = 306. Which grey levels should a file hold"
+        " for them?",
+        "A byte holds whole numbers from 0 to 255, and the conversion to bytes cuts off digits instead of"
+        " rounding. In which order must you clamp, multiply, round and convert?",
+        "Clamp to [0, 1], multiply by 255, round, and only then call `.to(torch.uint8)`. Take the one picture"
+        " out of its batch with `image[0]`, and put the colour axis last with `permute`.",
+    ),
 )

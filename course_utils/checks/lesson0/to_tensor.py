@@ -132,4 +132,12 @@ to_tensor = Exercise(
             " number 0?",
         ),
     ],
+    hints=(
+        "Print `pixels.shape` and `pixels.dtype`, and write the shape and the type that the docstring promises"
+        " beside them. Which axis has to move, which one is missing, and what has to happen to the numbers?",
+        "Three things change, one after the other: the colour axis comes first, a batch axis of length 1 is"
+        " added, and the bytes become numbers from 0 to 1. By which number do you divide so that 255 becomes 1?",
+        "`pixels.permute(…)` takes the old places of the axes in their new order: colour was axis 2, height 0,"
+        " width 1. Then `.unsqueeze(0)` adds the batch axis, and `.float() / 255` makes the numbers.",
+    ),
 )

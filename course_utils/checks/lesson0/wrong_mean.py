@@ -26,4 +26,13 @@ wrong_mean = Choice(
         "C": "C makes 0 of the mean colour, so its means fit the order that it has. Send it a picture that is red and"
         " nothing else: which of its channels is the large one, and which should it be?",
     },
+    hints=(
+        "Work out what each program should give for a grey pixel of 0.5 and for a pixel of the mean colour. For"
+        " which of the two do all programs agree?",
+        "A mistake in the means shows where the result should be exactly zero; a mistake in the order of the"
+        " colours shows where only one colour is not zero. Which two pixels do you try?",
+        "Send the mean colour, `net.mean`, through all three: the right result is (0, 0, 0). Then send pure"
+        " red, (1, 0, 0): its large value has to arrive in the last channel. One program fails the first test"
+        " only.",
+    ),
 )

@@ -14,4 +14,12 @@ centre_crops = Choice(
         "C": "For this the middles of deep units' patches would have to be more alike than those of shallow ones."
         " Compare nine patches of a relu1_1 channel with nine of a relu5_1 channel: whose middles have one colour?",
     },
+    hints=(
+        "Whole patches are small for `relu1_1` and large for `relu5_4`. If only the size made the difference,"
+        " what would you see among middles that all have the same size?",
+        "A deep unit sees a large window. Must the things that activate it lie in the three pixels of its middle?",
+        "Think of a unit for dogs' faces: its patches agree in what they show, and hardly in the colours of"
+        " their central pixels. A unit of `relu1_1` sees nothing but these pixels. The cell below the exercise"
+        " measures both.",
+    ),
 )

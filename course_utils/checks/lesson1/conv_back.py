@@ -143,4 +143,12 @@ conv_back = Exercise(
     differentiable=(0, 1),
     ready_made=READY_MADE,
     instead="hides what happens to the filters. Write it with conv2d: which filters does it need?",
+    hints=(
+        "The way forward sums over the channels of the input. Over which index does the way back sum, and so,"
+        " what must stand where `conv2d` expects the input channels of the filters?",
+        "On the way forward an output reads its neighbours at the offsets (u, v); on the way back it is read"
+        " from the opposite side. What does that do to the rows and the columns of each filter?",
+        "It is one call: `nnf.conv2d(y, …, padding=1)`. In place of the dots stands `weight` with its first two"
+        " axes exchanged (`transpose(0, 1)`), and with both axes of the kernel reversed (`flip`).",
+    ),
 )

@@ -208,4 +208,13 @@ field_of = Exercise(
             "your three numbers are right, but size and jump have changed places. Look up the order in the docstring.",
         ),
     ],
+    hints=(
+        "Take two layers with kernel 3, stride 1 and padding 1, and draw which pixels one unit sees. What are"
+        " size, jump and start after the first layer, and after the second?",
+        "A kernel of size k reaches over k units of the layer below, so over k − 1 steps between them. How many"
+        " pixels long is one such step, and what makes the step longer?",
+        "Begin with size 1, jump 1, start 0. For each layer: the size grows by (kernel − 1) · jump, the start"
+        " moves back by padding · jump, and at the end the jump is multiplied by the stride. Mind the order of"
+        " these three lines.",
+    ),
 )

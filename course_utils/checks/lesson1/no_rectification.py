@@ -70,4 +70,14 @@ no_rectification = Choice(
         "C": "C gives a picture even where the start is 0. A missing rectification alone cannot make something out of"
         " nothing: what can? Now find out what A and B make of a start of −1.",
     },
+    hints=(
+        "What does a way back without biases give for a start of 0, and what does a rectification make of a"
+        " negative signal?",
+        "Three mistakes, three tests: a start of 0 finds the biases, a start of −1 finds the rectification, and"
+        " a projection from the first layer, set beside its filter, finds the flip. Which numbers do you expect"
+        " from a right one?",
+        "Call each way with `start=0.0` and `start=-1.0` and print `.norm()`. What comes back from 0 has"
+        " biases. From −1 a rectified way gives nothing at all, so look for the way that gives something"
+        " although it gives nothing from 0.",
+    ),
 )

@@ -171,4 +171,11 @@ pool_back = Exercise(
         ),
     ],
     differentiable=(0,),
+    hints=(
+        "Which of the four places of a window receives the signal, and what do the other three receive?",
+        "`max_pool2d` can tell where it found each maximum. Which function of torch takes these places, and how"
+        " does it learn that a last odd row or column belonged to the input as well?",
+        "`nnf.max_pool2d(x, 2, return_indices=True)` gives a pair, values and switches. Hand the signal, the"
+        " switches and the window 2 to `nnf.max_unpool2d`, with `output_size` taken from `x.shape`.",
+    ),
 )

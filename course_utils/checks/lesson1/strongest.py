@@ -162,4 +162,13 @@ strongest = Exercise(
             "the number of the picture comes last in your triples. Look up the order in the docstring.",
         ),
     ],
+    hints=(
+        "With two pictures, 3 channels and k = 2: how many numbers does the result hold, and what are the three"
+        " numbers of one unit?",
+        "At most one unit of each picture counts. So first find the best place within each picture, and then"
+        " the best pictures. Which of the two steps is a `max`, and which is a `topk`?",
+        "`maps.flatten(2).max(2)` gives values and places, both (N, C). `values.topk(k, dim=0)` gives the"
+        " pictures, (k, C); `gather` picks the places of these pictures. Row and column are the place // W and"
+        " the place % W.",
+    ),
 )

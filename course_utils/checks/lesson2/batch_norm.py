@@ -277,4 +277,12 @@ batch_norm = Exercise(
     differentiable=(0, 1, 2),
     ready_made=READY_MADE,
     instead=INSTEAD,
+    hints=(
+        "How many means are there for x of shape (N, C, H, W), and over which three axes does each of them run?",
+        "The mean and the variance of one map run over all pictures and positions. Which shape must they keep,"
+        " so that `x - mean` and `gamma * …` find the right channel?",
+        "`x.mean((0, 2, 3), keepdim=True)` and `x.var((0, 2, 3), correction=0, keepdim=True)`; divide by the"
+        " root of variance plus eps. `gamma[:, None, None]` and `beta[:, None, None]` then stand for their"
+        " channels.",
+    ),
 )

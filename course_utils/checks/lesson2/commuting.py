@@ -36,4 +36,12 @@ commuting = Choice(
         "C": "C is batch normalisation per feature map: it puts each map into one row before it averages, and its"
         " statistics do not change with the order of the values. Did you shift one picture, and along both axes?",
     },
+    hints=(
+        "Shift and then normalise, or normalise and then shift: for a layer that commutes the two are equal."
+        " Which shifts could a layer survive although it does not commute with all of them?",
+        "A layer whose means run over whole maps does not notice where a value lies. What does a layer notice"
+        " that takes its means over single rows or columns?",
+        "Try rows and columns separately: for each letter compare `layer(shift_first(x, 0, 5))` with"
+        " `shift_first(layer(x), 0, 5)`, and the same with `(x, 5, 0)`. One gap is not zero.",
+    ),
 )

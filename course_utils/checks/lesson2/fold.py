@@ -172,4 +172,12 @@ fold = Exercise(
         *pairs(_fold, ROOTS, FACTORS, FILTERS, SHIFTS),
     ],
     differentiable=(0, 1, 2, 3),
+    hints=(
+        "Write s(Wx + b − m) + t, and multiply out. Which terms hold x, and which do not?",
+        "The first kind makes the new weights, the second kind the new bias. On which index of the weights does"
+        " s depend: on the filter or on the input channel?",
+        "scale = gamma / (variance + eps).sqrt(); the weights are multiplied by `scale[:, None, None, None]`,"
+        " and the bias is (bias − mean) · scale + beta. `torch.cat` puts `weight.flatten(1)` and the bias as a"
+        " column side by side.",
+    ),
 )

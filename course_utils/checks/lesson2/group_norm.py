@@ -121,4 +121,10 @@ group_norm = Exercise(
     differentiable=(0,),
     ready_made=READY_MADE,
     instead=INSTEAD,
+    hints=(
+        "With 6 channels in 2 groups: which channels share a mean, and do two pictures ever share one?",
+        "Give the groups an axis of their own. Which shape has x then, and over which three axes do the means run?",
+        "`x.unflatten(1, (groups, -1))` has the shape (N, groups, C / groups, H, W). Take mean and variance"
+        " (correction 0) over the axes 2, 3 and 4 with `keepdim=True`, and go back with `reshape(x.shape)`.",
+    ),
 )

@@ -199,4 +199,11 @@ update_running = Exercise(
             for less in (0, 1)
         ],
     ],
+    hints=(
+        "With momentum 0.1, which share of the old mean is left after one batch, and what happens at momentum 1?",
+        "The new value is a weighted sum of what was kept and of what the batch shows. Over which axes do you"
+        " measure the batch, and by which number is its sum of squares divided?",
+        "(1 − momentum) · old + momentum · new, for the mean and for the variance. `x.var((0, 2, 3))` divides"
+        " by n − 1 already. `torch.stack` puts both rows into one tensor.",
+    ),
 )

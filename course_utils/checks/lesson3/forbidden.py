@@ -15,4 +15,11 @@ forbidden = Choice(
         "D": "Right: 6 is a fixed value. A map that was divided by 10 is still cut off at 6, although it should be cut"
         " off at 0.6: no factor comes out of min(6, x/10).",
     },
+    hints=(
+        "For each operation, write f(x/d) for one map with d = 10. Does the factor 1/10 come out?",
+        "It is allowed that the factors are another list than before, as long as the next layer knows them."
+        " Which operation compares a value with a number that was not divided?",
+        "Put numbers in: x = 50 and d = 10. Joining, adding and cutting give 5, one tenth. What does each of"
+        " the four give for 50, and what does it give for 5?",
+    ),
 )

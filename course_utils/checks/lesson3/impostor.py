@@ -62,4 +62,12 @@ impostor = Choice(
         "C": "Right: all its means are one, and yet its scores are others. Its layers were measured and divided"
         " one after the other, and no factor was undone. Only the outputs show it.",
     },
+    hints=(
+        "The proof says what stays the same and what it does not need. Which of the two does it promise for"
+        " every positive factor: means of one, or the output?",
+        "Means of one can be reached by a network that computes something else. So which measurement decides,"
+        " and how large a difference counts in float64?",
+        'Compute `suspects[name](picture)` for "A", "B" and "C", and compare each with'
+        ' `suspects["original"](picture)`. Two agree to about ten digits.',
+    ),
 )

@@ -15,4 +15,11 @@ induction = Choice(
         "D": "Line 5 comes too early: the factor has to stand before the whole sum, with the bias in it, before it"
         " can pass through the ReLU. Which line brings the bias in?",
     },
+    hints=(
+        "The assumption says something about the input of layer l. Which of the lines begins with just that?",
+        "Each line has to follow from the lines before it. Where does the bias have to be, before a factor can"
+        " pass through the ReLU, and which property of the factor lets it pass?",
+        "The order is: what comes in, the products, the sum with its bias, the ReLU. Of the two lines about the"
+        " ReLU one claims that it is linear: test this claim with −1 and 1.",
+    ),
 )

@@ -259,4 +259,12 @@ mean_activation = Exercise(
         ),
         Misconception("per_part", _mean(join=_means), "each part gets means of its own: take them over all parts."),
     ],
+    hints=(
+        "Two pictures, one with 4 positions and one with 100: is the mean over all positions the mean of their"
+        " two means?",
+        "The formula has one sum above the line and one below. What do you add up for each part, and what do"
+        " you divide at the very end?",
+        "For each part add `x.relu().sum((0, 2, 3))` to a total, and the number of its positions, N · H · W, to"
+        " a count. After the loop return the total divided by the count.",
+    ),
 )

@@ -213,4 +213,12 @@ rescale = Exercise(
         ),
     ],
     differentiable=(0, 1, 2, 3),
+    hints=(
+        "Input channel k arrives divided by mu_in[k], and output i has to leave divided by mu_out[i]. What does"
+        " a weight between the two have to make good, and what does it have to bring in?",
+        "One factor belongs to the filter, the other to the input channel. Which axis of `weight` is which, and"
+        " which of the two factors applies to the bias?",
+        "`weight * mu_in[:, None, None] / mu_out[:, None, None, None]`, and `bias / mu_out`. Flatten the"
+        " weights from axis 1 on, and join the bias to them as a last column with `torch.cat`.",
+    ),
 )

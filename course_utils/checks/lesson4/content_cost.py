@@ -369,4 +369,9 @@ content_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    hints=(
+        "How many numbers does the function return for a batch of three pictures, and which axes must be gone?",
+        "P may hold one photo for all pictures. Does `F - P` still do the right thing, and over which axes do you sum?",
+        "Square the difference, sum over the axes (1, 2, 3), and halve. No mean is taken anywhere.",
+    ),
 )

@@ -279,4 +279,10 @@ content_gradient = Exercise(
             )
         ],
     ],
+    hints=(
+        "Take one value: z = 2, P = 5, and then z = −2, P = 5. How does the cost change when z grows a little?",
+        "The chain rule has two factors: the slope of ½(F − P)² at F, and the slope of the ReLU at z. What are"
+        " the two where z is negative?",
+        "(relu(z) − P) times the mask of the places where z is greater than 0. At z = 0 autograd takes the slope 0.",
+    ),
 )

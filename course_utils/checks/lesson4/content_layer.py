@@ -16,4 +16,11 @@ content_layer = Choice(
         "D": "the style cost is about the same, but it knows nothing of the cat: all runs had the same start and the"
         " same style, and yet the pictures differ. Which number tells them apart?",
     },
+    hints=(
+        "Read the table: which number says that the outlines were drawn anew, and which says how much of the"
+        " cat is left?",
+        "She has two wishes that pull in different directions. Which layer's numbers lie between the extremes in both?",
+        "Cross out what a number refutes: the layer that traces the outlines, and the layer that keeps hardly"
+        " any of the cat after 20 evaluations. Is the style cost really the same for all?",
+    ),
 )

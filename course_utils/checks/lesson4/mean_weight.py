@@ -184,4 +184,11 @@ mean_weight = Exercise(
             "your result has an axis: return one number, without brackets around it.",
         ),
     ],
+    hints=(
+        "How many values does the mean run over, for activations of shape (C, H, W)?",
+        "Half the sum is how many times the mean? Write α · ½ · sum = α' · mean, and put in sum = (number of"
+        " values) · mean. What is α'?",
+        "α' = α times the number of values, divided by 2. Return a tensor: `alpha` is one already, so multiply"
+        " it by the three sizes.",
+    ),
 )

@@ -13,4 +13,11 @@ mirrored = Choice(
         "C": "right: at relu4_2 the mirrored cat costs nearly as much as another photo. The layer holds forms at their"
         " places; that both pictures show a cat does not enter the sum.",
     },
+    hints=(
+        "The cost compares the activations position by position. Where does the cat's left eye lie after mirroring?",
+        "A layer that knows that it is a cat would help only if the cost forgot the positions. Does this cost"
+        " forget them?",
+        'Compute `costs(cat.flip(3)) / others` and read off the entry of `relu4_2`, `RELUS.index("relu4_2")`.'
+        " The control is another photo, whose share is 1 on average.",
+    ),
 )

@@ -54,4 +54,13 @@ right_gradient = Choice(
         "C": "the slope that C promises is not the slope of the cost. Its target is not detached: autograd takes P"
         " for something that moves along with the generated picture. What does C give where F and P are equal?",
     },
+    hints=(
+        "A gradient promises how much the cost changes for a small step in some direction. How can one measure"
+        " this change without trusting any of the programs?",
+        "Multiply each program's gradient by the direction and sum: that is its promise. What does the central"
+        " difference of the cost along the direction say?",
+        'Compare `(PROGRAMS[name](double, start, photo, "relu3_1") * direction).sum()` with'
+        ' `measured_slope("relu3_1")`. The right one agrees to several digits; half or twice the slope is a'
+        " mistake.",
+    ),
 )

@@ -467,4 +467,11 @@ gram = Exercise(
         ],
     ],
     differentiable=(0,),
+    hints=(
+        "Write the maps as a table with a row for each channel. Which two rows meet in G[k, k']?",
+        "A sum of products of two rows, for all pairs of rows, is one product of matrices. What stands to the"
+        " right of the table?",
+        "`maps = F.flatten(2)` has the shape (N, C, H·W). Multiply it by its own transpose, `maps.transpose(1,"
+        " 2)`, with `@`.",
+    ),
 )

@@ -39,9 +39,8 @@ def unrecorded(function):
 class ByHand(Exercise):
     """An exercise that autograd cannot solve, because answers run while autograd records nothing."""
 
-    def judge(self, function):
-        """The verdict without printing it."""
-        return super().judge(unrecorded(function) if callable(function) else function)
+    def adapted(self, function):
+        return unrecorded(function)
 
 
 def _by_autograd(F, B):
@@ -368,4 +367,11 @@ gram_gradient = ByHand(
             "B is missing: how much L changes depends on the entry of G that changes, and B says how.",
         ),
     ],
+    hints=(
+        "Take C = 2 and one position, F = (a, b). Write the four entries of G and their derivatives with"
+        " respect to a. In how many entries does a stand?",
+        "F stands in G once as a row and once as a column. Each gives a term; B need not be symmetric, so which"
+        " two matrices appear?",
+        "The sum of B and its transpose, multiplied by the maps (C, H·W) from the left, in the shape of F.",
+    ),
 )

@@ -500,4 +500,11 @@ layer_cost = Exercise(
         ),
     ],
     differentiable=(0,),
+    hints=(
+        "The painting has another size. By what must each Gram matrix be divided before the two can be compared?",
+        "Each picture has one cost: which axes of the difference of the Gram matrices does the sum run over,"
+        " and which number stands below the line?",
+        "For F and for S: flatten, multiply by the transpose, divide by the number of positions of *that*"
+        " picture. Then the squared differences, summed over (1, 2), divided by 4 C².",
+    ),
 )

@@ -342,4 +342,11 @@ style_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    hints=(
+        "Which of the three dictionaries says which layers count?",
+        "Go through the layers of `weights` by name. What is the cost of one layer, if its Gram matrices are"
+        " divided already, and what is C there?",
+        "For each layer and its weight: squares of `grams[layer] - targets[layer]`, summed over (1, 2), divided"
+        " by 4 C², times the weight; add them up and return the sum.",
+    ),
 )

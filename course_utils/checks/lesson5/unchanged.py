@@ -15,4 +15,11 @@ unchanged = Choice(
         "D": "right: every product F_kij F_k'ij is still there, only in another place of the sum, and a sum does not"
         " depend on the order of its terms.",
     },
+    hints=(
+        "G sums over all positions. What happens to a sum when its terms are put in another order?",
+        "A term is a product of two channels at the same position. Which change leaves these partners together,"
+        " and which changes the activations themselves?",
+        "Mirroring or shuffling the pixels makes the filters see other patterns, so the activations change."
+        " Shuffling each channel in its own order separates the partners. One change is left.",
+    ),
 )

@@ -41,4 +41,11 @@ which_program = Choice(
         "D": "the third agrees with losses.style_loss as long as picture and painting have one size. Lay the painting"
         " out as four tiles, painting.tile(1, 1, 2, 2): what should happen to the cost, and what does?",
     },
+    hints=(
+        "A cost of one picture must not depend on the pictures beside it. How does one test that?",
+        "Tiling a painting does not change its mean Gram matrix. Which program notices the tiles, and by which"
+        " factor does the remaining one differ from yours?",
+        "Divide each program's result by `cost_of_layer(pictures, painting)`. The factor must be the same for"
+        " all pictures, and for the tiled painting. If its cost is k times yours, your λ has to be divided by k.",
+    ),
 )

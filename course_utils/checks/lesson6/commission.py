@@ -58,4 +58,11 @@ commission = Commission(
             " settings gives the painting more weight?",
         ),
     },
+    hints=(
+        "Begin with one setting only, the weight of the style. What do content and style do when it grows?",
+        "The two bounds leave a window. Half the weight fails one bound and twice the weight fails the other:"
+        " where do you look next?",
+        "Search as for a root: keep a weight that paints too little and one that paints too much, and try one"
+        " between them, on a logarithmic scale, such as 0.0003 and 0.003.",
+    ),
 )

@@ -747,4 +747,13 @@ cost_gradient = Exercise(
             for name, finish in (("value", kept), ("value_summed", torch.sum), ("value_averaged", torch.mean))
         ],
     ],
+    given={"gram_matrix"},
+    hints=(
+        "J is a sum, so its derivative is a sum, too. What is the derivative of the content part, a mean over C"
+        " · M values?",
+        "For the style part, lesson 5 gave the derivative through a Gram matrix. What is B here, and what do"
+        " the division by M and the factor 1/(4 C²) make of it?",
+        "Content: 2 (F − P) / (C M). Style: (g − a) times the maps, divided by C² M, in the shape of F."
+        " Multiply by alpha and by beta · weight, and add.",
+    ),
 )

@@ -254,4 +254,11 @@ paint = Exercise(
             )
         ],
     ],
+    hints=(
+        "One step: in which direction does the picture move, and how far?",
+        "The pixels must stay between 0 and 1 after *each* step, and the caller's picture must stay as it is."
+        " Which operations make a new tensor, and which change the old one?",
+        "In a loop over `range(steps)`: image = (image − step · gradient(image)).clamp(0, 1). After the loop,"
+        " return it.",
+    ),
 )

@@ -13,4 +13,12 @@ step_size = Choice(
         "C": "the longest step does not lead farthest. The slope is that of one place, and 32 grey levels away the cost"
         " has bent upward: what does the curve do after the first step?",
     },
+    hints=(
+        "In which direction does the cost change at first, for each of the three? And after the step has"
+        " crossed the valley?",
+        "A step that is too short wastes evaluations, and one that is too long leaps over the valley. How many"
+        " grey levels does a pixel have to change in all, and how many steps are there?",
+        "To change a picture by tens of grey levels in 20 steps, a quarter of a level each time is not enough."
+        " 32 levels at once is more than most pixels have to move altogether.",
+    ),
 )

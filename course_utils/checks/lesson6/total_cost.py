@@ -317,4 +317,12 @@ total_cost = Exercise(
         ),
     ],
     differentiable=(0,),
+    given={"content_loss", "gram_matrix", "style_loss"},
+    hints=(
+        "J has two parts. Which of the arguments belong to the content, and which to the style?",
+        "The style is a sum over the layers of `style_targets`, each with its own λ. Which two functions turn"
+        " `features[layer]` and `a` into E?",
+        "For each layer: `weights[layer] * style_loss(gram_matrix(features[layer], divide=True), a)`, added up."
+        ' Then alpha · content_loss(features["relu4_2"], content_target, "mean") + beta · style.',
+    ),
 )

@@ -53,4 +53,11 @@ wrong_gradient = Choice(
         " lets only one of the two places carry the gradient back. The descent would still go down, only with"
         " the wrong proportion of style to content.",
     },
+    hints=(
+        "A wrong gradient can still point downhill. Which number would it get wrong, then?",
+        "Section 3 compares a slope with a central difference, along some direction v. What should the quotient"
+        " of the two be, for a right gradient?",
+        "For each letter: `(suspect(x)[1] * v).sum()`, divided by (J(x + h v) − J(x − h v)) / (2 h), where J is"
+        " `suspect(…)[0]`. The quotient of a right one is 1.",
+    ),
 )

@@ -37,16 +37,9 @@ class Spectral(Exercise):
     """A check of answers that may be complex by mistake; then it judges the real part, and the hint says so."""
 
     def judge(self, function):
-        seen = []
-
-        def real_part(*arguments):
-            value = function(*arguments)
-            if isinstance(value, torch.Tensor) and value.is_complex():
-                seen.append(value)
-            return value.real if seen and value is seen[-1] else value
-
-        result = super().judge(real_part)
-        if seen and result:
+        self._seen = []
+        result = super().judge(function)
+        if self._seen and result:
             return Result(
                 False,
                 "your result is complex, with rounding errors for an imaginary part: return the real part, .real.",
@@ -54,9 +47,18 @@ class Spectral(Exercise):
             )
         return (
             Result(False, f"{result.message} Your result is complex, too: return its real part.", result.reason)
-            if seen and result.reason != "error"
+            if self._seen and result.reason != "error"
             else result
         )
+
+    def adapted(self, function):
+        def real_part(*arguments):
+            value = function(*arguments)
+            if isinstance(value, torch.Tensor) and value.is_complex():
+                self._seen.append(value)
+            return value.real if self._seen and value is self._seen[-1] else value
+
+        return real_part
 
 
 def _weighting(
@@ -432,4 +434,11 @@ frequency_weighting = Spectral(
         ),
         Misconception("unchanged", kept, "the gradient comes back as it was: transform, multiply, transform back."),
     ],
+    hints=(
+        "Which shape has `fft2(gradient)`, and which frequency belongs to its entry [i, j]?",
+        "The frequencies of the rows and of the columns make a table (H, W). How does one make a table from a"
+        " column and a row, and which waves must not be multiplied by the same factor?",
+        "f = torch.hypot(fftfreq(H) as a column, fftfreq(W) as a row). Divide `torch.fft.fft2(gradient)` by f +"
+        " offset, go back with `ifft2`, and take the real part.",
+    ),
 )

@@ -193,4 +193,11 @@ lbfgs_direction = Exercise(
             " stands on the right in each of the two factors?",
         ),
     ],
+    hints=(
+        "What should the direction be when there are no pairs yet?",
+        "There are two loops: one from the newest pair to the oldest, one back. Which numbers of the first loop"
+        " does the second need, and which scale lies between the two?",
+        "First loop: α = ⟨s, q⟩/⟨s, y⟩, then q − α y. Between: times ⟨s, y⟩/⟨y, y⟩ of the newest pair. Second"
+        " loop, from the oldest: β = ⟨y, q⟩/⟨s, y⟩, then q + (α − β) s. Return −q.",
+    ),
 )

@@ -13,4 +13,11 @@ memory_saved = Choice(
         "C": "of the painting only Gram matrices are kept, C × C numbers for each layer, whatever its size. What is in"
         " memory while an evaluation runs?",
     },
+    hints=(
+        "Which tensors must be kept until the gradient is computed, and at which layers are the pictures largest?",
+        "Max pooling keeps more than its output: it has to know where each maximum was. How many bytes has such"
+        " a place, and how deep are the layers that B leaves out?",
+        "`stored_bytes(128, …)` gives the bytes of an evaluation. Call it with the averaging network, and with"
+        " `layers=STYLE_LAYERS[:4]`. Of the painting only its Gram matrices are kept, whatever its size.",
+    ),
 )

@@ -13,4 +13,10 @@ which_control = Choice(
         "C": "right: this control has the longer first step and the test, and lacks nothing but the box. So the ratio,"
         " 0.73 after 20 evaluations, is what the box is worth beside the other two.",
     },
+    hints=(
+        'A control has everything except the thing that is tested. What does "projected" have, column by column?',
+        'Which row of the table agrees with "projected" in the first two columns?',
+        'Cross out the rows that differ from "projected" in more than the column *box*. One row is left, and it'
+        " is the third argument of `worth`.",
+    ),
 )

@@ -35,4 +35,10 @@ wrong_transform = Choice(
         "C": "the third one has other factors, for it takes the value at 2 instead of that at −1, but it agrees on"
         " every input. Which pair of input and filter made you doubt it?",
     },
+    hints=(
+        "For g = (1, 2, 1) the first and the last weight are equal. Which mistake could hide behind that?",
+        "Compute the two outputs one by one, by the definition. With which g do all three weights differ?",
+        "Try d = [3, 5, 2, 8] and g = [1, 2, 4]: the outputs are 3·1 + 5·2 + 2·4 and 5·1 + 2·2 + 8·4. One"
+        " function gives something else.",
+    ),
 )

@@ -122,4 +122,11 @@ guided_gram = Exercise(
         ),
     ],
     differentiable=(0,),
+    hints=(
+        "What should the result be for T = 1 everywhere, and what for T = 0 outside a single position?",
+        "Each map is multiplied by T before the products are taken. So how often does T stand in a product, and"
+        " which sum makes the result independent of the region's size?",
+        "maps = (F * T).flatten(2); the products of all pairs of maps, as in lesson 5; divided by the sum of"
+        " the squares of T.",
+    ),
 )

@@ -13,4 +13,11 @@ kept_colours = Choice(
         "C": "nothing of the painting is added when its colours are taken away. Which of the three layers would have to"
         " come nearer to the painting?",
     },
+    hints=(
+        "E compares with the painting as it is, colours included. What does it see when the colours are the photo's?",
+        "Many directions that E looks at are colours rather than strokes. So can the brushwork alone give the"
+        " whole gain?",
+        "For each pair: the gain with the photo's colours, E − E(photo), divided by the usual gain. The folded"
+        " solution measures six pairs; how many of the six shares lie above one half?",
+    ),
 )

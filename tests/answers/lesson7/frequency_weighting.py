@@ -111,7 +111,6 @@ RIGHT = [
     weighted_by_indices,
     weighted_numpy,
     weighted_by_convolution,
-    weighted_by_package,
     weighted_in_double,
     weighted_by_cosines,
     lambda gradient, offset: torch.stack([weighted(picture[None], offset)[0] for picture in gradient]),
@@ -134,6 +133,7 @@ remembered_factors = remembering(
 )
 
 HIDDEN = [
+    (weighted_by_package, "taken"),
     (in_place_weighting, "in_place"),
     (
         lambda gradient, offset: (
