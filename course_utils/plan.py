@@ -14,6 +14,7 @@ from pathlib import Path
 
 from course_utils.files import replace_file
 from course_utils.paths import DATA, NOTEBOOKS, ROOT
+from course_utils.questions import question
 
 WORDS, LINES = 200, 10  # words and lines of code that are read in a minute
 MAP = DATA / "examples" / "course_map.svg"
@@ -21,6 +22,7 @@ EXERCISE = re.compile(r"^\*Difficulty [●○]{3} · (\d+) minutes · ", re.M)
 COMPUTING = re.compile(r"(\d+) for the computer")
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
 UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # the description of a picture, for those who do not see it
+ASKED = re.compile(r"^check\.predict\(\"(\w+)\"\)", re.M)
 SECTION = re.compile(r"^(?=## )", re.M)
 PLACES = {
     0: (0, 1),
@@ -131,6 +133,7 @@ def load(notebook) -> Load:
                     result.sections[section] = result.sections.get(section, 0) + words
         elif "solution" not in cell.metadata.get("tags", []):
             part.lines += sum(bool(line.strip()) for line in cell.source.splitlines())
+            part.words += sum(len(question(int(number), name).plain.split()) for name in ASKED.findall(cell.source))
             result.figures += len(re.findall(r"\"Figure \d\.\d+\. ", cell.source))
     return result
 

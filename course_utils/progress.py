@@ -1,8 +1,8 @@
 """What a student has done: a small file beside the notebooks, which nobody else reads.
 
 The file holds, for each exercise, how often it was tried, whether it was right once, how many hints were shown, and
-whether the solution was. Only a notebook's kernel writes it. With COURSE_UTILS_PROGRESS=off nothing is kept, and with
-another value the file has that path.
+whether the solution was; and for each question, the last answer. Only a notebook's kernel writes it. With
+COURSE_UTILS_PROGRESS=off nothing is kept, and with another value the file has that path.
 """
 
 import json
@@ -28,22 +28,23 @@ def of(name):
 
 
 def note(name, **changes):
-    """Keep changes of an exercise, such as `right=True`; `tries` and `hints` are added. Returns what is known now.
+    """Keep changes of an exercise, such as `right=True`; `tries` and `hints` are added. Returns what is known now."""
 
-    Where the file cannot be written, a sentence is printed, and this process alone remembers.
-    """
-    path = _place()
-    try:
-        if path is None:
-            return _changed(_here, name, changes)
-        with alone(path.with_suffix(".lock"), busy=lambda: None, note=lambda _: None):
-            known = _read(path)
-            found = _changed(known, name, changes)
-            replace_file(path, json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
-            return found
-    except OSError as error:
-        print(f"(Your progress cannot be kept in '{path.name}': {reason(error)}.)")
-        return _changed(_here, name, changes)
+    def change(entry):
+        entry = {**EMPTY, **entry}
+        return {**entry, **{key: _joined(key, entry[key], value) for key, value in changes.items()}}
+
+    return _change(name, change)
+
+
+def answer(key, letter):
+    """Keep the answer to a question."""
+    _change(key, lambda _: {"answer": letter})
+
+
+def answers():
+    """{key of a question: letter} of the answers that are kept."""
+    return {key: entry["answer"] for key, entry in _read(_place()).items() if "answer" in entry}
 
 
 def report(lesson):
@@ -70,12 +71,27 @@ def report(lesson):
         print("You have practised all objectives of this lesson.")
 
 
-def _changed(known, name, changes):
-    entry = {**EMPTY, **known.get(name, {})}
-    for key, value in changes.items():
-        entry[key] = entry[key] + value if key in ("tries", "hints") else entry[key] or value
-    known[name] = entry
-    return entry
+def _joined(key, before, value):
+    return before + value if key in ("tries", "hints") else before or value
+
+
+def _change(name, change):
+    """Replace what is known of `name` by change(what was known); returns it.
+
+    Where the file cannot be written, a sentence is printed, and this process alone remembers.
+    """
+    path = _place()
+    try:
+        if path is not None:
+            with alone(path.with_suffix(".lock"), busy=lambda: None, note=lambda _: None):
+                known = _read(path)
+                known[name] = change(known.get(name, {}))
+                replace_file(path, json.dumps(known, indent=1, sort_keys=True).encode() + b"\n")
+                return known[name]
+    except OSError as error:
+        print(f"(Your progress cannot be kept in '{path.name}': {reason(error)}.)")
+    _here[name] = change(_here.get(name, {}))
+    return _here[name]
 
 
 def _place():

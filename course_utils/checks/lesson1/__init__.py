@@ -11,7 +11,9 @@ from course_utils.checks.lesson1.no_rectification import no_rectification
 from course_utils.checks.lesson1.pool_back import pool_back
 from course_utils.checks.lesson1.strongest import strongest
 from course_utils.progress import report
+from course_utils.widgets import ask
 
 __all__ = ["field_of", "strongest", "conv_back", "pool_back", "centre_crops", "no_rectification"]
 
 progress = partial(report, 1)  # prints what is done, tried and open
+predict, recall = partial(ask.predict, 1), partial(ask.recall, 1)

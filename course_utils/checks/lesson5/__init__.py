@@ -11,7 +11,9 @@ from course_utils.checks.lesson5.style_cost import style_cost
 from course_utils.checks.lesson5.unchanged import unchanged
 from course_utils.checks.lesson5.which_program import which_program
 from course_utils.progress import report
+from course_utils.widgets import ask
 
 __all__ = ["gram", "unchanged", "layer_cost", "gram_gradient", "style_cost", "which_program"]
 
 progress = partial(report, 5)  # prints what is done, tried and open
+predict, recall = partial(ask.predict, 5), partial(ask.recall, 5)
