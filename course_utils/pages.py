@@ -9,6 +9,7 @@ import base64
 import json
 import mimetypes
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from latex2mathml.converter import convert
@@ -85,9 +86,14 @@ def page(path: Path) -> str:
     return exporter.from_notebook_node(read(path), resources={"metadata": about})[0]
 
 
-def write(paths: list[Path], folder: Path) -> list[Path]:
+def write(paths: list[Path], folder: Path, make: Callable[[Path], str] = page, suffix: str = ".html") -> list[Path]:
     """Write the pages of notebooks into a folder, which is made where it does not exist. Returns the pages' paths.
 
+    Args:
+        paths: of the notebooks.
+        folder: where the pages go.
+        make: makes the HTML of a notebook, as `page` does.
+        suffix: what the names of the pages have instead of '.ipynb'.
     Raises:
         NotANotebook: a file cannot be read.
         PageError: a formula cannot be written, or the folder cannot be written to.
@@ -96,8 +102,8 @@ def write(paths: list[Path], folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            made.append(folder / f"{path.stem}.html")
-            replace_file(made[-1], page(path).encode())
+            made.append(folder / f"{path.stem}{suffix}")
+            replace_file(made[-1], make(path).encode())
     except OSError as error:
         raise PageError(f"'{folder}' cannot be written ({reason(error)}): make room, or choose another.") from error
     return made
