@@ -1,4 +1,4 @@
-"""How long a lesson takes, and which lesson needs which, for the headers, the README and the course map.
+"""How long a lesson takes, and which lesson needs which, for the headers, the README, the course map and the guide.
 
 The minutes of a lesson are the sum of four parts: words / 200 to read, lines of code / 10 to understand, the minutes of
 the exercises, and the minutes of the computer, which the header gives (measured on two cores). Sections marked ★ are
@@ -15,11 +15,13 @@ from pathlib import Path
 from course_utils.files import replace_file
 from course_utils.paths import DATA, NOTEBOOKS, ROOT
 from course_utils.questions import question
+from course_utils.teaching import GUIDE, Plans
 
 WORDS, LINES = 200, 10  # words and lines of code that are read in a minute
 MAP = DATA / "examples" / "course_map.svg"
 EXERCISE = re.compile(r"^\*Difficulty [●○]{3} · (\d+) minutes · ", re.M)
 COMPUTING = re.compile(r"(\d+) for the computer")
+OBJECTIVE = re.compile(r"^- \*\*\d\.[a-z]\*\* .*$", re.M)
 TIME = re.compile(r"^\*\*Time:\*\* .*$", re.M)
 UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)")  # the description of a picture, for those who do not see it
 ASKED = re.compile(r"^check\.predict\(\"(\w+)\"\)", re.M)
@@ -73,6 +75,7 @@ class Load:
         sections: {title: number of words in the section}.
         computing: minutes of the computer.
         exercises, predictions, figures: the number of each.
+        objectives: the lines of the first cell that say what the reader can do afterwards.
     """
 
     number: int
@@ -84,6 +87,7 @@ class Load:
     exercises: int = 0
     predictions: int = 0
     figures: int = 0
+    objectives: list[str] = field(default_factory=list)
 
     @property
     def short(self) -> str:
@@ -115,7 +119,7 @@ def load(notebook) -> Load:
     first = notebook.cells[0].source
     number, title = re.match(r"# Lesson (\d) · (.*)", first).groups()
     computing = COMPUTING.search(first)
-    result = Load(int(number), title, int(computing[1]) if computing else 0)
+    result = Load(int(number), title, int(computing[1]) if computing else 0, objectives=OBJECTIVE.findall(first))
     part, section = result.main, ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -205,7 +209,7 @@ def draw(found: list[Load], path: Path = MAP) -> None:
 
 
 def renewed(found: list[Load]) -> dict[Path, str]:
-    """{file: its text with the present minutes}, for each notebook and the README whose text changes."""
+    """{file: its text with the present minutes}, for each notebook, README and guide whose text changes."""
     texts = {}
     for path, each in zip(sorted(NOTEBOOKS.glob("*.ipynb")), found):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -220,6 +224,8 @@ def renewed(found: list[Load]) -> dict[Path, str]:
         row = re.compile(rf"^(\| \[{each.number} · .* \| )\d+( \|)$", re.M)
         readme = row.sub(lambda match: f"{match[1]}{each.minutes}{match[2]}", readme)
     texts[ROOT / "README.md"] = _mapped(readme, found)
+    guide = GUIDE.read_text(encoding="utf-8")
+    texts[GUIDE] = Plans(found, guide).guide(guide)
     return {path: text for path, text in texts.items() if text != path.read_text(encoding="utf-8")}
 
 

@@ -76,7 +76,7 @@ def texts():
         for cell in nbformat.read(path, 4).cells:
             if cell.cell_type == "markdown":
                 yield f"{path.name}, {cell.id}", prose(cell.source)
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "notebooks/INSTRUCTORS.md"):
         yield name, prose((ROOT / name).read_text(encoding="utf-8"))
     for path in sorted(Path(PACKAGE).rglob("*.py")):
         yield from ((str(path.relative_to(ROOT)), text) for text in messages(path))

@@ -8,6 +8,7 @@ import pytest
 import browser
 from course_utils import __main__, pages, slides
 from course_utils.notebooks import NOTEBOOKS
+from test_browser_pages import barriers
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 SMALLEST = 20  # pixels, the letters on a slide of 1280 × 720: a twentieth of its height is 36
@@ -160,6 +161,7 @@ def test_keys_buttons_and_links_turn_the_slides(tmp_path):
             assert box["x"] >= 0 and box["width"] <= 801 and box["height"] <= 601
 
         now(1)
+        assert barriers(page) == []
         turns = (("ArrowRight", 2), ("PageDown", 3), ("Space", 4), ("Shift+Space", 3), ("ArrowLeft", 2), ("PageUp", 1))
         for key, number in (*turns, ("ArrowUp", 1), ("End", last), ("ArrowRight", last), ("Home", 1)):
             page.keyboard.press(key)

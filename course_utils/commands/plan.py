@@ -1,4 +1,6 @@
-"""`plan`: how long each lesson takes, and the course map."""
+"""`plan`: how long each lesson takes, the course map, and plans for a class."""
+
+from course_utils.commands.refusals import fail
 
 
 def add(commands):
@@ -12,16 +14,29 @@ def add(commands):
         ),
     )
     parser.add_argument(
-        "--write", action="store_true", help="renew the minutes in the lessons and the README, and the course map"
+        "--write",
+        action="store_true",
+        help="renew the minutes in the lessons, the README and the guide for instructors, and the course map",
+    )
+    parser.add_argument(
+        "--teach", action="store_true", help="print the plans for one lecture, for two weeks and for a term as well"
     )
     parser.set_defaults(function=run)
 
 
 def run(options):
     from course_utils import plan
+    from course_utils.teaching import GUIDE, GuideError, Plans
 
     if options.write:
-        for path in plan.write():
-            print(f"renewed {path.relative_to(plan.ROOT)}")
-    print(plan.table(plan.loads()))
+        try:
+            for path in plan.write():
+                print(f"renewed {path.relative_to(plan.ROOT)}")
+        except GuideError as error:
+            return fail(error, 2)
+    found = plan.loads()
+    print(plan.table(found))
+    if options.teach:
+        plans = Plans(found, GUIDE.read_text(encoding="utf-8")).plans()
+        print("", *(f"{name}\n\n{text}\n" for name, text in plans.items()), sep="\n")
     return 0
