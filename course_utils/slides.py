@@ -28,7 +28,8 @@ PICTURE, CAPTION = re.compile(r"!\[[^\]]*\]\([^)]*\)$"), re.compile(r"\*Figure \
 SEEN = re.compile(r"\*\*|\||> |- |\d+\. |<")  # how a block begins that is to be seen
 LEFT_OUT = re.compile(r"\*\*(Glossary|References)\.\*\*")
 PREDICT = re.compile(r"\*\*Predict\b")
-NOT_YET = re.compile(r"✗ \w+: not (written|answered) yet")
+NOT_YET = re.compile(r"○ \w+: not tried yet")
+CHOICE = re.compile(r"^  ([A-Z])  (.*)$", re.M)  # of a question to predict, in the text that stands for its widget
 DISPLAY = re.compile(r"\$\$.*?\$\$", re.S)
 LINK = re.compile(r"\]\([^)]*\)")
 
@@ -140,13 +141,10 @@ def _read(deck, text):
             deck.alone(f"{block}\n\n{following}")
         elif CAPTION.match(block) or LEFT_OUT.match(block):
             continue
-        elif PREDICT.search(block):
-            deck.put(block)
-            deck.close()
         elif block.startswith("|"):
             for part in _parts(block):
                 deck.put(part)
-        elif whole or first or SEEN.match(block) or "$$" in block:
+        elif whole or first or SEEN.match(block) or PREDICT.search(block) or "$$" in block:
             deck.put(block)
             first = False
 
@@ -158,13 +156,22 @@ def _parts(table):
         yield "\n".join([head, rule, *rows[start : start + ROWS]])
 
 
+def _asked(text):
+    """A question with choices in Markdown."""
+    question, *choices = CHOICE.sub(r"- **\1** \2", text).splitlines()
+    return "\n".join([f"**{question}**", "", *choices])
+
+
 def _show(deck, cell, resources):
     """Put the results of a cell on slides: a figure, with the text below it if this is short."""
     figures = [output for output in cell.outputs if "<img" in output.get("data", {}).get("text/html", "")]
     texts = [output for output in cell.outputs if output.get("name") == "stdout" and not NOT_YET.match(output.text)]
-    shown = any("[Widget: " in output.get("data", {}).get("text/plain", "") for output in cell.outputs)
-    if shown and deck.section.endswith("Explore"):
-        deck.put(f"The widget alone: `python3 -m course_utils show {int(resources['metadata']['name'][:2])}`")
+    for text in (output.get("data", {}).get("text/plain", "") for output in cell.outputs):
+        if CHOICE.search(text):
+            for block in text.split("\n\n")[:-1]:  # the last one says how to answer
+                deck.put(_asked(block))
+        elif text.startswith("[Widget: ") and deck.section.endswith("Explore"):
+            deck.put(f"The widget alone: `python3 -m course_utils show {int(resources['metadata']['name'][:2])}`")
     deck.close()
     if len(figures) == 1 and sum(output.text.count("\n") for output in texts) <= FEW:
         return deck.result(figures + texts)

@@ -21,7 +21,7 @@ GUIDE = NOTEBOOKS / "INSTRUCTORS.md"
 CLASS = 90  # minutes
 TOLD = 100  # words of a lesson that a lecturer tells in a minute, the formulas at the board among them
 QUESTIONS, TALK = 3, 5  # questions to discuss for each lesson, and minutes for each of them
-PRESENTED = 10  # minutes in which a group presents a section marked ★
+PRESENTED, EXHIBITED = 10, 60  # minutes in which a group presents a section marked ★, and of the last class
 LESSON = re.compile(r"^### Lesson (\d)\b", re.M)
 DEMONSTRATION = re.compile(r"^\*\*Demonstration, (\d+) minutes\b", re.M)
 
@@ -57,8 +57,8 @@ TERM = (
     ("read 6", _whole(6)),
     ("read 7", _whole(7)),
     ("further 7", "present 7"),
-    ("further 6, read 8", f"present 6, {_whole(8)}"),
-    ("", "exhibition 8"),
+    ("further 6, read 8", "present 6, demonstration 8, exercises 8"),
+    ("", "discussion 8, exhibition 8"),
 )
 
 # {kind: (what one says of it, its minutes from the load of the lesson, its section and its demonstration)}
@@ -71,7 +71,7 @@ KINDS: dict[str, tuple[str, Callable[[Load, str, int], int]]] = {
     "question": ("one question", lambda *_: TALK),
     "present": ("groups present ★", lambda load, *_: PRESENTED * sum("★" in title for title in load.sections)),
     "tell": ("tell", lambda load, section, shown: math.ceil(load.sections[section] / TOLD)),
-    "exhibition": ("the pictures of all", lambda *_: CLASS),
+    "exhibition": ("the pictures of all", lambda *_: EXHIBITED),
 }
 
 

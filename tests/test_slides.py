@@ -6,8 +6,9 @@ import nbformat
 import pytest
 
 import browser
-from course_utils import __main__, pages, slides
+from course_utils import __main__, pages, plan, slides
 from course_utils.notebooks import NOTEBOOKS
+from course_utils.questions import question
 from test_browser_pages import barriers
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
@@ -58,6 +59,15 @@ def test_a_question_comes_before_its_answer():
     assert question.source == "# Lesson 4 · A\n\nWords.\n\n**Predict:** what?" and answer.outputs[0].text == "42\n"
 
 
+def test_a_question_with_choices_stands_before_its_answer():
+    """As the text says that stands for the widget; how to answer is left out."""
+    text = "Which `a`?\n  A  One: 1.\n  B  Two.\n\nTo answer, run this cell."
+    asked = nbformat.v4.new_output("execute_result", {"text/plain": text}, execution_count=1)
+    question, answer = deck("## 1. A\n\n**Predict.**", [asked], [printed("1\n")])
+    assert question.source == "## 1. A\n\n**Predict.**\n\n**Which `a`?**\n\n- **A** One: 1.\n- **B** Two."
+    assert answer.outputs[0].text == "1\n"
+
+
 def test_a_figure_has_few_lines_below_it():
     figure = shown("<figure><img></figure>")
     (together,) = deck([figure, printed("a\n" * slides.FEW)])
@@ -67,7 +77,7 @@ def test_a_figure_has_few_lines_below_it():
 
 
 def test_what_is_left_out():
-    stub = printed("✗ gram: not written yet: put your code in place of the line.")
+    stub = printed("○ gram: not tried yet: put your code in place of the line.")
     solution = nbformat.v4.new_code_cell("x = 1", outputs=[printed("✓")], metadata={"tags": ["solution"]})
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Lesson 4 · A"), solution])
     assert len(slides.Slides().preprocess(made, {"metadata": {"name": "04_a"}})[0].cells) == 1
@@ -119,6 +129,10 @@ def test_slides_have_all_headings_and_figures_and_ask_for_nothing(path):
     assert html.count("<math ") == html.count("</math>") > 0 and "$$" not in html
     assert not re.search(r"<script[^>]*src|<link|@import|url\(['\"]?https?:", html)
     assert not [source for source in re.findall(r'<img[^>]*src="([^"]{0,40})', html) if not source.startswith("data:")]
+    asked = plan.ASKED.findall("\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code"))
+    choices = [question(int(path.name[:2]), name).choices for name in asked]
+    assert len(re.findall(r"<li><strong>[A-Z]</strong>", html)) >= sum(map(len, choices))
+    assert "run this cell in JupyterLab" not in html and "not tried yet" not in html
     assert "BEGIN SOLUTION" not in html and 'class="input"' not in html
     links = re.findall(r'href="(\d\d_[^"#]*)', html)
     assert all(link.endswith(slides.SUFFIX) for link in links)

@@ -56,7 +56,7 @@ def small_plans():
         ("present 5", 0),
         ("tell 4.1", 2),
         ("tell 5.1", 1),
-        ("exhibition 4", 90),
+        ("exhibition 4", 60),
     ],
 )
 def test_minutes_by_hand(part, minutes):
