@@ -117,14 +117,16 @@ class Slides(Preprocessor):
 
     def preprocess(self, nb, resources):
         """Returns a new notebook, and the resources as they are."""
-        deck = Deck()
+        text = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+        title = re.search(r"^# (.*)", text, re.M)
+        title = title[1] if title else resources["metadata"]["name"]
+        lesson, deck = re.match(r"Lesson (\d+)", title), Deck()
         for cell in nb.cells:
             if cell.cell_type == "markdown":
                 _read(deck, LESSON_LINK.sub(rf"\1{SUFFIX}", cell.source))
-            elif "solution" not in cell.metadata.get("tags", []):
-                _show(deck, cell, resources)
+            elif cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", []):
+                _show(deck, cell.outputs, lesson)
         deck.close()
-        title = re.sub(r"^#+ *", "", nb.cells[0].source.partition("\n")[0])
         made = nbformat.v4.new_notebook(cells=deck.cells, metadata={**nb.metadata, "title": title})
         return made, resources
 
@@ -141,7 +143,7 @@ def _read(deck, text):
             deck.alone(f"{block}\n\n{following}")
         elif CAPTION.match(block) or LEFT_OUT.match(block):
             continue
-        elif block.startswith("|"):
+        elif block.startswith("|") and "\n" in block:
             for part in _parts(block):
                 deck.put(part)
         elif whole or first or SEEN.match(block) or PREDICT.search(block) or "$$" in block:
@@ -162,16 +164,16 @@ def _asked(text):
     return "\n".join([f"**{question}**", "", *choices])
 
 
-def _show(deck, cell, resources):
+def _show(deck, outputs, lesson):
     """Put the results of a cell on slides: a figure, with the text below it if this is short."""
-    figures = [output for output in cell.outputs if "<img" in output.get("data", {}).get("text/html", "")]
-    texts = [output for output in cell.outputs if output.get("name") == "stdout" and not NOT_YET.match(output.text)]
-    for text in (output.get("data", {}).get("text/plain", "") for output in cell.outputs):
+    figures = [output for output in outputs if "<img" in output.get("data", {}).get("text/html", "")]
+    texts = [output for output in outputs if output.get("name") == "stdout" and not NOT_YET.match(output.text)]
+    for text in (output.get("data", {}).get("text/plain", "") for output in outputs):
         if CHOICE.search(text):
             for block in text.split("\n\n")[:-1]:  # the last one says how to answer
                 deck.put(_asked(block))
-        elif text.startswith("[Widget: ") and deck.section.endswith("Explore"):
-            deck.put(f"The widget alone: `python3 -m course_utils show {int(resources['metadata']['name'][:2])}`")
+        elif text.startswith("[Widget: ") and deck.section.endswith("Explore") and lesson:
+            deck.put(f"The widget alone: `python3 -m course_utils show {lesson[1]}`")
     deck.close()
     if len(figures) == 1 and sum(output.text.count("\n") for output in texts) <= FEW:
         return deck.result(figures + texts)

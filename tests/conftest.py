@@ -34,6 +34,8 @@ LONGEST = [
     "test_repairs",
     "test_means",
     "test_commands",
+    "test_slides",
+    "test_teaching",
     "test_transfer",
     "test_transport",
     "test_bad_pictures",

@@ -115,9 +115,18 @@ def test_long_tables_are_cut():
 
 def test_the_widget_is_named_where_one_explores():
     widget = nbformat.v4.new_output("display_data", {"text/plain": "[Widget: a game. Run this cell in JupyterLab.]"})
-    (explore,) = deck("## 8. Explore\n\nPlay.", [widget])
+    _, explore = deck("# Lesson 4 · A\n\nWords.", "## 8. Explore\n\nPlay.", [widget])
     assert explore.source.endswith("`python3 -m course_utils show 4`")
-    assert "show" not in deck("## 12. A game\n\nPlay.", [widget])[0].source
+    for lesson, section in (("# Lesson 4 · A\n\nB.", "## 12. A game"), ("# Mine\n\nB.", "## 8. Explore")):
+        assert "show" not in deck(lesson, f"{section}\n\nPlay.", [widget])[1].source
+
+
+def test_a_notebook_of_somebody_else(tmp_path):
+    """No title, no headings, a raw cell and a line that only looks like a table."""
+    cells = [nbformat.v4.new_raw_cell("raw"), nbformat.v4.new_markdown_cell("Words.\n\n| no table")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "mine.ipynb")
+    html = slides.slides(tmp_path / "mine.ipynb")
+    assert "<title>mine</title>" in html and html.count('<section class="slide"') == 0
 
 
 def test_slides_have_all_headings_and_figures_and_ask_for_nothing(path):

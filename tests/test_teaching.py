@@ -10,7 +10,7 @@ import urllib.parse
 import ipywidgets as w
 import pytest
 
-from course_utils import plan, teaching
+from course_utils import __main__, plan, teaching
 from course_utils.checks.core import Choice
 from course_utils.notebooks import NOTEBOOKS
 from course_utils.paths import ROOT
@@ -156,6 +156,18 @@ def test_the_settings_of_a_demonstration_exist(number, net):
     boxes = {box.description for box in parts(view, w.Checkbox)}
     assert set(re.findall(r"[Pp]ress \*\*([^*]+)\*\*", text)) <= buttons
     assert set(re.findall(r"[Tt]ick \*([^*]+)\*", text)) <= boxes
+
+
+def test_the_command(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv(__main__.INSIDE, "1")
+    assert __main__.main(["plan", "--teach"]) == 0
+    said = capsys.readouterr().out
+    assert all(table in said for table in teaching.Plans(plan.loads(), GUIDE).plans().values())
+    (tmp_path / "guide.md").write_text("# Nothing here\n")
+    monkeypatch.setattr(plan, "GUIDE", tmp_path / "guide.md")
+    monkeypatch.setenv(__main__.INSIDE, "1")
+    assert __main__.main(["plan", "--write"]) == 2
+    assert capsys.readouterr().err.startswith("error: The guide has no block 'lecture': put")
 
 
 def test_links_lead_somewhere():
