@@ -197,6 +197,8 @@ def test_keys_buttons_and_links_turn_the_slides(tmp_path):
         now(2)
         page.evaluate("location.hash = '4.-Which-layer?'")
         page.wait_for_selector(".slide.now h2 >> text=Which layer?")
+        printed_pages = re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))
+        assert len(printed_pages) == last
         page.goto(f"{made.as_uri()}#slide-7")
         page.reload()
         page.wait_for_selector("html[data-ready]")
