@@ -224,8 +224,9 @@ def renewed(found: list[Load]) -> dict[Path, str]:
         row = re.compile(rf"^(\| \[{each.number} · .* \| )\d+( \|)$", re.M)
         readme = row.sub(lambda match: f"{match[1]}{each.minutes}{match[2]}", readme)
     texts[ROOT / "README.md"] = _mapped(readme, found)
-    guide = GUIDE.read_text(encoding="utf-8")
-    texts[GUIDE] = Plans(found, guide).guide(guide)
+    if GUIDE.exists():  # students may have the course without it
+        guide = GUIDE.read_text(encoding="utf-8")
+        texts[GUIDE] = Plans(found, guide).guide(guide)
     return {path: text for path, text in texts.items() if text != path.read_text(encoding="utf-8")}
 
 

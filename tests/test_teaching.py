@@ -158,16 +158,27 @@ def test_the_settings_of_a_demonstration_exist(number, net):
     assert set(re.findall(r"[Tt]ick \*([^*]+)\*", text)) <= boxes
 
 
-def test_the_command(monkeypatch, capsys, tmp_path):
+def run(monkeypatch, *arguments):
     monkeypatch.setenv(__main__.INSIDE, "1")
-    assert __main__.main(["plan", "--teach"]) == 0
+    return __main__.main(["plan", *arguments])
+
+
+def test_the_command(monkeypatch, capsys):
+    assert run(monkeypatch, "--teach") == 0
     said = capsys.readouterr().out
     assert all(table in said for table in teaching.Plans(plan.loads(), GUIDE).plans().values())
+
+
+def test_a_guide_without_blocks_and_a_course_without_a_guide(monkeypatch, capsys, tmp_path):
     (tmp_path / "guide.md").write_text("# Nothing here\n")
     monkeypatch.setattr(plan, "GUIDE", tmp_path / "guide.md")
-    monkeypatch.setenv(__main__.INSIDE, "1")
-    assert __main__.main(["plan", "--write"]) == 2
+    assert run(monkeypatch, "--write") == 2
     assert capsys.readouterr().err.startswith("error: The guide has no block 'lecture': put")
+    for module in (plan, teaching):
+        monkeypatch.setattr(module, "GUIDE", tmp_path / "none.md")
+    assert run(monkeypatch, "--teach") == 2
+    assert "take the whole course" in capsys.readouterr().err
+    assert plan.renewed(plan.loads()) == {}
 
 
 def test_links_lead_somewhere():

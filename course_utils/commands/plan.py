@@ -28,6 +28,8 @@ def run(options):
     from course_utils import plan
     from course_utils.teaching import GUIDE, GuideError, Plans
 
+    if options.teach and not GUIDE.exists():
+        return fail(f"There is no '{GUIDE}', from which the plans are made: take the whole course.", 2)
     if options.write:
         try:
             for path in plan.write():
