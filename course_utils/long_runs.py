@@ -1,7 +1,7 @@
 """Long reconstructions, which go on after the picture looks finished, for the figures of lesson 4 that take minutes.
 
-The measures of these pictures stand here, too. `python3 -m course_utils.long_runs` computes the files
-data/examples/reconstructions.json and content_layers.webp anew.
+The measures of these pictures stand here, too. `python3 -m course_utils.long_runs` computes the file
+data/examples/reconstructions.json anew, and `tests/benchmarks/pictures.py` the pictures.
 """
 
 import json
@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as nnf
 
-from course_utils.cost import Style
-from course_utils.images import load_image, load_square, to_pil
+from course_utils.images import load_image, load_square
 from course_utils.inputs import check_tensor
 from course_utils.paths import DATA
 from course_utils.reconstruct import reconstruct
@@ -140,19 +139,6 @@ def _write(entries):
     FILE.write_text(f'{head},\n "runs": [\n  {runs}\n ]\n}}\n', encoding="utf-8")
 
 
-def _styled(net, evaluations=20, size=SIZE):
-    """Three pictures of the cat side by side, (1, 3, H, 3 W), in the style of the café terrace, one for each layer."""
-    photo, painting = load_square("animal_cat", size), load_square("van_gogh_cafe_terrace_at_night", size)
-    style = Style(net, painting)
-    style.weight = 1 / style(photo, net.features(photo, style.layers)).item()
-    ends = []
-    for layer in STYLED_LAYERS:
-        *_, point = reconstruct(net, photo, layer, "grey", evaluations, more=[style])
-        ends.append(point.image)
-    return torch.cat(ends, 3)
-
-
 if __name__ == "__main__":
     network = vgg19()
     _write([_run(network, *run)[0] for run in RUNS])
-    to_pil(_styled(network)).save(STYLED, lossless=True)

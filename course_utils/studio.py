@@ -32,13 +32,14 @@ from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS
 from course_utils.means import MeanActivations
 from course_utils.normalization import normalize_weights
 from course_utils.paths import DATA, ROOT
-from course_utils.regions import by_brightness, by_colour, by_line, by_picture, softened, with_seam
+from course_utils.regions import by_brightness, by_colour, by_line, by_picture, softened
 from course_utils.settings import COLOURS, HEAVIEST, STARTS
 from course_utils.transfer import State, faint_noise, minimise, starting_image, weight_of
 from course_utils.vgg import VGG, vgg19
 from course_utils.winograd import prepared
 
 FOLDER = ROOT / "my_pictures"  # the student's own pictures; never committed
+RIDDLE = DATA / "examples" / "riddle.png"  # lesson 8 asks for its setting
 KEY = "course_utils.studio"  # the key of the text in a PNG file
 EDITION = 1  # the edition of that text
 SIZES, EVALUATIONS, STROKES, EQUALISER = (32, 2048), (1, 2000), (0.25, 4.0), (0.0, 10.0)
@@ -578,35 +579,3 @@ def _file_name(recipe):
     """Photo and paintings as part of a file's name, with letters, digits, hyphens and underscores alone."""
     names = (Path(name).stem for name in recipe.sources())
     return "_".join(re.sub(r"[^\w-]+", "-", name)[:40] for name in names)[:100]
-
-
-# --- the pictures of lesson 8 -------------------------------------------------------------------------------------
-
-PICTURE, RIDDLE = DATA / "examples" / "studio.webp", DATA / "examples" / "riddle.png"
-SHOWN = Recipe(
-    photo="monument_mont_st_michel",
-    paintings={"van_gogh_harvest_at_la_crau": 1.0},
-    inside="van_gogh_cafe_terrace_at_night",
-    mask="brightness",
-    threshold=0.6,
-    soft=0.15,
-    size=448,
-    evaluations=60,
-)
-HIDDEN = Recipe(size=128, evaluations=20, equaliser=only("relu1_1"))
-
-
-def draw() -> None:
-    """Paint the picture on the first page of lesson 8, the photo with its seam and what two paintings make of it, and
-    the one whose setting an exercise asks for: it holds its recipe.
-    """
-    networks = Networks()
-    easel, (image, _) = set_up(SHOWN, networks), painted(SHOWN, networks)
-    assert easel.mask is not None
-    both = torch.cat([with_seam(easel.photo, easel.mask), torch.ones_like(image[..., :8]), image], 3)
-    to_pil(both).save(PICTURE, quality=60, method=6)
-    replace_file(RIDDLE, png(painted(HIDDEN, networks)[0], HIDDEN))
-
-
-if __name__ == "__main__":
-    draw()

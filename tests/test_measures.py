@@ -10,7 +10,6 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from course_utils import measures
 from course_utils.images import load_image, photos, resize, to_8bit
 from course_utils.measures import AXES, CALIBRATED, Judge, MeasureError, Style, gaussian, kl, principal_axes
-from course_utils.paths import DATA
 from course_utils.studio import with_pooling
 
 
@@ -76,20 +75,13 @@ def test_axes_are_those_of_the_largest_variance(net):
     assert torch.allclose(torch.diagonal(axes.T @ covariance @ axes), along, rtol=1e-6, atol=1e-9 * along[0])
 
 
-def test_controls_and_a_painted_picture(net, pair):
+def test_controls_and_a_picture_between_them(net, pair):
     """The photo has the least style and no content cost, the stretched painting the most of both."""
     judge = Judge(net, *pair)
     photo, painting = judge.controls["the photo"], judge.controls["the painting"]
     assert photo["content"] == 0 and painting["content"] == 1 and photo["E"] < painting["E"]
     between = judge(to_8bit(0.5 * pair[0] + 0.5 * resize(pair[1], tuple(pair[0].shape[2:]))))
     assert 0 < between["content"] and photo["E"] < between["E"] < painting["E"]
-    stored = load_image(DATA / "examples" / "showpiece.webp", 192)
-    showpiece = Judge(net, load_image("animal_red_panda", 192), load_image("van_gogh_night_cafe", 192))
-    found, controls = (
-        showpiece(resize(stored, tuple(load_image("animal_red_panda", 192).shape[2:]))),
-        showpiece.controls,
-    )
-    assert controls["the photo"]["E"] < found["E"] < controls["the painting"]["E"]
 
 
 def test_where_the_statistics_are_taken_does_not_matter(net, pair):

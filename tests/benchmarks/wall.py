@@ -37,6 +37,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from course_utils.colour import match_colours
 from course_utils.cost import painting_cost
+from course_utils.files import replace_file
 from course_utils.images import load_image, resize, to_8bit, to_pil
 from course_utils.long_runs import edges_alike
 from course_utils.losses import CONTENT_LAYER, content_loss, total_variation
@@ -120,7 +121,10 @@ def painted(net, way, photo, painting, evaluations):
 
 
 def measured(pairs, ways, size, evaluations, folder=None):
-    """({name of a way or a control: {measure: values of the pairs}}, {name: pictures of the pairs})."""
+    """(what was measured, {name of a way or a control: pictures of the pairs}).
+
+    The first is {'size', 'evaluations', 'pairs', 'measures': {name: {measure: values of the pairs}}}.
+    """
     nets = {pooling: vgg19(pooling=pooling) for pooling in ("max", "average")}
     judge = Judge(nets["max"], size, PAIRS)
     table: dict = {}
@@ -148,7 +152,12 @@ def measured(pairs, ways, size, evaluations, folder=None):
                 to_pil(image).save(Path(folder) / f"{name}, {key}.png")
         took = f"took {time.process_time() - began:.0f} s"
         print(name, style, took, file=sys.stderr, flush=True)
-    return table, pictures
+    return {"size": size, "evaluations": evaluations, "pairs": pairs, "measures": table}, pictures
+
+
+def write(table, path):
+    """Keep what was measured."""
+    replace_file(path, (json.dumps(table, ensure_ascii=False) + "\n").encode())
 
 
 def markdown(table):
@@ -190,10 +199,9 @@ def main():
         return markdown(json.loads(Path(options.markdown).read_text(encoding="utf-8")))
     torch.set_num_threads(1)
     pairs, ways = PAIRS[: options.pairs], {name: WAYS[name] for name in options.ways}
-    measures, pictures = measured(pairs, ways, options.size, options.evaluations, options.pictures)
-    table = {"size": options.size, "evaluations": options.evaluations, "pairs": pairs, "measures": measures}
+    table, pictures = measured(pairs, ways, options.size, options.evaluations, options.pictures)
     if options.json:
-        Path(options.json).write_text(json.dumps(table, ensure_ascii=False) + "\n", encoding="utf-8")
+        write(table, options.json)
     if options.sheet:
         sheet(pictures).save(options.sheet, quality=45, method=6)
     markdown(table)
