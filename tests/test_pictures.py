@@ -127,6 +127,22 @@ def test_a_stopped_run_goes_on(pictures, tmp_path):
     assert run(True) == ["a.webp", "c.webp"]
 
 
+def test_the_command_refuses_and_stops_with_a_sentence(pictures, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["pictures.py", "none.webp"])
+    with pytest.raises(SystemExit) as refused:
+        pictures.main()
+    assert refused.value.code == 2 and "there is no none.webp: take showpiece.webp, " in capsys.readouterr().err
+
+    def stopped(names, resume):
+        assert [*names] == ["studio.webp"] and resume
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pictures, "renew", stopped)
+    monkeypatch.setattr("sys.argv", ["pictures.py", "studio.webp", "--resume"])
+    with pytest.raises(SystemExit, match=r"the same command with --resume goes on\.$"):
+        pictures.main()
+
+
 def test_tiles_are_those_of_the_mosaic(pictures):
     parts = [load_image("animal_cat", 32)[:, :, :20, n : n + 15] for n in range(6)]
     again = pictures.tiles(pictures.mosaic(parts, 3, pictures.GAP), 20, 15)

@@ -479,7 +479,10 @@ def main():
             print(f"{name}: {caption(name)}")
         return
     torch.set_num_threads(1)
-    renew(names, resume=options.resume)
+    try:
+        renew(dict.fromkeys(names), resume=options.resume)
+    except KeyboardInterrupt:
+        sys.exit("Stopped: the same command with --resume goes on.")
 
 
 if __name__ == "__main__":
