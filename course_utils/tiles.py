@@ -19,7 +19,7 @@ import torch
 from course_utils.inputs import check_number
 from course_utils.losses import gram_matrix
 from course_utils.regions import at_layer
-from course_utils.vgg import VGG, check_layers
+from course_utils.vgg import VGG, check_layers, check_size
 
 LEAST = 32  # pixels of a tile's side
 
@@ -91,6 +91,8 @@ class Tiles:
     def __init__(self, net: VGG, layers: Iterable[str], size, tile: int):
         check_number("tile", tile, LEAST, whole=True)
         self.net, self.layers = net, check_layers(layers, net=net)
+        for layer in self.layers:
+            check_size(net, size, layer)
         down, across = (spans(net, self.layers, int(length), int(tile)) for length in size)
         self.pairs = [(row, column) for row in down for column in across]
 
