@@ -21,6 +21,7 @@ from course_utils.inputs import check_number, check_tensor, short
 from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
 from course_utils.regions import check_mask, guided
 from course_utils.settings import HEAVIEST, Settings, changed, check_layer_weights
+from course_utils.tiles import LEAST, Passes, Sums, activations
 from course_utils.vgg import VGG, check_layers, check_network
 
 SMALLEST = 16  # pixels: relu5_1 lies behind four poolings
@@ -47,25 +48,34 @@ class Content:
         photo: (1, 3, H, W) in [0, 1].
         weight: α.
         layers: {layer: λ^l}.
+        tile: None, or the side of the tiles in which the activations are computed (see `TiledCost`).
     Raises:
-        ValueError: a bad network, picture or layer, or weights that are no numbers from 0 to `HEAVIEST`.
+        ValueError: a bad network, picture, layer or tile, or weights that are no numbers from 0 to `HEAVIEST`.
     """
 
     name = "content"
 
     def __init__(
-        self, net: VGG, photo: torch.Tensor, weight: float = 1.0, layers: Mapping[str, float] = CONTENT_WEIGHTS
+        self,
+        net: VGG,
+        photo: torch.Tensor,
+        weight: float = 1.0,
+        layers: Mapping[str, float] = CONTENT_WEIGHTS,
+        tile: int | None = None,
     ):
         check_network(net)
         check_picture("content", photo)
         check_layer_weights("layers", layers)
         self.weight, self.layers = weight, dict(layers)
-        with torch.no_grad():
-            self.targets = net.features(_in_memory(photo), self.layers)  # {layer: P, (1, C, H', W')}
+        photo = _in_memory(photo)
+        with torch.no_grad():  # {layer: P, (1, C, H', W')}
+            self.targets = (
+                activations(net, photo, self.layers, tile) if tile is not None else net.features(photo, self.layers)
+            )
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
         return _added(
-            weight * content_loss(features[layer], self.targets[layer], "mean") for layer, weight in self.layers.items()
+            weight * _mean_square(features[layer], self.targets[layer]) for layer, weight in self.layers.items()
         )
 
 
@@ -84,6 +94,7 @@ class Style:
         mask: where in the generated picture the style counts, (1, 1, H, W) in [0, 1] (see `course_utils.regions`);
             None lets it count everywhere.
         name: of the term; the terms of several regions need different names.
+        tile: as for `Content`.
     Raises:
         ValueError: a bad network, picture, layer or mask, or weights or shares that are no numbers from 0 to
             `HEAVIEST`.
@@ -98,6 +109,7 @@ class Style:
         shares: Sequence[float] | None = None,
         mask: torch.Tensor | None = None,
         name: str = "style",
+        tile: int | None = None,
     ):
         check_network(net)
         check_layer_weights("layers", layers)
@@ -110,11 +122,10 @@ class Style:
             check_picture("style", painting)
         self.weight, self.layers, self.mask, self.name = weight, dict(layers), mask, name
         with torch.no_grad():
-            maps = [net.features(_in_memory(painting), self.layers) for painting in paintings]
+            grams = [self._grams(net, _in_memory(painting), tile) for painting in paintings]
             shares = _normalised(shares, len(paintings))
             self.targets = {  # {layer: A, (1, C, C)}
-                layer: _added(share * gram_matrix(found[layer], divide=True) for share, found in zip(shares, maps))
-                for layer in self.layers
+                layer: _added(share * found[layer] for share, found in zip(shares, grams)) for layer in self.layers
             }
 
     def __call__(self, image: torch.Tensor, features: dict) -> torch.Tensor:
@@ -124,8 +135,28 @@ class Style:
         )
 
     def gram(self, activations: torch.Tensor) -> torch.Tensor:
-        """(N, C, C): the region's Gram matrix, divided by the number of positions; it is compared with a target."""
+        """(N, C, C): the region's Gram matrix, divided by the number of positions; it is compared with a target.
+
+        Args:
+            activations: of a layer, (N, C, H', W'), or the `Sums` of a picture in tiles.
+        """
+        if isinstance(activations, Sums):
+            return activations.gram(self.mask)
         return gram_matrix(activations, divide=True) if self.mask is None else guided(activations, self.mask)
+
+    def _grams(self, net, painting, tile):
+        """{layer: Gram matrix of the whole painting, divided by the number of positions}."""
+        if tile is not None:
+            sums = Passes(net, {layer: ([None], []) for layer in self.layers}, tile).sums(painting)
+            return {layer: found.gram(None) for layer, found in sums.items()}
+        return {layer: gram_matrix(maps, divide=True) for layer, maps in net.features(painting, self.layers).items()}
+
+
+def _mean_square(activations, target):
+    """The mean of (F − P)² for each picture, from activations or from the `Sums` of a picture in tiles."""
+    if isinstance(activations, Sums):
+        return activations.mean_square(target)
+    return content_loss(activations, target, "mean")
 
 
 def _added(values: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -224,6 +255,58 @@ class Cost:
         return value, gradient.contiguous(), dict(zip(parts, losses))
 
 
+class TiledCost(Cost):
+    """A `Cost` that is computed tile by tile: the same value and gradient, up to rounding, in the memory of one tile.
+
+    Two passes over the picture take the place of one (see `course_utils.tiles`).
+
+    Args:
+        net, terms: as for `Cost`; the terms are `Content` and `Style`, and such as need no layers.
+        tile: side of a tile in pixels, without its margin; at least 32.
+    Raises:
+        ValueError: as for `Cost`; also a term of another kind that needs layers, or a bad tile.
+    """
+
+    def __init__(self, net: VGG, terms: Sequence[Term], tile: int):
+        super().__init__(net, terms)
+        check_number("tile", tile, LEAST, whole=True)
+        wanted: dict[str, tuple[list, list]] = {layer: ([], []) for layer in self.layers}
+        for term in self.terms:
+            if isinstance(term, Style):
+                for layer in term.layers:
+                    wanted[layer][0].append(term.mask)
+            elif isinstance(term, Content):
+                for layer in term.layers:
+                    wanted[layer][1].append(term.targets[layer])
+            elif list(term.layers):
+                raise ValueError(
+                    f"The term '{term.name}' needs whole activations, which tiles never hold: leave out the term, or "
+                    "take a smaller picture and no tiles."
+                )
+        self.passes = Passes(net, wanted, tile)
+
+    def features(self, image):
+        """{layer: `Sums`} of all layers that the terms need."""
+        return self.passes.sums(image)
+
+    @torch.enable_grad()
+    def __call__(self, image, objective=None):
+        check_tensor("The picture", image, "1, 3, H, W")
+        image = _in_memory(image.detach()).requires_grad_()
+        sums = self.features(image)
+        leaves = [value.requires_grad_() for each in sums.values() for value in each.values]
+        with torch.set_grad_enabled(objective is None):
+            parts = self.parts(image, sums)
+        value = (parts["total"] if objective is None else objective(image, sums)).sum()
+        gradient, *derivatives = torch.autograd.grad(value, [image, *leaves], allow_unused=True)
+        gradient = torch.zeros_like(image) if gradient is None else gradient.clone()
+        rest = iter(derivatives)
+        outer = {layer: [next(rest) for _ in each.values] for layer, each in sums.items()}
+        self.passes.add_gradient(image, sums, outer, gradient)
+        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
+        return value, gradient.contiguous(), dict(zip(parts, losses))
+
+
 def _in_memory(image):
     """The picture stored with the channels last, as all pictures are: then equal pictures have equal activations."""
     return image.contiguous(memory_format=torch.channels_last)
@@ -261,6 +344,7 @@ def painting_cost(
     style: torch.Tensor | Sequence[torch.Tensor],
     settings: Settings | None = None,
     more: Sequence[Term] = (),
+    tile: int | None = None,
     **changes,
 ) -> Cost:
     """The `Cost` of painting a photo in the style of a painting: content, style, total variation, and further terms.
@@ -271,9 +355,10 @@ def painting_cost(
         style: the painting, of the same form, or a list of paintings (see `Style`).
         settings: `Settings`, whose weights and layers are taken; None takes the default ones.
         more: a list of further terms, such as your own.
+        tile: None, or the side of the tiles in pixels for a `TiledCost`.
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises:
-        ValueError: a bad picture, setting or term.
+        ValueError: a bad picture, setting, term or tile.
 
     >>> from course_utils.images import load_image
     >>> from course_utils.vgg import vgg19
@@ -286,12 +371,12 @@ def painting_cost(
     settings = changed(settings, changes)
     check_terms("more", more)
     terms: list[Term] = [
-        Content(net, content, settings.content_weight, settings.content_layers),
-        Style(net, style, settings.style_weight, settings.style_layers),
+        Content(net, content, settings.content_weight, settings.content_layers, tile),
+        Style(net, style, settings.style_weight, settings.style_layers, tile=tile),
     ]
     if settings.variation_weight:
         terms.append(TotalVariation(settings.variation_weight))
-    return Cost(net, [*terms, *more])
+    return Cost(net, [*terms, *more]) if tile is None else TiledCost(net, [*terms, *more], tile)
 
 
 def check_picture(what, image, smallest=1):

@@ -142,6 +142,7 @@ def descend(
     evaluations: int = 100,
     net: VGG | None = None,
     device: str | torch.device | None = None,
+    tile: int | None = None,
     **changes,
 ) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
@@ -154,10 +155,13 @@ def descend(
         evaluations: how often loss and gradient are computed; the descent may end earlier at a minimum.
         net: a network from `vgg19()`, which is not changed. None loads the original network.
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
+        tile: None computes the whole picture at once. A number, such as 512, computes it tile by tile, with tiles of so
+            many pixels on a side: the result is the same up to rounding, in less memory and more time
+            (`course_utils.cost.TiledCost`).
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises (at the first `next`):
         ValueError: a picture of the wrong shape or dtype, too small or outside [0, 1]; an unknown device, layer or
-            setting; a number outside its range; a network of 16 bits.
+            setting; a number outside its range; a network of 16 bits; a further term that cannot be computed in tiles.
         TransferError: the loss became infinite or NaN; the error's `state` is the last good one.
 
     >>> photo, painting = load_image("animal_cat", 32), load_image("van_gogh_night_cafe", 32)
@@ -166,12 +170,12 @@ def descend(
     ([1, 2, 3], True)
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
-    cost, first = _prepare(content, style, changed(settings, changes), more, net, device)
+    cost, first = _prepare(content, style, changed(settings, changes), more, net, device, tile)
     del net  # the cost has its own network, so this one need not stay in memory
     yield from minimise(cost, first, evaluations, began)
 
 
-def _prepare(content, style, settings, more, net, device):
+def _prepare(content, style, settings, more, net, device, tile=None):
     """(the cost with its targets, the first picture), both on the device."""
     check_network(net, least_bits=32)
     check_terms("more", more)
@@ -189,7 +193,7 @@ def _prepare(content, style, settings, more, net, device):
         content,
         [*settings.content_layers, *settings.style_layers, *(layer for term in more for layer in term.layers)],
     )
-    return painting_cost(net, content, style, settings, more), first
+    return painting_cost(net, content, style, settings, more, tile), first
 
 
 def relative_weight(
@@ -200,6 +204,7 @@ def relative_weight(
     *,
     net: VGG | None = None,
     device: str | torch.device | None = None,
+    tile: int | None = None,
 ) -> float:
     """The style weight β for which the style cost of the photo is `strength` times the content cost of no activations.
 
@@ -209,7 +214,7 @@ def relative_weight(
 
     Args:
         strength: from 0 to `HEAVIEST`.
-        content, style, settings, net, device: as in `descend`; the settings' own style weight does not matter.
+        content, style, settings, net, device, tile: as in `descend`; the settings' own style weight does not matter.
     Returns:
         β, rounded to two digits, so that it does not depend on the device; `HEAVIEST` at most.
     Raises:
@@ -222,7 +227,7 @@ def relative_weight(
     """
     check_number("strength", strength, 0, HEAVIEST)
     net, settings = vgg19() if net is None else net, changed(settings, {"style_weight": 1.0})
-    cost, first = _prepare(content, style, settings, (), net, device)
+    cost, first = _prepare(content, style, settings, (), net, device, tile)
     return weight_of(cost, content.detach().to(first), strength)
 
 
@@ -310,6 +315,7 @@ def transfer(
     evaluations: int = 100,
     net: VGG | None = None,
     device: str | torch.device | None = None,
+    tile: int | None = None,
     on_state: Callable[[State], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,
     **changes,
@@ -334,7 +340,7 @@ def transfer(
         load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
         for source in (content, style)
     )
-    cost, first = _prepare(content, style, settings, more, net, device)
+    cost, first = _prepare(content, style, settings, more, net, device, tile)
     point, led, seconds = None, True, 0.0
     history: list = []
     if checkpoint is not None:

@@ -139,12 +139,7 @@ class VGG(nn.Module):
         check_layers([last], net=self)
         names = self.layers[: self.layers.index(last) + 1]
         check_tensor("What the network takes", image, "N, 3, H, W", like=self.mean, dtype=self.mean.dtype)
-        smallest = 1 if self.rounding == "up" else 2 ** sum(name.startswith("pool") for name in names)
-        if min(image.shape[2:]) < smallest:
-            raise ValueError(
-                f"A picture of {image.shape[2]} × {image.shape[3]} pixels is too small for "
-                f"{last}: at least {smallest} × {smallest} are needed."
-            )
+        check_size(self, image.shape[2:], last)
         activation = self.centre(image)
         for name in names:
             activation = self._modules[name](activation)
@@ -195,6 +190,17 @@ def check_layers(names, error=ValueError, net=None):
         if not isinstance(name, str) or name not in layers:
             raise error(f"{title} has no layer {short(name)}: choose from {layers[0]}, {layers[1]}, …, {layers[-1]}.")
     return names
+
+
+def check_size(net, size, last):
+    """Raise ValueError if a picture of the size (H, W) is too small for the layer `last`."""
+    names = net.layers[: net.layers.index(last) + 1]
+    smallest = 1 if net.rounding == "up" else 2 ** sum(name.startswith("pool") for name in names)
+    if min(size) < smallest:
+        raise ValueError(
+            f"A picture of {size[0]} × {size[1]} pixels is too small for {last}: at least {smallest} × {smallest} are "
+            "needed."
+        )
 
 
 def check_network(net, error=ValueError, least_bits=16):

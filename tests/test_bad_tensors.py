@@ -472,6 +472,7 @@ def descends(function):
         evaluations=(2, WHOLE),
         net=(NET, network(NET, least_bits=32) - [None]),
         device=("cpu", DEVICE - [None]),
+        tile=(32, SIDE),
     )
     if function is transfer.transfer:
         common |= dict(size=(512, NOT_TRIED), on_state=(None, NOT_TRIED), checkpoint=(None, NOT_TRIED))
@@ -544,6 +545,7 @@ SET = dict(
 )
 MASK = rand(1, 1, 7, 9)
 COST = cost.painting_cost(NET, P, S)
+TILED, SIDE = cost.painting_cost(NET, P, S, tile=32), number(32, whole=True, also=[None])
 MINED = dict(
     k=(1, number(1, 10**5, whole=True)),
     per_image=(1, number(1, whole=True, also=[None])),
@@ -605,7 +607,12 @@ TRIED_ON = Kind(3, "photo", rand(3, 3), rand(1, 4, 9, 9), P.to("meta"), object()
 TILES = Kind(None, 3, "ab", [], {}, [None], [3], [P, None], [P, S], [rand(3, 3)], [P * NAN], object())
 TABLE = {
     "cost.Content.__init__": initial(
-        cost.Content, net=(NET, SHAPE), photo=(P, SOME_PHOTO), weight=(1, NOT_TRIED), layers=({"relu1_1": 1.0}, LAYERS)
+        cost.Content,
+        net=(NET, SHAPE),
+        photo=(P, SOME_PHOTO),
+        weight=(1, NOT_TRIED),
+        layers=({"relu1_1": 1.0}, LAYERS),
+        tile=(32, SIDE),
     ),
     "cost.Style.gram": INTERNAL,
     "cost.Style.__init__": (
@@ -617,6 +624,7 @@ TABLE = {
             layers=({"relu1_1": 1.0}, LAYERS),
             mask=(MASK, Tensor("11HW", values="picture") - [None]),
             name=("style", NOT_TRIED),
+            tile=(32, SIDE),
         )
         + initial(
             cost.Style,
@@ -634,6 +642,13 @@ TABLE = {
     "cost.Cost.__call__": takes(
         COST, image=(P, Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)
     ),
+    "cost.TiledCost.__init__": initial(
+        cost.TiledCost, net=(NET, SHAPE), terms=([Flat()], TERMS), tile=(32, SIDE - [None])
+    ),
+    "cost.TiledCost.features": INTERNAL,
+    "cost.TiledCost.__call__": takes(
+        TILED, image=(P, Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)
+    ),
     "cost.Cost.parts": INTERNAL,
     "cost.Cost.names": INTERNAL,
     "cost.check_picture": INTERNAL,
@@ -645,6 +660,7 @@ TABLE = {
         style=(S, Tensor("13HW", 16, "picture", torch.float32)),
         settings=(None, RECORD),
         more=([Flat()], MORE),
+        tile=(32, SIDE),
         changes=(1, NOT_TRIED),
     ),
     "settings.changed": takes(settings_module.changed, settings=(None, RECORD), changes=({}, NOT_TRIED)),
@@ -674,6 +690,7 @@ TABLE = {
         settings=(Settings(start="noise"), RECORD),
         net=(NET, network(NET, least_bits=32) - [None]),
         device=("cpu", DEVICE - [None]),
+        tile=(32, SIDE),
     ),
     "transfer.weight_of": takes(
         transfer.weight_of, cost=(COST, Kind(None, 3, object())), photo=(P, PICTURE), strength=(2, WEIGHT)
@@ -692,6 +709,7 @@ TABLE = {
     "vgg.Centre.__init__": INTERNAL,
     "vgg.Centre.forward": INTERNAL,
     "vgg.layout": INTERNAL,
+    "vgg.check_size": INTERNAL,
     "vgg.in_channels_last": INTERNAL,
     "vgg.VGG.forward": takes(NET.forward, image=(rand(1, 3, 32, 33), Tensor("N3HW", 32, "any", torch.float32))),
     "vgg.VGG.features": takes(NET.features, image=(P, THROUGH), layers=(["relu5_1"], NAMES)),

@@ -82,6 +82,13 @@ def add(commands):
         help="average paints smoother; the network was trained with max (default: %(default)s)",
     )
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="seed of the noise (default: %(default)s)")
+    parser.add_argument(
+        "--tile",
+        type=whole(32, 10**5),
+        metavar="PIXELS",
+        help="compute a picture that does not fit into memory in tiles of so many pixels, such as 512; the picture is "
+        "the same up to rounding, and it takes about twice the time",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest of this machine)")
     parser.add_argument(
         "--resume",
@@ -217,7 +224,9 @@ def paint(content, style, settings, device, checkpoint, options):
 
     nets = [vgg19(pooling=options.pooling)]  # a list, so that the descent can take over the only reference
     if options.style_weight is None:
-        weight = relative_weight(options.style_strength, content, style, settings, net=nets[0], device=device)
+        weight = relative_weight(
+            options.style_strength, content, style, settings, net=nets[0], device=device, tile=options.tile
+        )
         settings = replace(settings, style_weight=weight)
     if settings.start == "noise":
         faint = faint_noise(content, style, settings.seed, like_photo=settings.colours == "photo")
@@ -231,6 +240,7 @@ def paint(content, style, settings, device, checkpoint, options):
                 evaluations=options.evaluations,
                 net=nets.pop(),
                 device=device,
+                tile=options.tile,
                 on_state=progress,
                 checkpoint=checkpoint,
             )
