@@ -227,19 +227,19 @@ QUESTIONS = [
         " they have little in common?",
         {
             "A": (
-                "the switches, which all units share",
-                "Without them, the mean cosine of the pictures still is 0.4 to 0.6.",
-            ),
-            "B": (
                 "the rectification of the signal",
                 "Without it, the mean cosine lies between −0.1 and 0.2, although all units still share the switches.",
+            ),
+            "B": (
+                "the switches, which all units share",
+                "Without them, the mean cosine of the pictures is still 0.4 to 0.6.",
             ),
             "C": (
                 "both of them: each alone keeps the pictures alike",
                 "The switches alone do not: as soon as the rectification is gone, the mean cosine is 0.2 at most.",
             ),
         },
-        "B",
+        "A",
     ),
     Question(
         "least_harm",
@@ -299,7 +299,7 @@ QUESTIONS = [
         "In a game with two choices, a player is right in 5 of 8 rounds. What does this say?",
         {
             "A": (
-                "The player sees more than chance does: 63 % is more than 50 %.",
+                "The player sees more than chance does: five of eight is more than half.",
                 "A coin did just this in the cell below: 5 of 8. The 95 % interval goes from 31 % to 86 %, with 50 %"
                 " in it.",
             ),
