@@ -14,7 +14,7 @@ from pathlib import Path
 
 from course_utils.files import replace_file
 from course_utils.paths import DATA, NOTEBOOKS, ROOT
-from course_utils.questions import question
+from course_utils.questions import coming_back, question
 from course_utils.teaching import GUIDE, Plans
 
 WORDS, LINES = 200, 10  # words and lines of code that are read in a minute
@@ -137,7 +137,9 @@ def load(notebook) -> Load:
                     result.sections[section] = result.sections.get(section, 0) + words
         elif "solution" not in cell.metadata.get("tags", []):
             part.lines += sum(bool(line.strip()) for line in cell.source.splitlines())
-            part.words += sum(len(question(int(number), name).plain.split()) for name in ASKED.findall(cell.source))
+            asked = [question(int(number), name) for name in ASKED.findall(cell.source)]
+            asked += coming_back(int(number), {}) if cell.source.startswith("check.recall()") else []
+            part.words += sum(len(each.plain.split()) for each in asked)
             result.figures += len(re.findall(r"\"Figure \d\.\d+\. ", cell.source))
     return result
 

@@ -21,7 +21,7 @@ from families import NUMBERS, SELECTIONS, WIDGETS, parts, settle
 
 GUIDE = teaching.GUIDE.read_text(encoding="utf-8")
 LESSONS = dict(zip(*[iter(teaching.LESSON.split(GUIDE)[1:])] * 2))  # {number as text: its part of the guide}
-AT_HOME = 105  # minutes between two classes
+AT_HOME = 110  # minutes between two classes
 NAMES = r"(?:^|\. )`(\w+)`: ((?:`[\w+]+`, )*`[\w+]+`)\."  # of an exercise, and of wrong answers to it
 SHOWN = {  # what the demonstrations need beyond small pictures
     "1": {"layer": "relu4_1"},
