@@ -13,7 +13,7 @@ import nbformat
 from course_utils.copies import CopyError, without_solutions
 from course_utils.files import expanded
 from course_utils.inputs import one_line, reason
-from course_utils.notebooks import read
+from course_utils.notebooks import lesson, numbered, read
 from course_utils.paths import ROOT
 from course_utils.trees import RECORD, write
 
@@ -40,11 +40,11 @@ def hand_out(folder, lessons=None, solutions=False, note=lambda sentence: None, 
     Returns:
         The folder's path, without links.
     Raises:
-        HandoutError: a lesson does not exist or holds a solution without a tag, the course is a handout itself, or the
-            folder lies where the course would hand it out.
+        HandoutError: a lesson holds a solution without a tag, the course is a handout itself, or the folder lies where
+            the course would hand it out.
         TreeError: the folder holds files of others, or cannot be written.
         FileError: `folder` is no path.
-        NotANotebook: a lesson cannot be read.
+        NotANotebook: a lesson does not exist, or cannot be read.
     """
     target = Path(os.path.realpath(expanded(folder)))
     for inside in (root / name for name in (*FOLDERS, "notebooks")):
@@ -63,7 +63,8 @@ def files(lessons=None, solutions=False, root: Path = ROOT) -> dict[str, bytes]:
     """{path, with slashes: contents} of everything in a handout; arguments and errors as in `hand_out`."""
     if (root / RECORD).exists():
         raise HandoutError("This folder is a handout itself: hand out from the whole course.")
-    chosen = _chosen(sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")), lessons)
+    notebooks = root / "notebooks"
+    chosen = [lesson(number, notebooks) for number in sorted(set(lessons or numbered(notebooks)))]
     names = {path.name for path in chosen}
     found = {f"notebooks/{path.name}": _lesson(path, names, solutions) for path in chosen}
     for folder in FOLDERS:
@@ -80,15 +81,6 @@ def readme(text: str, names: set[str]) -> str:
     kept = [start, *(titled[title] for title in SECTIONS)]
     rows = re.compile(r"^\| \[.*\]\(notebooks/(\d\d_\w+\.ipynb)\).*\n", re.M)
     return rows.sub(lambda row: row[0] if row[1] in names else "", "\n\n".join(part.strip() for part in kept) + "\n")
-
-
-def _chosen(paths, lessons):
-    """The paths of the lessons with these numbers."""
-    numbers = {int(path.name[:2]): path for path in paths}
-    for number in lessons or ():
-        if number not in numbers:
-            raise HandoutError(f"There is no lesson {number}: choose from {', '.join(map(str, numbers))}.")
-    return [path for number, path in numbers.items() if not lessons or number in lessons]
 
 
 def _lesson(path, names, solutions):
