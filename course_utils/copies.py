@@ -1,11 +1,13 @@
-"""The student's own copies of the lessons, in my_lessons/.
+"""What students get of a lesson: a version without its results, or one without its solutions.
 
-The copies have no results, so that students can answer a question before they see its answer. The course never replaces
-what somebody has written in a copy.
+The student's own copies lie in my_lessons/. They have no results, so that students can answer a question before they
+see its answer. The course never replaces what somebody has written in a copy.
 """
 
 import copy
 import hashlib
+import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -16,6 +18,7 @@ from course_utils.notebooks import clear
 from course_utils.paths import COPIES, NOTEBOOKS
 
 MARK = "course_copy"  # key in a copy's metadata: the digest of the lesson that it was made from
+SOLUTION = "solution"  # the tag of a cell that holds one
 
 
 class CopyError(RuntimeError):
@@ -34,6 +37,21 @@ def without_results(notebook):
     clear(blank)
     blank.metadata[MARK] = digest(blank)
     return blank
+
+
+def without_solutions(notebook):
+    """A copy of a notebook without the cells that have the tag `solution`, and so without their outputs.
+
+    Raises:
+        CopyError: a mark of a solution is left, so the tag is missing somewhere.
+    """
+    from nbconvert.preprocessors import TagRemovePreprocessor
+
+    unsolved, _ = TagRemovePreprocessor(remove_cell_tags={SOLUTION}).preprocess(copy.deepcopy(notebook), {})
+    for cell in unsolved.cells:
+        if re.search("(BEGIN|END) SOLUTION", json.dumps(cell)):
+            raise CopyError(f"The cell '{cell.get('id')}' holds a solution and has no tag '{SOLUTION}': add the tag.")
+    return unsolved
 
 
 def renew(folder: Path = COPIES, lessons: Path = NOTEBOOKS) -> list[str]:

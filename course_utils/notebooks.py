@@ -56,6 +56,19 @@ def select(names=()):
     return list(chosen)
 
 
+def numbered(folder=NOTEBOOKS):
+    """{number: path} of the lessons in a folder, in their order."""
+    return {int(path.name[:2]): path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+
+
+def lesson(number, folder=NOTEBOOKS):
+    """Path of the lesson of this number in a folder. Raises NotANotebook where there is none."""
+    every = numbered(folder)
+    if number not in every:
+        raise NotANotebook(f"There is no lesson {number}: choose from {', '.join(map(str, every))}.")
+    return every[number]
+
+
 def read(path):
     """The notebook in a file. Raises NotANotebook when the file cannot be read as one."""
     try:

@@ -198,6 +198,8 @@ def draw(found: list[Load], path: Path = MAP) -> None:
             bbox={"boxstyle": "round,pad=0.5", "facecolor": "#fff3d6", "edgecolor": "#7a5c00"},
         )
     for (source, target), idea in IDEAS.items():
+        if source not in boxes or target not in boxes:  # a handout may have some lessons only
+            continue
         arrow = {"arrowstyle": "-|>", "color": "#444444", "patchA": boxes[source].get_bbox_patch()}
         arrow["patchB"] = boxes[target].get_bbox_patch()
         axis.annotate("", PLACES[target], PLACES[source], arrowprops=arrow)

@@ -34,6 +34,7 @@ LONGEST = [
     "test_repairs",
     "test_means",
     "test_commands",
+    "test_handout",
     "test_slides",
     "test_teaching",
     "test_transfer",

@@ -31,7 +31,7 @@ vgg.vgg19 = functools.cache(vgg.vgg19)  # before the others import it: weights a
 
 # what the commands import when they are called: a fork that compiles it has other moments than one that finds it
 # compiled
-from course_utils import checkpoint, means, notebooks, top  # noqa: F401
+from course_utils import checkpoint, means, notebooks, top, trees  # noqa: F401
 from course_utils.__main__ import main
 from course_utils.commands import processes  # noqa: F401
 from course_utils.images import load_image, save_image
@@ -149,6 +149,35 @@ class Run(Command):
 
     def run(self, folder):
         return main(["run", "--in-place", str(folder / "small.ipynb")])
+
+
+class Handout(Command):
+    """A folder that is written as one; one of an earlier edition is renewed."""
+
+    name = "handout"
+
+    def prepare(self, folder):
+        trees.write(folder / "course", {"same.txt": b"same" * 50, "gone.txt": b"gone" * 50, "sub/old.txt": b"old" * 50})
+
+    def run(self, folder):
+        new = {"same.txt": b"same" * 50, "sub/old.txt": b"new" * 50, "deep/new/new.txt": b"new" * 50}
+        try:
+            trees.write(folder / "course", new, note=lambda sentence: print(sentence, file=sys.stderr))
+        except trees.TreeError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            return 130
+        return 0
+
+
+class FirstHandout(Handout):
+    """The same where there is nothing yet."""
+
+    name = "first handout"
+
+    def prepare(self, folder):
+        pass
 
 
 class SetUp(Command):
@@ -322,7 +351,7 @@ def go(seed):
     vgg.vgg19(), vgg.vgg19(pooling="average")  # as the commands call it
     Image.init()
     chance, ended = random.Random(seed), 0
-    for command in (Transfer(), Means(), Top(), Run(), SetUp(), Widget()):
+    for command in (Transfer(), Means(), Top(), Run(), Handout(), FirstHandout(), SetUp(), Widget()):
         with tempfile.TemporaryDirectory(prefix="interruptions") as place:
             folder = Path(place) / "work"
             fresh(command, folder)

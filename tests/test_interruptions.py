@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 
-def test_fifty_interruptions(tally):
+def test_sixty_six_interruptions(tally):
     """tests/interruptions.py says what is done: kill -9, Ctrl-C, a full disk and a folder that is gone, at random
     moments.
     """
@@ -30,7 +30,7 @@ def test_fifty_interruptions(tally):
     )
     out, err = process.communicate()
     *trials, last = map(json.loads, out.splitlines())
-    assert process.returncode == 0 and last == {"trials": 50} and len(trials) == 50, err
+    assert process.returncode == 0 and last == {"trials": 66} and len(trials) == 66, err
     wrong = [trial for trial in trials if trial["problems"]]
     for trial in trials:
         tally(f"interruptions: {trial['command']}, {trial['how']}")

@@ -109,7 +109,8 @@ def test_bad_lessons(capsys, lesson, tally):
 def test_a_lesson_that_there_is_not(capsys, tally):
     assert main(["show", "99", "--port=8961"]) == 2
     error = capsys.readouterr().err
-    assert error == f"error: There is no lesson 99: choose one from 0 to {int(PATHS[-1].name[:2])}.\n"
+    every = ", ".join(str(int(path.name[:2])) for path in PATHS)
+    assert error == f"error: There is no lesson 99: choose from {every}.\n"
     tally("options of commands")
 
 

@@ -9,8 +9,6 @@ from course_utils.commands.processes import before_others, environment, go_on_as
 from course_utils.commands.refusals import fail, note
 from course_utils.paths import COPIES, JUPYTER, NOTEBOOKS, ROOT
 
-FIRST_LESSON = "00_start_here.ipynb"
-
 
 def add(commands):
     """Add its parser to the commands."""
@@ -47,6 +45,7 @@ def run(options):
                 "name a folder that you may write to.",
                 2,
             )
+    first = min((path.name for path in NOTEBOOKS.glob("*.ipynb")), default="")  # a handout may lack lesson 0
     folder = NOTEBOOKS if options.results else COPIES
     if not options.results:
         from course_utils.copies import CopyError, renew
@@ -63,7 +62,7 @@ def run(options):
         f"--ServerApp.root_dir={ROOT}",
         f"--ServerApp.port={options.port}",
         "--ServerApp.identity_provider_class=course_utils.server.OwnToken",
-        f"--LabApp.default_url=/lab/tree/{folder.name}/{FIRST_LESSON}",
+        f"--LabApp.default_url=/lab/tree/{folder.name}/{first}",
     ]
     if options.no_browser:
         command.append("--no-browser")

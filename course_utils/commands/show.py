@@ -33,13 +33,13 @@ def run(options):
     import nbformat
 
     from course_utils.excerpts import excerpt
-    from course_utils.notebooks import NotebookError, read
+    from course_utils.notebooks import NotebookError, lesson, read
     from course_utils.pages import PageError
 
     if not _free(options.port):
         return fail(f"Port {options.port} is in use or not allowed: choose another with --port.", 2)
     try:
-        notebook = excerpt(read(_lesson(options.lesson)))
+        notebook = excerpt(read(lesson(options.lesson)))
     except (NotebookError, PageError) as error:
         return fail(error, 2)
     os.environ.update(environment())
@@ -57,16 +57,6 @@ def _voila():
     from course_utils.setup import requirements
 
     return next(requirement for requirement in requirements("test") if requirement.startswith("voila"))
-
-
-def _lesson(number):
-    """The path of a lesson. Raises NotANotebook where there is none of that number."""
-    from course_utils.notebooks import NotANotebook, select
-
-    every = {int(path.name[:2]): path for path in select()}
-    if number not in every:
-        raise NotANotebook(f"There is no lesson {number}: choose one from {min(every)} to {max(every)}.")
-    return every[number]
 
 
 def _free(port):

@@ -4,6 +4,7 @@ import os
 import sys
 
 from course_utils.commands.processes import environment, go_on_as
+from course_utils.commands.refusals import fail
 from course_utils.paths import ROOT
 
 
@@ -29,6 +30,10 @@ def add(commands):
 
 
 def run(options):
+    if not (ROOT / "tests").is_dir():
+        return fail(
+            "This copy of the course has no tests: run them in the whole course, which has the folder tests/.", 2
+        )
     os.chdir(ROOT)
     # the repairs of nbval are named here, so that they also apply to a single notebook
     path = os.pathsep.join([str(ROOT / "tests"), environment()["PYTHONPATH"]])
