@@ -11,19 +11,20 @@ SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (
 def _pooled():
     """Rectified maps as in the deep layers: at least half of the windows are zero, and some have their maximum twice.
 
-    Two maps are not rectified. Most windows of one, and all windows of the other, hold only negative values.
+    The values of one map are large, those of another tiny. Two maps are not rectified: most windows of one, and all
+    windows of the other, hold only negative values.
     """
     generator, trials = torch.Generator().manual_seed(10), []
     for number, (N, C, H, W) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
-        shift = {4: 1, 5: 9}.get(number, 0)
+        shift, size = {4: 1, 5: 9}.get(number, 0), {1: 1000, 3: 1e-4}.get(number, 1)
         x = (torch.randn(N, C, H, W, generator=generator, dtype=dtype) * 2).round() / 2 - shift
         x = x if shift else x.relu()
         alive = torch.rand(N, C, (H + 1) // 2, (W + 1) // 2, generator=generator) > 0.5
         x = x if shift else x * alive.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :H, :W]
         signal = torch.randn(N, C, H // 2, W // 2, generator=generator, dtype=dtype)
         words = f"x of {N} × {C} × {H} × {W}" + ", many values negative" * bool(shift)
-        trials.append(Trial(f"{words}, {str(dtype).removeprefix('torch.')}", (signal, x)))
+        trials.append(Trial(f"{words}, {str(dtype).removeprefix('torch.')}", (size * signal, size * x)))
     return trials
 
 

@@ -117,7 +117,7 @@ batch_norm = Exercise(
             (3, 2, 4, 1, 0.2, 1),
             (2, 4, 3, 2, 1e-6, 0.001),
         ),
-        lambda draw, N, C, H, W, eps, size: (size * feature_maps(draw, N, C, H, W), *draw(2, C), eps),
+        lambda draw, N, C, H, W, eps, size: (size * feature_maps(draw, N, C, H, W), *(size * draw(2, C)), eps),
     ),
     [
         Misconception(

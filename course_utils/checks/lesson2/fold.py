@@ -58,9 +58,14 @@ fold = Exercise(
     _fold(),
     lambda: random_trials(
         22,
-        "{} filters with {} channels, ε = {}, variances about {}",
+        "{} filters with {} channels, ε = {}, about {}",
         ((4, 2, 0.1, 1), (3, 5, 0.01, 1), (5, 5, 0.3, 1), (2, 3, 1e-6, 0.001), (1, 3, 0.05, 1), (4, 1, 1e-3, 1000)),
-        lambda draw, K, C, eps, size: (draw(K, C, 3, 3), *draw(4, K), size * draw(K).exp(), eps),
+        lambda draw, K, C, eps, size: (
+            size * draw(K, C, 3, 3),
+            *(size * draw(4, K)),
+            size * draw(K).exp(),
+            eps,
+        ),
     ),
     [
         *mistaken_deviations(_fold),

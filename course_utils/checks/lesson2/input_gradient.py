@@ -78,9 +78,9 @@ input_gradient = Exercise(
             (2, 3, 3, 4, 1e-6, 0.001),
         ),
         lambda draw, N, C, H, W, eps, size: (
-            draw(N, C, H, W) + draw(C, 1, 1),
+            size * (draw(N, C, H, W) + draw(C, 1, 1)),
             size * feature_maps(draw, N, C, H, W),
-            draw(C),
+            size * draw(C),
             eps,
         ),
     ),

@@ -41,9 +41,20 @@ update_running = Exercise(
     _running(),
     lambda: random_trials(
         21,
-        "x of {} × {} × {} × {}, momentum {}",
-        ((3, 4, 2, 3, 0.1), (2, 3, 4, 3, 0.3), (4, 2, 1, 5, 0.2), (3, 5, 3, 2, 0.4), (3, 1, 2, 4, 0.05)),
-        lambda draw, N, C, H, W, momentum: (draw(C), draw(C).exp(), feature_maps(draw, N, C, H, W), momentum),
+        "x of {} × {} × {} × {}, momentum {}, about {}",
+        (
+            (3, 4, 2, 3, 0.1, 1),
+            (2, 3, 4, 3, 0.3, 1000),
+            (4, 2, 1, 5, 0.2, 1),
+            (3, 5, 3, 2, 0.4, 1e-4),
+            (3, 1, 2, 4, 0.05, 1),
+        ),
+        lambda draw, N, C, H, W, momentum, size: (
+            size * draw(C),
+            size**2 * draw(C).exp(),
+            size * feature_maps(draw, N, C, H, W),
+            momentum,
+        ),
     ),
     [
         Misconception(

@@ -158,9 +158,14 @@ rescale = Exercise(
     _rescale(),
     lambda: random_trials(
         31,
-        "{} filters with {} channels",
-        ((4, 2), (3, 5), (5, 5), (2, 3), (3, 3), (1, 4), (4, 1)),
-        lambda draw, K, C: (draw(K, C, 3, 3), draw(K), (2 * draw(C)).exp(), (2 * draw(K)).exp()),
+        "{} filters with {} channels, about {}",
+        ((4, 2, 1), (3, 5, 1000), (5, 5, 1), (2, 3, 1e-4), (3, 3, 1), (1, 4, 1), (4, 1, 1)),
+        lambda draw, K, C, size: (
+            size * draw(K, C, 3, 3),
+            size * draw(K),
+            size * (2 * draw(C)).exp(),
+            size * (2 * draw(K)).exp(),
+        ),
     ),
     [
         *[Misconception(name, _rescale(**parts), hint) for name, (parts, hint) in WEIGHTS.items()],

@@ -70,7 +70,7 @@ content_cost = Exercise(
             (3, 1, 3, 3, 3, 1),
             (1, 1, 5, 4, 2, 100),
             (2, 2, 6, 3, 4, 1e-3),
-            (2, 1, 1, 4, 3, 1),
+            (2, 2, 1, 4, 3, 1),
         ),
         lambda draw, N, M, C, H, W, scale: (scale * (draw(N, C, H, W) + 0.3), scale * 1.3 * draw(M, C, H, W)),
     ),

@@ -73,12 +73,13 @@ def _channels_of(which, place):
 NAMES = {1: "relu1_1", 2: "relu2_1", 3: "relu3_1", 4: "relu4_2", 5: "relu5_1"}
 
 
-def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=None):
+def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=None, size=1):
     """Gram matrices of layers with these numbers of channels; each dictionary holds layers of its own choice and order,
-    given by number; the weight of one may be negative, and is small then.
+    given by number; the weight of one may be negative, and is small then; `size` is that of the entries.
     """
     grams, targets = (
-        [gram.reference(draw(batch, C, 3, 4) + shift) / 12 for C in sizes] for batch, shift in ((N, 0.3), (1, 0.0))
+        [gram.reference(draw(batch, C, 3, 4) + shift) * size / 12 for C in sizes]
+        for batch, shift in ((N, 0.3), (1, 0.0))
     )
     return (
         {NAMES[n]: grams[n - 1] for n in of_grams},
@@ -135,10 +136,10 @@ style_cost = Exercise(
         (
             (1, (3, 5, 2), (2, 1, 3), (1, 3, 2), (1, 2, 3)),
             (3, (4, 4, 4), (3, 1, 2), (2, 1, 3), (1, 2, 3)),
-            (3, (2, 4, 3), (3, 2), (1, 3, 2), (1, 2, 3)),
+            (3, (2, 4, 3), (3, 2), (1, 3, 2), (1, 2, 3), None, 300),
             (2, (3, 3, 3, 3, 3), (5, 1, 4, 3), (2, 4, 1, 5, 3), (1, 2, 3, 4, 5)),
             (2, (3, 3, 3, 3), (3, 1), (1, 4, 3), (2, 1, 3)),
-            (3, (4, 4, 4), (2, 1), (2, 1, 3), (1, 2, 3)),
+            (3, (4, 4, 4), (2, 1), (2, 1, 3), (1, 2, 3), None, 1e-4),
             (2, (3, 1, 4, 2), (4, 2, 1), (1, 4, 2), (2, 1, 4), 2),
         ),
         _dictionaries,

@@ -6,16 +6,18 @@ from course_utils.checks.core import Exercise, Misconception, Trial, kept
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
 
 SHAPES = {"relu1_1": (4, 9, 6), "relu2_2": (6, 4, 3), "relu3_1": (3, 4, 5), CONTENT_LAYER: (5, 2, 3)}  # small stand-ins
-NUMBERS = ((2.0, 5.0), (0.5, 30.0), (1.5, 8.0), (3.0, 12.0), (0.8, 6.0))  # (α, β), another pair for each input
+NUMBERS = (  # (α, β), another pair for each input, and the size of the values
+    *((2.0, 5.0, 1), (0.5, -30.0, 1e-3), (-1.5, 8.0, 1), (3.0, 12.0, 300), (0.8, 6.0, 1)),
+)
 
 
 def _features():
     generator, trials = torch.Generator().manual_seed(6), []
-    for number, (alpha, beta) in enumerate(NUMBERS):  # the last has the sizes of the first
+    for number, (alpha, beta, size) in enumerate(NUMBERS):  # the last has the shapes of the first
         dtype, batch = (torch.float32, torch.float64)[number % 2], (1, 3, 3, 1, 1)[number]
 
         def draw(*shape):
-            return torch.rand(shape, generator=generator, dtype=dtype)
+            return size * (torch.randn(shape, generator=generator, dtype=dtype) + 0.3)
 
         layers = ["relu1_1", "relu2_2", "relu3_1"][: 2 + number % 2] + [CONTENT_LAYER] * (number == 2)
         features = {name: draw(batch, *SHAPES[name]) for name in dict.fromkeys((CONTENT_LAYER, *layers))}
@@ -25,9 +27,10 @@ def _features():
         weights = {
             name: 3.0 / (1 + place + number) for place, name in enumerate((layers[1], layers[0], *layers[2:]))
         }  # another order
+        weights[layers[0]] *= -1 if number == 4 else 1
         label = (
             f"{batch} picture{'s' if batch > 1 else ''}, {len(layers)} style layers,"
-            f" {str(dtype).removeprefix('torch.')}"
+            f" values of about {size}, {str(dtype).removeprefix('torch.')}"
         )
         trials.append(Trial(label, (features, content_target, style_targets, alpha, beta, weights)))
     return trials

@@ -24,12 +24,12 @@ def _by_waves(gradient, offset):
 
 def _gradients():
     generator, trials = torch.Generator().manual_seed(63), []
-    for N, H, W in ((1, 4, 6), (3, 5, 4), (1, 6, 5), (3, 3, 7), (1, 4, 4), (1, 4, 6)):
+    for N, H, W, size in (*((1, 4, 6, 1), (3, 5, 4, 1), (1, 6, 5, 1000), (3, 3, 7, 1e-4), (1, 4, 4, 1), (1, 4, 6, 1)),):
         gradient, offset = (
-            torch.randn(N, 3, H, W, generator=generator) + 0.4,
+            size * (torch.randn(N, 3, H, W, generator=generator) + 0.4),
             0.05 + 0.4 * torch.rand((), generator=generator).item(),
         )
-        trials.append(Trial(f"{N} × 3 × {H} × {W}, offset {offset:.3f}", (gradient, offset)))
+        trials.append(Trial(f"{N} × 3 × {H} × {W}, about {size}, offset {offset:.3f}", (gradient, offset)))
     return trials
 
 

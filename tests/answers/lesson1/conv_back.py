@@ -52,3 +52,10 @@ WRITTEN = [
     (lambda y, weight: nnf.conv2d(y, weight.permute(1, 0, 3, 2), padding=1), "transposed_in_space"),
     (nnf.conv_transpose2d, "not_cropped"),
 ]
+
+EQUIVALENT = {
+    "it does not matter which of the two axes comes first": (
+        "2: return nnf.conv2d(y, weight.flip(2, 3).transpose(1, 0), padding=1)",
+        "2: return nnf.conv2d(y, weight.flip(3, 2).transpose(0, 1), padding=1)",
+    ),
+}

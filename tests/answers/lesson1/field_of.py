@@ -41,3 +41,7 @@ WRITTEN = [
     (lambda layers: field_backwards([(k, min(s, k), p) for k, s, p in layers]), "stride_capped"),
     (lambda layers: torch.Tensor(field_backwards(layers).tolist()), "as_floats"),
 ]
+
+EQUIVALENT = {
+    "size and jump both begin at 1": ("2: jump, size, start = (1, 1, 0)",),
+}

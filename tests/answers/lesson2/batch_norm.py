@@ -133,3 +133,14 @@ WRITTEN = [
     (lambda x, gamma, beta, eps: batch_norm_loop(x, beta, gamma, eps), "swapped"),
     (lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma, beta, eps).numpy(), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "2: mean = x.mean((2, 0, 3), keepdim=True)",
+        "2: mean = x.mean((0, 3, 2), keepdim=True)",
+        "3: variance = x.var((2, 0, 3), correction=0, keepdim=True)",
+        "3: variance = x.var((0, 3, 2), correction=0, keepdim=True)",
+    ),
+    "what is added to all values is subtracted with the mean": ("2: x = x + 1e-05",),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

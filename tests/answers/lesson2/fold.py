@@ -101,3 +101,11 @@ WRITTEN = [
         "root_forgotten",
     ),
 ]
+
+EQUIVALENT = {
+    "a variance is not negative": (
+        "2: variance = abs(variance)",
+        "2: variance = variance.relu()",
+    ),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

@@ -101,3 +101,17 @@ WRITTEN = [
     (lambda *arguments: running_by_hand(*arguments).T, "on_its_side"),
     (lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "3: new = torch.stack([x.mean((2, 0, 3)), x.var((0, 2, 3))])",
+        "3: new = torch.stack([x.mean((0, 3, 2)), x.var((0, 2, 3))])",
+        "3: new = torch.stack([x.mean((0, 2, 3)), x.var((2, 0, 3))])",
+        "3: new = torch.stack([x.mean((0, 2, 3)), x.var((0, 3, 2))])",
+    ),
+    "a variance is not negative": (
+        "2: variance = abs(variance)",
+        "2: variance = variance.relu()",
+    ),
+    "momentum is positive": ("2: momentum = abs(momentum)",),
+}

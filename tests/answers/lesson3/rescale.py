@@ -98,3 +98,12 @@ WRITTEN = [
     (lambda w, b, mu_in, mu_out: (w * mu_in[:, None, None] / mu_out[:, None, None, None], b / mu_out), "type"),
     (lambda *arguments: rescale_loop(*arguments).roll(1, dims=1), "bias_first"),
 ]
+
+EQUIVALENT = {
+    "means of activations are positive": (
+        "2: mu_in = abs(mu_in)",
+        "2: mu_in = mu_in.relu()",
+        "2: mu_out = abs(mu_out)",
+        "2: mu_out = mu_out.relu()",
+    ),
+}

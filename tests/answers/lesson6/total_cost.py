@@ -184,3 +184,7 @@ WRITTEN = [
         "one_number",
     ),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its terms": ("3: for layer, a in reversed(list(style_targets.items())):",),
+}
