@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.checks.core import Exercise, Misconception, Trial
+from course_utils.checks.core import Exercise, Misconception, Trial, kept
 
 READY_MADE = {"conv_transpose2d", "convolution", "convolution_backward", "grad", "backward"}  # torch's own ways back
 
@@ -86,6 +86,15 @@ conv_back = Exercise(
             "you sum over the wrong axis of the filters. The result has C channels: over which index does "
             "the formula sum?",
         ),
+        *[
+            Misconception(
+                f"reshaped{end}",
+                lambda y, weight, flip=flip: F.conv2d(y, flip(weight).reshape(-1, len(weight), 3, 3), padding=1),
+                "reshape leaves all numbers in their old order, so that the weights end up in other filters. Which"
+                " method exchanges two axes?",
+            )
+            for end, flip in (("", lambda weight: weight.flip(2, 3)), ("_not_flipped", kept))
+        ],
         Misconception(
             "no_padding",
             lambda y, weight: F.conv2d(y, weight.transpose(0, 1).flip(2, 3)),

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.checks.core import Exercise, Misconception, Trial
+from course_utils.checks.core import Exercise, Misconception, Trial, easy
 
 SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (1, 1, 4, 6))
 
@@ -172,6 +172,10 @@ pool_back = Exercise(
         ),
     ],
     differentiable=(0,),
+    small=lambda: [
+        Trial("two windows", (easy(1, 1, 1, 2), easy(1, 1, 2, 4, first=3).relu())),
+        Trial("two windows of negative values", (easy(1, 1, 1, 2), easy(1, 1, 2, 4, first=3) - 6)),
+    ],
     hints=(
         "Which of the four places of a window receives the signal, and what do the other three receive?",
         "`max_pool2d` can tell where it found each maximum. Which function of torch takes these places, and how"

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as nnf
 
-from course_utils.checks.core import Exercise, Misconception, kept, lengths, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, kept, lengths, random_trials
 
 
 def _half(*_):
@@ -369,6 +369,10 @@ content_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    small=lambda: [
+        Trial("a picture of two pixels, two channels", (easy(1, 2, 1, 2), easy(1, 2, 1, 2, first=3))),
+        Trial("two pictures of two pixels", (easy(2, 1, 1, 2), easy(2, 1, 1, 2, first=3))),
+    ],
     hints=(
         "How many numbers does the function return for a batch of three pictures, and which axes must be gone?",
         "P may hold one photo for all pictures. Does `F - P` still do the right thing, and over which axes do you sum?",

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, random_trials
 from course_utils.checks.lesson5.gram import gram
 from course_utils.checks.lesson5.layer_cost import COST_PARTS, distance, quarter
 from course_utils.losses import STYLE_WEIGHTS
@@ -86,6 +86,21 @@ def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=Non
         {NAMES[n]: targets[n - 1] for n in of_targets},
         {NAMES[n]: (0.5 + abs(draw(1).item())) * (-0.02 if n == negative else 1) for n in of_weights},
     )
+
+
+def _by_hand():
+    """Two layers, of one channel and of two, in different orders."""
+    one, two = torch.ones(1, 1, 1), torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
+    return [
+        Trial(
+            "two layers, of one channel and of two",
+            (
+                {"relu1_1": 5 * one, "relu2_1": two},
+                {"relu2_1": two.flip(1, 2) - 4, "relu1_1": one},
+                {"relu2_1": 0.5, "relu1_1": 3.0},
+            ),
+        )
+    ]
 
 
 ORDER = (
@@ -343,6 +358,7 @@ style_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    small=_by_hand,
     hints=(
         "Which of the three dictionaries says which layers count?",
         "Go through the layers of `weights` by name. What is the cost of one layer, if its Gram matrices are"

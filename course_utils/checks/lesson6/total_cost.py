@@ -2,10 +2,10 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, Trial, kept
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, kept
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss
 
-SHAPES = {"relu1_1": (4, 9, 6), "relu2_2": (6, 4, 3), "relu3_1": (3, 4, 5), CONTENT_LAYER: (5, 2, 3)}  # small stand-ins
+SHAPES = {"relu1_1": (4, 9, 6), "relu2_2": (6, 4, 3), "relu3_1": (1, 4, 5), CONTENT_LAYER: (5, 2, 3)}  # small stand-ins
 NUMBERS = (  # (α, β), another pair for each input, and the size of the values
     *((2.0, 5.0, 1), (0.5, -30.0, 1e-3), (-1.5, 8.0, 1), (3.0, 12.0, 300), (0.8, 6.0, 1)),
 )
@@ -34,6 +34,13 @@ def _features():
         )
         trials.append(Trial(label, (features, content_target, style_targets, alpha, beta, weights)))
     return trials
+
+
+def _by_hand():
+    """One style layer of two channels and two positions, as is the content layer."""
+    features = {CONTENT_LAYER: easy(1, 2, 1, 2), "relu1_1": easy(1, 2, 1, 2, first=5)}
+    targets = {"relu1_1": torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])}
+    return [Trial("one style layer", (features, easy(1, 2, 1, 2, first=3), targets, 2.0, 3.0, {"relu1_1": 0.5}))]
 
 
 def _total_cost(features, content_target, style_targets, alpha, beta, weights):
@@ -222,6 +229,11 @@ total_cost = Exercise(
             "you loop over STYLE_LAYERS: take the layers of style_targets only.",
         ),
         Misconception(
+            "names_in_1",
+            _variant(over=lambda targets, weights: [name for name in targets if name.endswith("_1")]),
+            "you leave out a style layer whose name does not end in _1: take all layers of style_targets.",
+        ),
+        Misconception(
             "beta_once",
             _variant(combine=kept, join=lambda c, losses, a, b: a * c + b * losses[0] + sum(losses[1:])),
             "β multiplies the first layer only: put brackets around the sum, β (λ^1 E_1 + λ^2 E_2 + …).",
@@ -320,6 +332,7 @@ total_cost = Exercise(
         ),
     ],
     differentiable=(0,),
+    small=_by_hand,
     given={"content_loss", "gram_matrix", "style_loss"},
     hints=(
         "J has two parts. Which of the arguments belong to the content, and which to the style?",

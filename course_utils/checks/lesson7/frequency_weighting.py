@@ -3,7 +3,7 @@
 import torch
 from torch.fft import fft2, fftfreq, fftn, fftshift, ifft2, ifftn, ifftshift, irfft2, rfft2, rfftfreq
 
-from course_utils.checks.core import Exercise, Misconception, Result, Trial, kept
+from course_utils.checks.core import Exercise, Misconception, Result, Trial, easy, kept
 
 
 def _waves(n):
@@ -434,6 +434,7 @@ frequency_weighting = Spectral(
         ),
         Misconception("unchanged", kept, "the gradient comes back as it was: transform, multiply, transform back."),
     ],
+    small=lambda: [Trial("1 × 3 × 1 × 4, offset 0.5", (easy(1, 3, 1, 4), 0.5))],
     hints=(
         "Which shape has `fft2(gradient)`, and which frequency belongs to its entry [i, j]?",
         "The frequencies of the rows and of the columns make a table (H, W). How does one make a table from a"

@@ -38,6 +38,7 @@ WRITTEN = [
     (lambda image: (image[0].relu() * 255).round().int().byte().permute(1, 2, 0), "not_clamped_above"),
     (lambda image: (image[0] * 255).round().clamp(0, 1).byte().permute(1, 2, 0), "clamped_late"),
     (lambda image: (image[0] * 255).clamp(0, 255).ceil().byte().permute(1, 2, 0), "rounded_up"),
+    (lambda image: ((image[0] + 1) * 127.5).clamp(0, 255).round().byte().permute(1, 2, 0), "centred"),
     (lambda image: image[0].mul(255).round().clamp(0, 255).permute(1, 2, 0), "still_float"),
 ]
 

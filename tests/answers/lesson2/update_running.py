@@ -78,6 +78,16 @@ def updates_mean_first(mean, variance, x, momentum):
 
 
 WRITTEN = [
+    (
+        lambda mean, variance, x, m: torch.stack(
+            [m * mean + (1 - m) * x.mean((0, 2, 3)), (1 - m) * variance + m * x.var((0, 2, 3), correction=0)]
+        ),
+        "momentum_flipped+over_n",
+    ),
+    (
+        running_with(lambda x: x.reshape(-1, x.shape[1]).var(0), lambda x: x.reshape(-1, x.shape[1]).mean(0)),
+        "rows_of_channels",
+    ),
     (running_with(lambda x: x.var((0, 2, 3)), old=lambda m: m, new=lambda m: 1 - m), "momentum_flipped"),
     (running_with(lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"),
     (running_with(lambda x: x.std((0, 2, 3))), "deviation"),

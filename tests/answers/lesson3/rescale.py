@@ -70,6 +70,9 @@ def rescale_with(weights, biases=torch.div):
 
 
 WRITTEN = [
+    # two mistakes that no pair of the bank has: each part is judged by itself
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out, mu_in.square(), mu_out), "value+bias_kept"),
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out + 1, 1 / mu_in, mu_out), "divided_by_both+value"),
     (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b[:, None]], 1) / mu_in.mean(), "value"),
     (
         lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out.square(), 1 / mu_in, mu_out),
