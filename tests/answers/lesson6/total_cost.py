@@ -149,6 +149,10 @@ def short_functions(features, P, targets, alpha, beta, weights):
 
 WRITTEN = [
     (
+        lambda f, P, targets, a, b, weights: cost_sum(f, P, targets, b, a, dict.fromkeys(weights, 1)),
+        "swapped+unweighted",
+    ),
+    (
         lambda features, P, targets, *rest: cost_sum(
             features, P, {n: a for n, a in targets.items() if n[6:] == "1"}, *rest
         ),
