@@ -8,9 +8,12 @@ one channel, float64.
 import ast
 import copy
 import difflib
+import re
 from typing import NamedTuple
 
 import torch
+
+TARGETS = re.compile(r"(^|/ |for |without )\(([\w, ]+)\)(?= =| in )")  # Python 3.10 puts brackets around several names
 
 
 class Mutant(NamedTuple):
@@ -90,7 +93,8 @@ def _new_lines(before, after):
     first = next((n for n, both in enumerate(zip(old, new)) if both[0] != both[1]), min(len(old), len(new)))
     lines = list(difflib.ndiff(old, new))
     added, gone = ([line[2:].strip() for line in lines if line.startswith(sign)] for sign in ("+ ", "- "))
-    return f"{first + 1}: " + (" / ".join(added) or f"without {' / '.join(gone)}")
+    text = " / ".join(added) or f"without {' / '.join(gone)}"
+    return f"{first + 1}: " + TARGETS.sub(r"\1\2", text)
 
 
 class _Put(ast.NodeTransformer):

@@ -79,6 +79,13 @@ def test_mutants_have_one_change_and_are_all_different():
     assert source == ast.unparse(ast.parse(source))  # what it is made of has not changed
 
 
+def test_lines_are_the_same_under_every_python():
+    found = mutants.mutants("def f(c):\n    a, b = c\n    for i, j in c:\n        g(i, j)")
+    lines = [mutant.line for mutant in found]
+    assert "2: b, a = c" in lines and "3: for j, i in c:" in lines
+    assert "3: for i, j in reversed(list(c)):" in lines and "2: without a, b = c" in lines
+
+
 def test_steps_reach_into_lists_and_dictionaries():
     x = torch.ones(2, 1, 3, 3)
     alone = mutants.steps("x", x, True)
