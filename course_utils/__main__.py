@@ -1,4 +1,4 @@
-"""The command line: python3 -m course_utils lab | show | test | run | transfer | top | means | plan | pages | handout.
+"""The command line: python3 -m course_utils lab | show | test | run | transfer | top | means | plan | pages | handout | bank.
 
 Until the set-up is complete, only the standard library is imported.
 """

@@ -146,6 +146,20 @@ def test_every_misconception_has_its_own_name(exercise):
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    "exercise",
+    [exercise for exercise in EXERCISES.values() if exercise is not lesson6.paint],  # a function cannot be shown
+    ids=lambda exercise: exercise.name,
+)
+def test_an_input_can_be_followed_by_hand(exercise):
+    """An answer whose mistake nobody knows gets the whole of a small input."""
+    result = exercise.judge(lambda *arguments: exercise.reference(*arguments) * 2 + 3)
+    assert result.reason == "value" and "Follow this input by hand" in result.message
+    assert all(
+        trial.label and exercise.reference(*trial.arguments).isfinite().all() for trial in (exercise.small or list)()
+    )
+
+
 @EACH
 def test_general_refusals(exercise):
     def unwritten(*arguments):

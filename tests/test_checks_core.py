@@ -265,6 +265,13 @@ def test_a_pattern_comes_after_the_misconceptions():
     assert check.judge(lambda F: 3 * square_sum(F)).reason == "value"
 
 
+def test_numbers_that_are_not_finite_follow_no_pattern():
+    """The first input gives wrong numbers, the second one NaN."""
+    check = exercise(square_sum, misconceptions=[Misconception("absolute", lambda F: abs(F).sum((1, 2, 3)), "square.")])
+    result = check.judge(lambda F: square_sum(F) + (1 if len(F) == 2 else float("nan")))
+    assert result.reason == "value" and "the values are not" in result.message
+
+
 def test_a_misconception_times_a_factor_is_two_things():
     absolute = Misconception("absolute", lambda F: abs(F).sum((1, 2, 3)) / 2, "square the values.")
     result = exercise(square_sum, misconceptions=[absolute]).judge(lambda F: abs(F).sum((1, 2, 3)))

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import itertools
+import math
 import re
 
 import numpy as np
@@ -270,7 +271,7 @@ def _factor(value, right):
     if value.shape != exact.shape or not norm:
         return None
     factor = ((value * exact).sum() / norm).item()
-    if abs(factor) < 1e-12:
+    if not 1e-12 <= abs(factor) < math.inf:  # NaN, too
         return None
     return factor if _near(value, (factor * exact).to(kind if kind == torch.float32 else torch.float64)) else None
 

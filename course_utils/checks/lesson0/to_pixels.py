@@ -4,6 +4,7 @@ import torch
 
 from course_utils.checks.core import Exercise, Misconception, Trial
 from course_utils.checks.lesson0.to_tensor import SIZES
+from course_utils.vgg import IMAGENET_MEAN, IMAGENET_STD
 
 
 def _images():
@@ -27,6 +28,11 @@ def _images():
 
 def _to_pixels(image):
     return image[0].clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0)
+
+
+def _from_standard(image):
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return _to_pixels(image * deviation + mean)
 
 
 def _bytes(levels):
@@ -109,6 +115,17 @@ to_pixels = Exercise(
             ),
             "you stretch the values to fill the range, and that changes the contrast of every picture. Which values may"
             " change, and which must stay?",
+        ),
+        Misconception(
+            "centred",
+            lambda image: _to_pixels((image + 1) / 2),
+            "you take −1 for black, as some other networks do. What are black and white in ours?",
+        ),
+        Misconception(
+            "standardised",
+            _from_standard,
+            "you multiply by a deviation and add a mean colour, as for torchvision's networks. Our pictures run from 0"
+            " to 1: which of your steps is too much?",
         ),
         Misconception(
             "batch_kept",

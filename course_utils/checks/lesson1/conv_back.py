@@ -3,21 +3,22 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.checks.core import Exercise, Misconception, Trial
+from course_utils.checks.core import Exercise, Misconception, Trial, kept
 
 READY_MADE = {"conv_transpose2d", "convolution", "convolution_backward", "grad", "backward"}  # torch's own ways back
 
-SIZES = (  # (N, K, C, H, W)
-    *((1, 4, 3, 5, 6), (3, 2, 5, 4, 7), (1, 3, 3, 6, 4), (3, 5, 2, 3, 5)),
-    *((2, 1, 4, 4, 3), (1, 4, 1, 3, 6), (2, 1, 1, 1, 4)),  # one filter; one channel; both, with a single row
+SIZES = (  # (N, K, C, H, W, size of the values)
+    *((1, 4, 3, 5, 6, 1), (3, 2, 5, 4, 7, 1000), (1, 3, 3, 6, 4, 1), (3, 5, 2, 3, 5, 1e-4)),
+    *((2, 1, 4, 4, 3, 1), (1, 4, 1, 3, 6, 1), (2, 1, 1, 1, 4, 1)),  # one filter; one channel; both, with a single row
 )
 
 
 def _maps_and_filters():
     generator, trials = torch.Generator().manual_seed(11), []
-    for number, (N, K, C, H, W) in enumerate(SIZES):
+    for number, (N, K, C, H, W, size) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
-        y, weight = (torch.randn(shape, generator=generator, dtype=dtype) for shape in ((N, K, H, W), (K, C, 3, 3)))
+        shapes = (N, K, H, W), (K, C, 3, 3)
+        y, weight = (torch.randn(shape, generator=generator, dtype=dtype) * size for shape in shapes)
         trials.append(
             Trial(
                 f"y of {N} × {K} × {H} × {W}, {K} filters with {C} channels, {str(dtype).removeprefix('torch.')}",
@@ -85,6 +86,15 @@ conv_back = Exercise(
             "you sum over the wrong axis of the filters. The result has C channels: over which index does "
             "the formula sum?",
         ),
+        *[
+            Misconception(
+                f"reshaped{end}",
+                lambda y, weight, flip=flip: F.conv2d(y, flip(weight).reshape(-1, len(weight), 3, 3), padding=1),
+                "reshape leaves all numbers in their old order, so that the weights end up in other filters. Which"
+                " method exchanges two axes?",
+            )
+            for end, flip in (("", lambda weight: weight.flip(2, 3)), ("_not_flipped", kept))
+        ],
         Misconception(
             "no_padding",
             lambda y, weight: F.conv2d(y, weight.transpose(0, 1).flip(2, 3)),

@@ -54,6 +54,17 @@ def _of_type(dtype):
     return lambda layers: _field()(layers).to(dtype)
 
 
+def _of_last_padding(shift):
+    """The start that the last layer alone would give; `shift` gets its padding and the jump before it."""
+
+    def function(layers):
+        size, jump, _ = _field()(layers).tolist()
+        before = _field()(layers[:-1])[1].item()
+        return torch.tensor([size, jump, shift(layers[-1][2], before) if layers else 0])
+
+    return function
+
+
 field_of = Exercise(
     "field_of",
     _field(),
@@ -138,6 +149,24 @@ field_of = Exercise(
             "you add the strides. Try two layers of stride 4: every unit of the second one moves by 4 units "
             "of the first, so by how many pixels?",
         ),
+        Misconception(
+            "stride_of_last",
+            _field(spread=lambda jump, s: s),
+            "your jump is the stride of the last layer alone. What have the layers before it done to the distance of"
+            " two neighbouring units?",
+        ),
+        *[
+            Misconception(
+                name,
+                _of_last_padding(shift),
+                "your start knows the padding of the last layer only. Where did the field begin before that layer, and"
+                " what does your line do with that number?",
+            )
+            for name, shift in (
+                ("padding_of_last", lambda p, jump: -p * jump),
+                ("padding_of_last_without_jump", lambda p, jump: -p),
+            )
+        ],
         Misconception("centre", _field(shift=lambda k, s, p, jump: ((k - 1) // 2 - p) * jump), CENTRE),
         Misconception(
             "centre_at_the_end", _field(answer=lambda size, jump, start: (size, jump, start + (size - 1) // 2)), CENTRE

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from course_utils.checks.core import Exercise, Misconception, Trial
+from course_utils.checks.core import Exercise, Misconception, Trial, easy
 
 SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (1, 1, 4, 6))
 
@@ -11,19 +11,20 @@ SIZES = ((1, 3, 6, 8), (3, 2, 7, 4), (1, 4, 8, 5), (3, 3, 5, 9), (2, 2, 6, 7), (
 def _pooled():
     """Rectified maps as in the deep layers: at least half of the windows are zero, and some have their maximum twice.
 
-    Two maps are not rectified. Most windows of one, and all windows of the other, hold only negative values.
+    The values of one map are large, those of another tiny. Two maps are not rectified: most windows of one, and all
+    windows of the other, hold only negative values.
     """
     generator, trials = torch.Generator().manual_seed(10), []
     for number, (N, C, H, W) in enumerate(SIZES):
         dtype = (torch.float32, torch.float64)[number % 2]
-        shift = {4: 1, 5: 9}.get(number, 0)
+        shift, size = {4: 1, 5: 9}.get(number, 0), {1: 1000, 3: 1e-4}.get(number, 1)
         x = (torch.randn(N, C, H, W, generator=generator, dtype=dtype) * 2).round() / 2 - shift
         x = x if shift else x.relu()
         alive = torch.rand(N, C, (H + 1) // 2, (W + 1) // 2, generator=generator) > 0.5
         x = x if shift else x * alive.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :H, :W]
         signal = torch.randn(N, C, H // 2, W // 2, generator=generator, dtype=dtype)
         words = f"x of {N} × {C} × {H} × {W}" + ", many values negative" * bool(shift)
-        trials.append(Trial(f"{words}, {str(dtype).removeprefix('torch.')}", (signal, x)))
+        trials.append(Trial(f"{words}, {str(dtype).removeprefix('torch.')}", (size * signal, size * x)))
     return trials
 
 
@@ -171,6 +172,10 @@ pool_back = Exercise(
         ),
     ],
     differentiable=(0,),
+    small=lambda: [
+        Trial("two windows", (easy(1, 1, 1, 2), easy(1, 1, 2, 4, first=3).relu())),
+        Trial("two windows of negative values", (easy(1, 1, 1, 2), easy(1, 1, 2, 4, first=3) - 6)),
+    ],
     hints=(
         "Which of the four places of a window receives the signal, and what do the other three receive?",
         "`max_pool2d` can tell where it found each maximum. Which function of torch takes these places, and how"

@@ -2,8 +2,9 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, kept, random_trials
 from course_utils.checks.lesson2.moments import (
+    COLUMNS,
     INSTEAD,
     NHWC,
     NOT_CENTRED,
@@ -15,9 +16,9 @@ from course_utils.checks.lesson2.moments import (
     feature_maps,
     mistaken_deviations,
     moments_over,
-    pairs,
     unbiased_variances,
 )
+from course_utils.checks.pairs import pairs
 
 
 def _norm(
@@ -117,7 +118,7 @@ batch_norm = Exercise(
             (3, 2, 4, 1, 0.2, 1),
             (2, 4, 3, 2, 1e-6, 0.001),
         ),
-        lambda draw, N, C, H, W, eps, size: (size * feature_maps(draw, N, C, H, W), *draw(2, C), eps),
+        lambda draw, N, C, H, W, eps, size: (size * feature_maps(draw, N, C, H, W), *(size * draw(2, C)), eps),
     ),
     [
         Misconception(
@@ -142,15 +143,26 @@ batch_norm = Exercise(
             "you average over axis 1, the channels: what is a feature map, and which axis counts them?",
         ),
         Misconception("channels_last", _norm(moments=moments_over(0, 1, 2)), NHWC),
-        Misconception(
-            "rows_of_channels",
-            _norm(
-                moments=lambda x, correction: torch.var_mean(x.reshape(-1, x.shape[1]), 0, correction=correction),
-                join=lambda x, m, r, g, b: g * ((x.reshape(-1, x.shape[1]) - m) / r).view_as(x) + b,
-            ),
-            "x.reshape(−1, C) makes columns of channels only where the channels stand last. Here they are axis 1: which"
-            " step must come before?",
-        ),
+        *[
+            Misconception(
+                f"rows_of_channels{end}",
+                _norm(
+                    moments=lambda x, correction: torch.var_mean(x.reshape(-1, x.shape[1]), 0, correction=correction),
+                    **parts,
+                ),
+                COLUMNS,
+            )
+            for end, parts in (
+                ("", {"join": lambda x, m, r, g, b: g * ((x.reshape(-1, x.shape[1]) - m) / r).view_as(x) + b}),
+                (
+                    "_late",
+                    {
+                        "place": kept,
+                        "join": lambda x, m, r, g, b: (g * (x.reshape(-1, x.shape[1]) - m) / r + b).view_as(x),
+                    },
+                ),
+            )
+        ],
         *[
             Misconception(
                 f"over_0_and_{axis}",
@@ -275,6 +287,12 @@ batch_norm = Exercise(
         ],
     ],
     differentiable=(0, 1, 2),
+    small=lambda: [
+        Trial(
+            "two pictures of two pixels, two channels",
+            (easy(2, 2, 1, 2), torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0]), 1.0),
+        )
+    ],
     ready_made=READY_MADE,
     instead=INSTEAD,
     hints=(

@@ -2,8 +2,9 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
-from course_utils.checks.lesson2.moments import ROOTS, deviation, mistaken_deviations, pairs
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, random_trials
+from course_utils.checks.lesson2.moments import ROOTS, deviation, mistaken_deviations
+from course_utils.checks.pairs import pairs
 
 
 def _fold(
@@ -58,9 +59,14 @@ fold = Exercise(
     _fold(),
     lambda: random_trials(
         22,
-        "{} filters with {} channels, ε = {}, variances about {}",
+        "{} filters with {} channels, ε = {}, about {}",
         ((4, 2, 0.1, 1), (3, 5, 0.01, 1), (5, 5, 0.3, 1), (2, 3, 1e-6, 0.001), (1, 3, 0.05, 1), (4, 1, 1e-3, 1000)),
-        lambda draw, K, C, eps, size: (draw(K, C, 3, 3), *draw(4, K), size * draw(K).exp(), eps),
+        lambda draw, K, C, eps, size: (
+            size * draw(K, C, 3, 3),
+            *(size * draw(4, K)),
+            size * draw(K).exp(),
+            eps,
+        ),
     ),
     [
         *mistaken_deviations(_fold),
@@ -172,6 +178,13 @@ fold = Exercise(
         *pairs(_fold, ROOTS, FACTORS, FILTERS, SHIFTS),
     ],
     differentiable=(0, 1, 2, 3),
+    parts={"the weights": lambda result: result[:, :-1], "the bias": lambda result: result[:, -1]},
+    small=lambda: [
+        Trial(
+            "one filter with one channel",
+            (easy(1, 1, 3, 3), *map(torch.tensor, ([1.0], [4.0], [5.0], [2.0], [3.0])), 1.0),
+        )
+    ],
     hints=(
         "Write s(Wx + b − m) + t, and multiply out. Which terms hold x, and which do not?",
         "The first kind makes the new weights, the second kind the new bias. On which index of the weights does"

@@ -1,6 +1,6 @@
 """Check of lesson 2: group normalisation."""
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, random_trials
 from course_utils.checks.lesson2.moments import (
     INSTEAD,
     NOT_CENTRED,
@@ -37,16 +37,16 @@ group_norm = Exercise(
     _grouped(),
     lambda: random_trials(
         23,
-        "x of {} × {} × {} × {}, groups = {}, ε = {}",
+        "x of {} × {} × {} × {}, groups = {}, ε = {}, about {}",
         (
-            (1, 6, 3, 4, 2, 0.1),
-            (3, 6, 4, 3, 3, 0.01),
-            (3, 8, 2, 5, 4, 0.3),
-            (1, 5, 5, 2, 1, 0.05),
-            (2, 4, 3, 2, 4, 0.2),
-            (2, 1, 3, 4, 1, 0.01),
+            (1, 6, 3, 4, 2, 0.1, 1),
+            (3, 6, 4, 3, 3, 0.01, 1000),
+            (3, 8, 2, 5, 4, 0.3, 1),
+            (1, 5, 5, 2, 1, 1e-6, 0.001),
+            (2, 4, 3, 2, 4, 0.2, 1),
+            (2, 1, 3, 4, 1, 0.01, 1),
         ),
-        lambda draw, N, C, H, W, groups, eps: (feature_maps(draw, N, C, H, W), groups, eps),
+        lambda draw, N, C, H, W, groups, eps, size: (size * feature_maps(draw, N, C, H, W), groups, eps),
     ),
     [
         Misconception(
@@ -119,6 +119,7 @@ group_norm = Exercise(
         ),
     ],
     differentiable=(0,),
+    small=lambda: [Trial("a picture of two pixels, four channels in two groups", (easy(1, 4, 1, 2), 2, 1.0))],
     ready_made=READY_MADE,
     instead=INSTEAD,
     hints=(

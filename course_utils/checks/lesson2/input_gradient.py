@@ -2,8 +2,9 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
-from course_utils.checks.lesson2.moments import NHWC, deviation, eps_outside, feature_maps, moments_over, pairs
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, random_trials
+from course_utils.checks.lesson2.moments import NHWC, deviation, eps_outside, feature_maps, moments_over
+from course_utils.checks.pairs import pairs
 
 
 def _mean_over(*axes):
@@ -75,12 +76,12 @@ input_gradient = Exercise(
             (3, 3, 3, 6, 0.3, 1),
             (2, 4, 6, 2, 1e-3, 1000),
             (4, 1, 2, 3, 0.1, 1),
-            (2, 3, 3, 4, 1e-6, 0.001),
+            (1, 3, 3, 4, 1e-6, 0.001),
         ),
         lambda draw, N, C, H, W, eps, size: (
-            draw(N, C, H, W) + draw(C, 1, 1),
+            size * (draw(N, C, H, W) + draw(C, 1, 1)),
             size * feature_maps(draw, N, C, H, W),
-            draw(C),
+            size * draw(C),
             eps,
         ),
     ),
@@ -210,6 +211,12 @@ input_gradient = Exercise(
     ],
     ready_made={"grad", "backward"},
     instead="leaves the derivation to autograd. Which means over the map does your formula need?",
+    small=lambda: [
+        Trial(
+            "two pictures of two pixels, two channels",
+            (easy(2, 2, 1, 2), easy(2, 2, 1, 2, first=5), torch.tensor([1.0, 2.0]), 1.0),
+        )
+    ],
     hints=(
         "Change one value of a map a little. Its own output changes; which other outputs change as well, and"
         " through which two numbers?",

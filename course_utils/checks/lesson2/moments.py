@@ -11,21 +11,6 @@ READY_MADE = {  # torch's own normalisations
 INSTEAD = "hides the formula. Write it with means and variances: over which axes do they run?"
 
 
-def pairs(variant, *parts):
-    """Two mistakes at once: all pairs of mistakes in different parts, each {name: (what is wrong, what it replaces)}.
-
-    A hint names both mistakes, and says that one of them should be repaired first.
-    """
-    found = []
-    for number, part in enumerate(parts):
-        for other in parts[number + 1 :]:
-            for first, (says, replaced) in part.items():
-                for second, (says_too, replaced_too) in other.items():
-                    hint = f"two things are wrong at once: {says}, and {says_too}. Mend the first, and check again."
-                    found.append(Misconception(f"{first}+{second}", variant(**replaced, **replaced_too), hint))
-    return found
-
-
 def feature_maps(draw, N, C, H, W):
     """Feature maps whose channels clearly differ in mean and scale."""
     return draw(N, C, H, W) * torch.linspace(1, 3, C)[:, None, None] + 2 * draw(C, 1, 1)
@@ -128,6 +113,10 @@ ONE_CHANNEL = (
 NHWC = (
     "you average over the axes (0, 1, 2), which would be right for channels last. Here x is (N, C, H, W): at which axis"
     " do the channels stand?"
+)
+COLUMNS = (
+    "x.reshape(−1, C) makes columns of channels only where the channels stand last. Here they are axis 1: which step"
+    " must come before?"
 )
 PICTURES = (
     "you average the variances of the pictures, and how much their means differ gets lost: take the variance of all"

@@ -2,8 +2,8 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
-from course_utils.checks.lesson2.moments import NHWC, ONE_CHANNEL, PICTURES, feature_maps
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, random_trials
+from course_utils.checks.lesson2.moments import COLUMNS, NHWC, ONE_CHANNEL, PICTURES, feature_maps
 
 
 def _blend(old, new, momentum):
@@ -41,9 +41,20 @@ update_running = Exercise(
     _running(),
     lambda: random_trials(
         21,
-        "x of {} × {} × {} × {}, momentum {}",
-        ((3, 4, 2, 3, 0.1), (2, 3, 4, 3, 0.3), (4, 2, 1, 5, 0.2), (3, 5, 3, 2, 0.4), (3, 1, 2, 4, 0.05)),
-        lambda draw, N, C, H, W, momentum: (draw(C), draw(C).exp(), feature_maps(draw, N, C, H, W), momentum),
+        "x of {} × {} × {} × {}, momentum {}, about {}",
+        (
+            (3, 4, 2, 3, 0.1, 1),
+            (2, 3, 4, 3, 0.3, 1000),
+            (4, 2, 1, 5, 0.2, 1),
+            (3, 5, 3, 2, 0.4, 1e-4),
+            (3, 1, 2, 4, 0.05, 1),
+        ),
+        lambda draw, N, C, H, W, momentum, size: (
+            size * draw(C),
+            size**2 * draw(C).exp(),
+            size * feature_maps(draw, N, C, H, W),
+            momentum,
+        ),
     ),
     [
         Misconception(
@@ -186,6 +197,14 @@ update_running = Exercise(
             NHWC,
         ),
         Misconception(
+            "rows_of_channels",
+            _running(
+                average=lambda x: x.reshape(-1, x.shape[1]).mean(0),
+                spread=lambda x, *means: x.reshape(-1, x.shape[1]).var(0),
+            ),
+            COLUMNS,
+        ),
+        Misconception(
             "per_picture",
             _running(average=lambda x: x.mean((2, 3)), spread=lambda x, *means: x.var((2, 3))),
             "each picture gets statistics of its own: take them over the batch as well, (0, 2, 3).",
@@ -198,6 +217,13 @@ update_running = Exercise(
             )
             for less in (0, 1)
         ],
+    ],
+    parts={"the mean": lambda result: result[0], "the variance": lambda result: result[1]},
+    small=lambda: [
+        Trial(
+            "two pictures of two pixels, two channels",
+            (torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]), easy(2, 2, 1, 2), 0.5),
+        )
     ],
     hints=(
         "With momentum 0.1, which share of the old mean is left after one batch, and what happens at momentum 1?",

@@ -29,7 +29,7 @@ MEANS = {  # no logarithm is within 0.005 of the middle of two whole numbers, wh
     "means above 50": [93.0, 128.0, 187.0, 5980.0, 1300.0, 2960.0],
     "means from 0.001 to 10,000, one dead": [0.001, 9300.0, 0.0, 0.37, 4.0, 47.0, 745.0],
     "means above 2¹⁵": [3.0e5, 7.0e6, 1.0e5],
-    "means below 2⁻¹⁵": [1.1e-5, 4.0e-6, 2.5e-5],
+    "means below 2⁻¹⁵": [1.1e-5, 4.0e-6, 2.5e-11],
     "means near the middle between two powers": [1.407, 1.42, 2.82, 2.84, 0.7034, 0.71],
     "one dead channel alone": [0.0],
     "three dead channels": [0.0, 0.0, 0.0],

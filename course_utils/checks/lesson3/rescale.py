@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, kept, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, kept, random_trials
 
 
 def _along(axis):
@@ -158,9 +158,14 @@ rescale = Exercise(
     _rescale(),
     lambda: random_trials(
         31,
-        "{} filters with {} channels",
-        ((4, 2), (3, 5), (5, 5), (2, 3), (3, 3), (1, 4), (4, 1)),
-        lambda draw, K, C: (draw(K, C, 3, 3), draw(K), (2 * draw(C)).exp(), (2 * draw(K)).exp()),
+        "{} filters with {} channels, about {}",
+        ((4, 2, 1), (3, 5, 1000), (5, 5, 1), (2, 3, 1e-4), (3, 3, 1), (1, 4, 1), (4, 1, 1)),
+        lambda draw, K, C, size: (
+            size * draw(K, C, 3, 3),
+            size * draw(K),
+            size * (2 * draw(C)).exp(),
+            size * (2 * draw(K)).exp(),
+        ),
     ),
     [
         *[Misconception(name, _rescale(**parts), hint) for name, (parts, hint) in WEIGHTS.items()],
@@ -213,6 +218,11 @@ rescale = Exercise(
         ),
     ],
     differentiable=(0, 1, 2, 3),
+    parts={"the weights": lambda result: result[:, :-1], "the bias": lambda result: result[:, -1]},
+    small=lambda: [
+        Trial("one filter with one channel", (easy(1, 1, 3, 3), *map(torch.tensor, ([4.0], [3.0], [2.0])))),
+        Trial("two filters with one channel", (easy(2, 1, 3, 3), *map(torch.tensor, ([4.0, 6.0], [3.0], [2.0, 5.0])))),
+    ],
     hints=(
         "Input channel k arrives divided by mu_in[k], and output i has to leave divided by mu_out[i]. What does"
         " a weight between the two have to make good, and what does it have to bring in?",

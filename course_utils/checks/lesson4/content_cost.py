@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as nnf
 
-from course_utils.checks.core import Exercise, Misconception, kept, lengths, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, easy, kept, lengths, random_trials
 
 
 def _half(*_):
@@ -70,7 +70,7 @@ content_cost = Exercise(
             (3, 1, 3, 3, 3, 1),
             (1, 1, 5, 4, 2, 100),
             (2, 2, 6, 3, 4, 1e-3),
-            (2, 1, 1, 4, 3, 1),
+            (2, 2, 1, 4, 3, 1),
         ),
         lambda draw, N, M, C, H, W, scale: (scale * (draw(N, C, H, W) + 0.3), scale * 1.3 * draw(M, C, H, W)),
     ),
@@ -369,6 +369,10 @@ content_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    small=lambda: [
+        Trial("a picture of two pixels, two channels", (easy(1, 2, 1, 2), easy(1, 2, 1, 2, first=3))),
+        Trial("two pictures of two pixels", (easy(2, 1, 1, 2), easy(2, 1, 1, 2, first=3))),
+    ],
     hints=(
         "How many numbers does the function return for a batch of three pictures, and which axes must be gone?",
         "P may hold one photo for all pictures. Does `F - P` still do the right thing, and over which axes do you sum?",

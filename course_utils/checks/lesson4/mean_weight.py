@@ -30,7 +30,7 @@ mean_weight = Exercise(
         Trial(f"α = {alpha}, shape = {shape}", (torch.tensor(alpha, dtype=torch.float64), shape))
         for alpha, shape in (
             (0.3, (4, 3, 5)),
-            (1.7, (3, 5, 7)),
+            (1.7e4, (3, 5, 7)),
             (2.5, (6, 4, 4)),
             (-0.04, (512, 6, 9)),
             (1e-6, (1, 4, 2)),

@@ -67,7 +67,7 @@ gram_gradient = ByHand(
         52,
         "{} channels, {} × {} positions",
         ((4, 3, 5), (6, 2, 3), (3, 3, 3), (5, 5, 2), (4, 2, 4), (9, 3, 3), (4, 3, 5, 100.0), (1, 2, 3, 1e-3)),
-        lambda draw, C, H, W, scale=1.0: (scale * (draw(1, C, H, W) + 0.3), draw(C, C)),
+        lambda draw, C, H, W, scale=1.0: (scale * (draw(1, C, H, W) + 0.3), scale * draw(C, C)),
     ),
     [
         Misconception(

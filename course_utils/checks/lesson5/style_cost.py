@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, random_trials
+from course_utils.checks.core import Exercise, Misconception, Trial, random_trials
 from course_utils.checks.lesson5.gram import gram
 from course_utils.checks.lesson5.layer_cost import COST_PARTS, distance, quarter
 from course_utils.losses import STYLE_WEIGHTS
@@ -73,18 +73,34 @@ def _channels_of(which, place):
 NAMES = {1: "relu1_1", 2: "relu2_1", 3: "relu3_1", 4: "relu4_2", 5: "relu5_1"}
 
 
-def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=None):
+def _dictionaries(draw, N, sizes, of_weights, of_targets, of_grams, negative=None, size=1):
     """Gram matrices of layers with these numbers of channels; each dictionary holds layers of its own choice and order,
-    given by number; the weight of one may be negative, and is small then.
+    given by number; the weight of one may be negative, and is small then; `size` is that of the entries.
     """
     grams, targets = (
-        [gram.reference(draw(batch, C, 3, 4) + shift) / 12 for C in sizes] for batch, shift in ((N, 0.3), (1, 0.0))
+        [gram.reference(draw(batch, C, 3, 4) + shift) * size / 12 for C in sizes]
+        for batch, shift in ((N, 0.3), (1, 0.0))
     )
     return (
         {NAMES[n]: grams[n - 1] for n in of_grams},
         {NAMES[n]: targets[n - 1] for n in of_targets},
         {NAMES[n]: (0.5 + abs(draw(1).item())) * (-0.02 if n == negative else 1) for n in of_weights},
     )
+
+
+def _by_hand():
+    """Two layers, of one channel and of two, in different orders."""
+    one, two = torch.ones(1, 1, 1), torch.tensor([[[2.0, 1.0], [1.0, 3.0]]])
+    return [
+        Trial(
+            "two layers, of one channel and of two",
+            (
+                {"relu1_1": 5 * one, "relu2_1": two},
+                {"relu2_1": two.flip(1, 2) - 4, "relu1_1": one},
+                {"relu2_1": 0.5, "relu1_1": 3.0},
+            ),
+        )
+    ]
 
 
 ORDER = (
@@ -135,10 +151,10 @@ style_cost = Exercise(
         (
             (1, (3, 5, 2), (2, 1, 3), (1, 3, 2), (1, 2, 3)),
             (3, (4, 4, 4), (3, 1, 2), (2, 1, 3), (1, 2, 3)),
-            (3, (2, 4, 3), (3, 2), (1, 3, 2), (1, 2, 3)),
+            (3, (2, 4, 3), (3, 2), (1, 3, 2), (1, 2, 3), None, 300),
             (2, (3, 3, 3, 3, 3), (5, 1, 4, 3), (2, 4, 1, 5, 3), (1, 2, 3, 4, 5)),
             (2, (3, 3, 3, 3), (3, 1), (1, 4, 3), (2, 1, 3)),
-            (3, (4, 4, 4), (2, 1), (2, 1, 3), (1, 2, 3)),
+            (3, (4, 4, 4), (2, 1), (2, 1, 3), (1, 2, 3), None, 1e-4),
             (2, (3, 1, 4, 2), (4, 2, 1), (1, 4, 2), (2, 1, 4), 2),
         ),
         _dictionaries,
@@ -342,6 +358,7 @@ style_cost = Exercise(
         ],
     ],
     differentiable=(0,),
+    small=_by_hand,
     hints=(
         "Which of the three dictionaries says which layers count?",
         "Go through the layers of `weights` by name. What is the cost of one layer, if its Gram matrices are"

@@ -579,13 +579,20 @@ cost_gradient = Exercise(
     _gradient(),
     lambda: random_trials(
         62,
-        "F of {} × {} × {} × {}",
-        ((1, 4, 3, 5), (3, 2, 4, 3), (3, 3, 2, 4), (1, 5, 2, 5), (1, 4, 3, 5), (1, 3, 3, 2)),
-        lambda draw, N, C, H, W: (
-            (draw(N, C, H, W) + 0.3) * (draw(N, C, H, W).abs() > 0.3),
-            (draw(1, C, H, W) + 0.4).relu(),
-            gram_matrix(draw(1, C, 6, 7), divide=True),
-            *(0.4 + abs(draw(1).item()) for _ in range(3)),
+        "F of {} × {} × {} × {}, about {}",
+        (
+            (1, 4, 3, 5, 1),
+            (3, 2, 4, 3, 100),
+            (3, 3, 2, 4, 1, -1),
+            (1, 5, 2, 5, 1e-3, 1, -1),
+            (1, 4, 3, 5, 1),
+            (2, 1, 3, 2, 1, 1, 1, -1),
+        ),
+        lambda draw, N, C, H, W, size, *signs: (
+            size * (draw(N, C, H, W) + 0.3) * (draw(N, C, H, W).abs() > 0.3),
+            size * (draw(1, C, H, W) + 0.4),
+            gram_matrix(size * draw(1, C, 6, 7), divide=True),
+            *(sign * (0.4 + abs(draw(1).item())) for sign in (*signs, 1, 1, 1)[:3]),
         ),
     ),
     [

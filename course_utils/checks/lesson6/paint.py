@@ -22,6 +22,7 @@ def _descents():
         image = torch.rand(batch, 3, height, width, generator=generator, dtype=dtype)
         image.flatten()[::7] = 1.0  # pixels at both bounds
         image.flatten()[3::7] = 0.0
+        image.flatten()[5::7] *= 1e-3  # nearly black
         target = 0.5 + torch.randn(image.shape, generator=generator, dtype=dtype)  # many lie outside the box
         label = f"{batch} × 3 × {height} × {width}, {str(dtype).removeprefix('torch.')}, {steps} steps of {step:.1f}"
         trials.append(Trial(label, (_slope(target), image, step, steps)))

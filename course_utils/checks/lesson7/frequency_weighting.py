@@ -3,7 +3,7 @@
 import torch
 from torch.fft import fft2, fftfreq, fftn, fftshift, ifft2, ifftn, ifftshift, irfft2, rfft2, rfftfreq
 
-from course_utils.checks.core import Exercise, Misconception, Result, Trial, kept
+from course_utils.checks.core import Exercise, Misconception, Result, Trial, easy, kept
 
 
 def _waves(n):
@@ -24,12 +24,12 @@ def _by_waves(gradient, offset):
 
 def _gradients():
     generator, trials = torch.Generator().manual_seed(63), []
-    for N, H, W in ((1, 4, 6), (3, 5, 4), (1, 6, 5), (3, 3, 7), (1, 4, 4), (1, 4, 6)):
+    for N, H, W, size in (*((1, 4, 6, 1), (3, 5, 4, 1), (1, 6, 5, 1000), (3, 3, 7, 1e-4), (1, 4, 4, 1), (1, 4, 6, 1)),):
         gradient, offset = (
-            torch.randn(N, 3, H, W, generator=generator) + 0.4,
+            size * (torch.randn(N, 3, H, W, generator=generator) + 0.4),
             0.05 + 0.4 * torch.rand((), generator=generator).item(),
         )
-        trials.append(Trial(f"{N} × 3 × {H} × {W}, offset {offset:.3f}", (gradient, offset)))
+        trials.append(Trial(f"{N} × 3 × {H} × {W}, about {size}, offset {offset:.3f}", (gradient, offset)))
     return trials
 
 
@@ -39,7 +39,7 @@ class Spectral(Exercise):
     def judge(self, function):
         self._seen = []
         result = super().judge(function)
-        if self._seen and result:
+        if self._seen and (result or result.reason == "taken"):  # what the result is comes before where it is from
             return Result(
                 False,
                 "your result is complex, with rounding errors for an imaginary part: return the real part, .real.",
@@ -434,6 +434,7 @@ frequency_weighting = Spectral(
         ),
         Misconception("unchanged", kept, "the gradient comes back as it was: transform, multiply, transform back."),
     ],
+    small=lambda: [Trial("1 × 3 × 1 × 4, offset 0.5", (easy(1, 3, 1, 4), 0.5))],
     hints=(
         "Which shape has `fft2(gradient)`, and which frequency belongs to its entry [i, j]?",
         "The frequencies of the rows and of the columns make a table (H, W). How does one make a table from a"

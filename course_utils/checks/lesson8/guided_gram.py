@@ -41,11 +41,12 @@ guided_gram = Exercise(
     _weighted(_squares, _sum_of_squares),
     lambda: random_trials(
         80,
-        "F of {} × {} × {} × {}",
-        ((1, 4, 3, 5), (3, 2, 4, 4), (2, 5, 2, 3), (1, 3, 6, 2), (1, 4, 3, 5)),
-        lambda draw, N, C, H, W: (
-            draw(N, C, H, W) + 0.3,
-            (0.1 + 0.4 * draw(1, 1, H, W).abs()).clamp(max=1),
+        "F of {} × {} × {} × {}, about {}",
+        ((1, 4, 3, 5, 1), (3, 2, 4, 4, 1000), (2, 1, 2, 3, 1), (1, 3, 6, 2, 1e-3), (1, 4, 3, 5, 1)),
+        lambda draw, N, C, H, W, size: (
+            size * (draw(N, C, H, W) + 0.3),
+            # where the values are tiny, the region ends in the last column
+            (0.1 + 0.4 * draw(1, 1, H, W).abs()).clamp(max=1) * torch.tensor([1.0] * (W - 1) + [min(size, 1)]),
         ),
     ),
     [

@@ -38,5 +38,21 @@ WRITTEN = [
     (lambda image: (image[0].relu() * 255).round().int().byte().permute(1, 2, 0), "not_clamped_above"),
     (lambda image: (image[0] * 255).round().clamp(0, 1).byte().permute(1, 2, 0), "clamped_late"),
     (lambda image: (image[0] * 255).clamp(0, 255).ceil().byte().permute(1, 2, 0), "rounded_up"),
+    (lambda image: ((image[0] + 1) * 127.5).clamp(0, 255).round().byte().permute(1, 2, 0), "centred"),
     (lambda image: image[0].mul(255).round().clamp(0, 255).permute(1, 2, 0), "still_float"),
 ]
+
+EQUIVALENT = {
+    "image holds one picture, so that its first is its last": (
+        "2: grey_levels = (image[-1].clamp(0, 1) * 255).round()",
+    ),
+    "what lies outside [0, 1] is clamped anyway": (
+        "2: image = image.relu()",
+        "2: image = image.clamp(-8, 8)",
+    ),
+    "0.001 is a quarter of a grey level, and becomes 0": ("2: image = image * (abs(image) > 0.001)",),
+    "0.00001 is 0.003 grey levels, and the check leaves out the neighbourhood of halves, where roundings differ": (
+        "2: image = image + 1e-05",
+    ),
+    "the image is float32": ("2: image = image.float()",),
+}

@@ -33,3 +33,7 @@ WRITTEN = [
     (lambda pixels: torch.tensor(pixels.numpy().transpose(2, 0, 1), dtype=torch.float32), "no_batch_not_scaled"),
     (lambda pixels: ((pixels / 255 - 0.5) / 0.5).permute(2, 0, 1)[None], "centred"),
 ]
+
+EQUIVALENT = {
+    "a division of whole numbers gives float32, too": ("2: return pixels.permute(2, 0, 1).unsqueeze(0) / 255",),
+}

@@ -51,4 +51,13 @@ WRITTEN = [
     (lambda y, weight: nnf.conv2d(y, weight.swapaxes(0, 1), padding="same"), "not_flipped"),
     (lambda y, weight: nnf.conv2d(y, weight.permute(1, 0, 3, 2), padding=1), "transposed_in_space"),
     (nnf.conv_transpose2d, "not_cropped"),
+    (lambda y, w: nnf.conv2d(y, w.flip(2, 3).reshape(w.shape[1], w.shape[0], 3, 3), padding=1), "reshaped"),
+    (lambda y, w: nnf.conv2d(y, w.flip(2, 3).transpose(0, 1).detach(), padding=1), "gradient"),
 ]
+
+EQUIVALENT = {
+    "it does not matter which of the two axes comes first": (
+        "2: return nnf.conv2d(y, weight.flip(2, 3).transpose(1, 0), padding=1)",
+        "2: return nnf.conv2d(y, weight.flip(3, 2).transpose(0, 1), padding=1)",
+    ),
+}

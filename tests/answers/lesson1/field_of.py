@@ -33,7 +33,24 @@ RIGHT = [field_backwards, field_recursive, field_arrays]
 
 # --- the same misconceptions, written as a student would ------------------------------------------------------
 
+
+def field_of_last(layers):
+    size, jump, start = 1, 1, 0
+    for kernel, stride, padding in layers:
+        size, jump, start = size + (kernel - 1) * jump, jump * stride, -padding * jump
+    return torch.tensor([size, jump, start])
+
+
+def jump_of_last(layers):
+    size, jump, start = 1, 1, 0
+    for kernel, stride, padding in layers:
+        size, jump, start = size + (kernel - 1) * jump, stride, start - padding * jump
+    return torch.tensor([size, jump, start])
+
+
 WRITTEN = [
+    (field_of_last, "padding_of_last"),
+    (jump_of_last, "stride_of_last"),
     (lambda layers: field_backwards(layers[::-1]), "reversed"),
     (lambda layers: field_backwards([(k, s, 0) for k, s, _ in layers]), "padding_ignored"),
     (lambda layers: tuple(field_backwards(layers).tolist()), "type"),
@@ -41,3 +58,7 @@ WRITTEN = [
     (lambda layers: field_backwards([(k, min(s, k), p) for k, s, p in layers]), "stride_capped"),
     (lambda layers: torch.Tensor(field_backwards(layers).tolist()), "as_floats"),
 ]
+
+EQUIVALENT = {
+    "size and jump both begin at 1": ("2: jump, size, start = (1, 1, 0)",),
+}

@@ -46,3 +46,12 @@ WRITTEN = [
     (lambda signal, x: unpool_loop(signal, x.clamp(min=0)), "searched_from_zero"),
     (lambda signal, x: unpool_loop(signal, x.abs()), "absolute"),
 ]
+
+EQUIVALENT = {
+    "max_unpool2d also takes the whole shape": (
+        "3: return nnf.max_unpool2d(signal, switches, 2, output_size=x.shape[:])",
+        "3: return nnf.max_unpool2d(signal, switches, 2, output_size=x.shape[0:])",
+    ),
+    "the places of the maxima stay": ("2: x = x + 1e-05",),
+    "no two values are so near to each other that float32 makes them equal": ("2: x = x.float()",),
+}

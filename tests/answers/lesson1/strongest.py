@@ -45,3 +45,8 @@ WRITTEN = [
     (lambda maps, k: strongest_loop(maps, k).to(maps.dtype), "as_maps"),
     (lambda maps, k: strongest_loop(maps.squeeze(), k), "error"),
 ]
+
+EQUIVALENT = {
+    "the order of the activations stays": ("2: maps = maps + 1e-05",),
+    "no two values are so near to each other that float32 makes them equal": ("2: maps = maps.float()",),
+}

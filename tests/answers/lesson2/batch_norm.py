@@ -97,7 +97,14 @@ def norm_of_rows(x, gamma, beta, eps, bring=lambda x: x):
     return gamma.view(-1, 1, 1) * rows.view_as(x) + beta.view(-1, 1, 1)
 
 
+def norm_in_columns(x, gamma, beta, eps):
+    rows = x.reshape(-1, x.shape[1])
+    rows = (rows - rows.mean(0)) / (rows.var(0, correction=0) + eps).sqrt()
+    return (gamma * rows + beta).reshape(x.shape)
+
+
 WRITTEN = [
+    (norm_in_columns, "rows_of_channels_late"),
     (lambda x, gamma, beta, eps: nnf.batch_norm(x, None, None, gamma, beta, True, 0.1, eps), "ready_made"),
     (lambda x, gamma, beta, eps: torch.native_batch_norm(x, gamma, beta, None, None, True, 0.1, eps)[0], "ready_made"),
     (forgets_keepdim, "all_along_width"),
@@ -133,3 +140,14 @@ WRITTEN = [
     (lambda x, gamma, beta, eps: batch_norm_loop(x, beta, gamma, eps), "swapped"),
     (lambda x, gamma, beta, eps: batch_norm_by_hand(x, gamma, beta, eps).numpy(), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "2: mean = x.mean((2, 0, 3), keepdim=True)",
+        "2: mean = x.mean((0, 3, 2), keepdim=True)",
+        "3: variance = x.var((2, 0, 3), correction=0, keepdim=True)",
+        "3: variance = x.var((0, 3, 2), correction=0, keepdim=True)",
+    ),
+    "what is added to all values is subtracted with the mean": ("2: x = x + 1e-05",),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

@@ -87,6 +87,16 @@ def fold_with(factor, shift=lambda bias, mean: bias - mean):
 
 
 WRITTEN = [
+    (
+        lambda w, b, g, beta, mean, *rest: torch.cat(
+            [
+                fold_by_hand(w - mean[:, None, None, None], b, g, beta, mean, *rest)[:, :-1],
+                fold_by_hand(w, b, g, beta, 0 * mean, *rest)[:, -1:],
+            ],
+            1,
+        ),
+        "weight_centred+no_mean",
+    ),
     (fold_bias_late, "bias_not_scaled"),
     (fold_with(lambda gamma, root: (gamma / root)[:, None, None]), "along_channels"),
     (fold_with(lambda gamma, root: gamma / root), "along_columns"),
@@ -101,3 +111,11 @@ WRITTEN = [
         "root_forgotten",
     ),
 ]
+
+EQUIVALENT = {
+    "a variance is not negative": (
+        "2: variance = abs(variance)",
+        "2: variance = variance.relu()",
+    ),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

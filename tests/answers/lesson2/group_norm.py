@@ -111,3 +111,14 @@ WRITTEN = [
     (lambda x, groups, eps: nnf.batch_norm(x, None, None, training=True, eps=eps), "batch_norm"),
     (lambda x, groups, eps: nnf.group_norm(x, groups), "eps_of_torch"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "3: mean = parts.mean((3, 2, 4), keepdim=True)",
+        "3: mean = parts.mean((2, 4, 3), keepdim=True)",
+        "4: variance = parts.var((3, 2, 4), correction=0, keepdim=True)",
+        "4: variance = parts.var((2, 4, 3), correction=0, keepdim=True)",
+    ),
+    "what is added to all values is subtracted with the mean": ("2: x = x + 1e-05",),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

@@ -87,3 +87,16 @@ WRITTEN = [
     (lambda g, x, gamma, eps: without(["deviation"])(g, x, gamma * 0 + 1, eps), "value"),
     (lambda *arguments: list(gradient_by_hand(*arguments)), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "2: variance, centre = torch.var_mean(x, (2, 0, 3), correction=0, keepdim=True)",
+        "2: variance, centre = torch.var_mean(x, (0, 3, 2), correction=0, keepdim=True)",
+        "5: mean = lambda t: t.mean((2, 0, 3), keepdim=True)",
+        "5: mean = lambda t: t.mean((0, 3, 2), keepdim=True)",
+    ),
+    "x̂ stands in two factors, and both change their signs": ("4: xhat = (centre - x) / sigma",),
+    "what is added to g is subtracted with its mean, and the mean of x̂ is 0": ("2: g = g + 1e-05",),
+    "what is added to all values is subtracted with the mean": ("2: x = x + 1e-05",),
+    "ε is positive": ("2: eps = abs(eps)",),
+}

@@ -78,6 +78,16 @@ def updates_mean_first(mean, variance, x, momentum):
 
 
 WRITTEN = [
+    (
+        lambda mean, variance, x, m: torch.stack(
+            [m * mean + (1 - m) * x.mean((0, 2, 3)), (1 - m) * variance + m * x.var((0, 2, 3), correction=0)]
+        ),
+        "momentum_flipped+over_n",
+    ),
+    (
+        running_with(lambda x: x.reshape(-1, x.shape[1]).var(0), lambda x: x.reshape(-1, x.shape[1]).mean(0)),
+        "rows_of_channels",
+    ),
     (running_with(lambda x: x.var((0, 2, 3)), old=lambda m: m, new=lambda m: 1 - m), "momentum_flipped"),
     (running_with(lambda x: x.var((0, 2, 3), unbiased=False)), "over_n"),
     (running_with(lambda x: x.std((0, 2, 3))), "deviation"),
@@ -101,3 +111,17 @@ WRITTEN = [
     (lambda *arguments: running_by_hand(*arguments).T, "on_its_side"),
     (lambda *arguments: tuple(running_by_hand(*arguments)), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "3: new = torch.stack([x.mean((2, 0, 3)), x.var((0, 2, 3))])",
+        "3: new = torch.stack([x.mean((0, 3, 2)), x.var((0, 2, 3))])",
+        "3: new = torch.stack([x.mean((0, 2, 3)), x.var((2, 0, 3))])",
+        "3: new = torch.stack([x.mean((0, 2, 3)), x.var((0, 3, 2))])",
+    ),
+    "a variance is not negative": (
+        "2: variance = abs(variance)",
+        "2: variance = variance.relu()",
+    ),
+    "momentum is positive": ("2: momentum = abs(momentum)",),
+}

@@ -135,3 +135,14 @@ WRITTEN = [
     (lambda parts: torch.cat([x.relu().mean((2, 3)) for x in parts], 0), "per_picture"),
     (lambda parts: [x.relu().mean((0, 2, 3)) for x in parts], "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its terms": ("3: for x in reversed(list(parts)):",),
+    "sum and count both begin at 0": ("2: count, total = (0, 0)",),
+    "a sum does not depend on the order of its axes": (
+        "4: total = total + x.relu().sum((2, 0, 3))",
+        "4: total = total + x.relu().sum((0, 3, 2))",
+    ),
+    "each channel has as many values as the first": ("5: count += x[:, -1].numel()",),
+    "a ReLU leaves the result of a ReLU as it is": ("2: parts = [each.relu() for each in parts]",),
+}

@@ -100,3 +100,11 @@ WRITTEN = [
     (lambda mu: torch.stack([torch.tensor(2.0).to(mu) ** round(math.log2(m)) for m in mu]), "logarithm_of_dead"),
     (lambda mu: torch.tensor([2.0 ** round(m.log2().item()) for m in mu], dtype=mu.dtype), "round_of_dead"),
 ]
+
+EQUIVALENT = {
+    "means of activations are not negative": (
+        "2: alive = torch.where(mu != 0, mu, torch.ones_like(mu))",
+        "2: mu = abs(mu)",
+        "2: mu = mu.relu()",
+    ),
+}

@@ -70,6 +70,9 @@ def rescale_with(weights, biases=torch.div):
 
 
 WRITTEN = [
+    # two mistakes that no pair of the bank has: each part is judged by itself
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out, mu_in.square(), mu_out), "value+bias_kept"),
+    (lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out + 1, 1 / mu_in, mu_out), "divided_by_both+value"),
     (lambda w, b, mu_in, mu_out: torch.cat([w.flatten(1), b[:, None]], 1) / mu_in.mean(), "value"),
     (
         lambda w, b, mu_in, mu_out: rescale_loop(w, b * mu_out.square(), 1 / mu_in, mu_out),
@@ -98,3 +101,12 @@ WRITTEN = [
     (lambda w, b, mu_in, mu_out: (w * mu_in[:, None, None] / mu_out[:, None, None, None], b / mu_out), "type"),
     (lambda *arguments: rescale_loop(*arguments).roll(1, dims=1), "bias_first"),
 ]
+
+EQUIVALENT = {
+    "means of activations are positive": (
+        "2: mu_in = abs(mu_in)",
+        "2: mu_in = mu_in.relu()",
+        "2: mu_out = abs(mu_out)",
+        "2: mu_out = mu_out.relu()",
+    ),
+}

@@ -117,3 +117,11 @@ WRITTEN = [
     (stops_early, "first_picture_alone"),
     (last_picture_only, "last_picture_alone"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its axes": (
+        "2: return ((F - P) ** 2).sum((2, 1, 3)) / 2",
+        "2: return ((F - P) ** 2).sum((1, 3, 2)) / 2",
+    ),
+    "the square of a difference does not depend on its sign": ("2: return ((P - F) ** 2).sum((1, 2, 3)) / 2",),
+}

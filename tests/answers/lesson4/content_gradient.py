@@ -109,3 +109,15 @@ WRITTEN = [
     (lambda x, P: torch.where(x < 0, 0, x - P), "mask_with_zero"),
     (lambda x, P: x.relu(), "without_target"),
 ]
+
+EQUIVALENT = {
+    "where z is not positive, the mask makes 0 of it": (
+        "2: return (z - P) * (z > 0)",
+        "2: return (z.abs() - P) * (z > 0)",
+        "2: z = z.relu()",
+    ),
+    "broadcasting brings the axes of length 1 back": (
+        "2: z = z.squeeze()",
+        "2: P = P.squeeze()",
+    ),
+}

@@ -59,3 +59,10 @@ WRITTEN = [
     (lambda alpha, shape: alpha / 2, "half_alone"),
     (lambda alpha, shape: abs(alpha) * math.prod(shape) / 2, "alpha_absolute"),
 ]
+
+EQUIVALENT = {
+    "the factors of a product may change their places": (
+        "2: H, C, W = shape",
+        "2: C, W, H = shape",
+    ),
+}

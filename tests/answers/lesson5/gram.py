@@ -226,3 +226,7 @@ WRITTEN = [
     (lambda F: gram_bmm(F).triu() + gram_bmm(F).triu().mT, "diagonal_doubled"),
     (lambda F: F.sum((2, 3))[:, :, None] * F.sum((2, 3))[:, None], "other_positions"),
 ]
+
+EQUIVALENT = {
+    "it does not matter which of the two axes comes first": ("3: return maps @ maps.transpose(2, 1)",),
+}

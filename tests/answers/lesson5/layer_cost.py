@@ -72,7 +72,7 @@ HIDDEN = [
     (lambda F, S: (mean_gram(F) - remembered_target(S)).square().sum((1, 2)) / (4 * F.shape[1] ** 2), "value"),
     (
         lambda F, S: (nnf.pairwise_distance(mean_gram(F).flatten(1), mean_gram(S).flatten(1)) / (2 * F.shape[1])) ** 2,
-        "precision",
+        "value",  # it adds 1e-6 to each difference, which shows where values are tiny
     ),
     (lambda F, S: torch.from_numpy(cost_by_hand(F, S).numpy()), "detached"),
     (in_place_cost, "in_place"),
@@ -186,3 +186,9 @@ WRITTEN = [
     (lambda F, S: cost_by_hand(F, nnf.interpolate(S, F.shape[2:])), "resized_nearest"),
     (lambda F, S: [cost_by_hand(picture[None], S)[0] for picture in F], "type"),
 ]
+
+EQUIVALENT = {
+    "the square of a difference does not depend on its sign": ("6: squares = (mean_gram(S) - mean_gram(F)).square()",),
+    "a sum does not depend on the order of its axes": ("7: return squares.sum((2, 1)) / (4 * F.shape[1] ** 2)",),
+    "it does not matter which of the two axes comes first": ("5: return maps @ maps.transpose(2, 1) / maps.shape[2]",),
+}

@@ -222,3 +222,19 @@ WRITTEN = [
     (lambda grams, targets, weights: [w * layer_term(grams[k], targets[k]) for k, w in weights.items()], "type"),
     (lambda grams, targets, weights: style_loop(grams, targets, weights).item(), "type"),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its terms": ("3: for layer, weight in reversed(list(weights.items())):",),
+    "the square of a difference does not depend on its sign": (
+        "4: squares = (targets[layer] - grams[layer]).square()",
+    ),
+    "a sum does not depend on the order of its axes": (
+        "5: total = total + weight * squares.sum((2, 1)) / (4 * squares.shape[1] ** 2)",
+    ),
+    "a Gram matrix has as many rows as columns": (
+        "5: total = total + weight * squares.sum((1, 2)) / (4 * squares.shape[2] ** 2)",
+    ),
+    "broadcasting brings the axes of length 1 back": (
+        "2: targets = {key: each.squeeze() for key, each in targets.items()}",
+    ),
+}

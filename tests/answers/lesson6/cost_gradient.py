@@ -281,3 +281,11 @@ WRITTEN = [
         "style_flat_first",
     ),
 ]
+
+EQUIVALENT = {
+    "it does not matter which of the two axes comes first": ("4: g = maps @ maps.transpose(2, 1) / M",),
+    "broadcasting brings the axes of length 1 back": (
+        "2: P = P.squeeze()",
+        "2: a = a.squeeze()",
+    ),
+}

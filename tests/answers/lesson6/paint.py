@@ -135,3 +135,13 @@ WRITTEN = [
     (lambda gradient, image, step, steps: (image - step * gradient).clamp(0, 1), "error"),
     (lambda gradient, image, step, steps: by_while(gradient, image, step, steps).numpy(), "type"),
 ]
+
+EQUIVALENT = {
+    "the number of the step is not used": ("2: for _ in reversed(list(range(steps))):",),
+    "the image lies in [0, 1]": (
+        "2: image = abs(image)",
+        "2: image = image.relu()",
+        "2: image = image.clamp(-8, 8)",
+    ),
+    "the step is positive": ("2: step = abs(step)",),
+}

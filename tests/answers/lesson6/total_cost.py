@@ -148,6 +148,16 @@ def short_functions(features, P, targets, alpha, beta, weights):
 
 
 WRITTEN = [
+    (
+        lambda f, P, targets, a, b, weights: cost_sum(f, P, targets, b, a, dict.fromkeys(weights, 1)),
+        "swapped+unweighted",
+    ),
+    (
+        lambda features, P, targets, *rest: cost_sum(
+            features, P, {n: a for n, a in targets.items() if n[6:] == "1"}, *rest
+        ),
+        "names_in_1",
+    ),
     (forgets_sum, "last_layer"),
     (returns_early, "first_layer"),
     (plain_gram, "gram_not_divided"),
@@ -184,3 +194,7 @@ WRITTEN = [
         "one_number",
     ),
 ]
+
+EQUIVALENT = {
+    "a sum does not depend on the order of its terms": ("3: for layer, a in reversed(list(style_targets.items())):",),
+}

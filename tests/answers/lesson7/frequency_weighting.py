@@ -280,3 +280,15 @@ WRITTEN = [
     (lambda gradient, offset: weighted(gradient.double(), offset), "dtype"),
     (lambda gradient, offset: np.fft.ifft2(np.fft.fft2(gradient)).real, "type"),
 ]
+
+EQUIVALENT = {
+    "the hypotenuse does not depend on the order of the sides": (
+        "3: f = torch.hypot(torch.fft.fftfreq(W)[None, :], torch.fft.fftfreq(H)[:, None])",
+    ),
+    "broadcasting puts the missing axis in front": (
+        "3: f = torch.hypot(torch.fft.fftfreq(H)[:, None], torch.fft.fftfreq(W)[:,])",
+        "3: f = torch.hypot(torch.fft.fftfreq(H)[:, None], torch.fft.fftfreq(W)[None,])",
+    ),
+    "the gradient is float32": ("2: gradient = gradient.float()",),
+    "the offset is positive": ("2: offset = abs(offset)",),
+}

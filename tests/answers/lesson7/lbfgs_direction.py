@@ -123,3 +123,10 @@ WRITTEN = [
     (lambda gradient, steps, changes: two_loops(gradient, changes, steps), "swapped"),
     (lambda gradient, steps, changes: two_loops(gradient, steps, changes).flatten(), "shape"),
 ]
+
+EQUIVALENT = {
+    "broadcasting brings the axes of length 1 back": (
+        "2: steps = [each.squeeze() for each in steps]",
+        "2: changes = [each.squeeze() for each in changes]",
+    ),
+}

@@ -73,3 +73,15 @@ WRITTEN = [
     (lambda F, T: by_maps(F, T)[0], "shape"),
     (lambda F, T: by_maps(F, T).flatten(1), "shape"),
 ]
+
+EQUIVALENT = {
+    "it does not matter which of the two axes comes first": (
+        "3: return maps @ maps.transpose(2, 1) / T.square().sum()",
+    ),
+    "T runs from 0 to 1": (
+        "2: T = abs(T)",
+        "2: T = T.relu()",
+        "2: T = T.clamp(-8, 8)",
+    ),
+    "broadcasting brings the axes of length 1 back": ("2: T = T.squeeze()",),
+}
