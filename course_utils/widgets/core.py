@@ -1,7 +1,9 @@
 """What all widgets share: a text where a widget cannot run, errors that reach the reader, work in the background."""
 
+import contextlib
 import functools
 import html
+import inspect
 import math
 import threading
 import time
@@ -203,23 +205,59 @@ def settled(view):
     return view
 
 
-class Drawing(NamedTuple):
-    """What a `Redrawn` widget shows for some settings."""
+class Gathered:
+    """What follows from a change of a control: once for each change, or once for all changes of a block.
 
-    settings: tuple  # values of the controls, in their order
+    Args:
+        react: () -> None.
+    """
+
+    def __init__(self, react):
+        self._react, self._lock, self.gathering = react, threading.RLock(), False
+
+    def __call__(self, _=None):
+        if not self.gathering:
+            self._react()
+
+    @contextlib.contextmanager
+    def together(self):
+        """Several controls change, and one reaction follows. One thread at a time is in such a block."""
+        with self._lock:
+            before, self.gathering = self.gathering, True
+            try:
+                yield
+            finally:
+                self.gathering = before
+        self()
+
+
+class Drawing(NamedTuple):
+    """What a widget shows for some settings."""
+
+    settings: tuple  # in the order of the controls; what tells this drawing from others
     names: dict  # {description of a control: its value as the reader sees it}
     picture: str  # HTML
-    text: str
+    text: str  # HTML
 
 
-def said(control):
-    """The value of a control as text: the label of a choice, yes or no, or the number as a slider writes it."""
+def said(control, value):
+    """A value of a control as text: the label of a choice, yes or no, or the number as a slider writes it."""
     if isinstance(control, (w.Dropdown, w.ToggleButtons, w.SelectionSlider)):
-        option = control.options[control.index]  # a slider that opens on its first option has no label yet
-        return option[0] if isinstance(option, tuple) else str(option)
+        pairs = (option if isinstance(option, tuple) else (str(option), option) for option in control.options)
+        return next(label for label, offered in pairs if offered == value)
     if isinstance(control, w.Checkbox):
-        return "yes" if control.value else "no"
-    return format(control.value, getattr(control, "readout_format", ""))
+        return "yes" if value else "no"
+    return format(value, getattr(control, "readout_format", ""))
+
+
+def names_of(controls, settings):
+    """{description of a control: its value as the reader sees it}.
+
+    Args:
+        controls: {name of a setting: control}.
+        settings: {name: value}, with the same names.
+    """
+    return {control.description: said(control, settings[name]) for name, control in controls.items()}
 
 
 def changed(before, now):
@@ -232,81 +270,40 @@ def changed(before, now):
     return "; ".join(parts) or "the same settings"
 
 
-class Redrawn(View):
-    """A widget whose picture follows from its controls, drawn anew after each change by the method `draw`.
-
-    Changes that come together are drawn once, and those that come while a drawing is under way are drawn once after it;
-    two drawings never overlap. What was drawn before is remembered. With 'compare with before' the last two pictures
-    stand side by side, and a line names the settings that have changed.
+class Compared(w.VBox):
+    """The newest drawing; with 'compare with before' the last two stand side by side, below the settings that differ.
 
     Args:
-        controls: {name of a setting: control}. A control that depends on another one is adjusted by an observer that is
-            registered before this class is initialised.
-        rows: lists of controls, as they stand in the widget.
-        says: what the widget is, as `View` takes it.
+        compare: whether the comparison is on at first.
     """
 
-    GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
-
-    def __init__(self, controls, rows, says):
-        self.controls, self._drawings, self._lock, self._failed = controls, (), threading.RLock(), False
-        self.drawn = functools.lru_cache(maxsize=64)(self._drawn)
-        self.compare = w.Checkbox(description="compare with before", indent=False, layout=w.Layout(width="auto"))
-        self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
-        self.messages = Messages()
-        self.job = Job(self._steps, self._show, self._finish)
-        super().__init__(
-            [
-                *map(w.HBox, rows),
-                self.compare,
-                self.text,
-                self.differences,
-                w.HBox([self.before, self.picture]),
-                self.messages,
-            ],
-            says,
+    def __init__(self, compare=False):
+        self._drawings, self._lock, self._hidden = (), threading.RLock(), False
+        self.compare = w.Checkbox(
+            compare, description="compare with before", indent=False, layout=w.Layout(width="auto")
         )
-        for control in controls.values():
-            control.observe(self.messages.guard(self._changed), "value")
+        self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
+        super().__init__([self.compare, self.text, self.differences, w.HBox([self.before, self.picture])])
         self.compare.observe(self._arrange, "value")
-        self._changed()
 
-    def draw(self, **settings):
-        """(picture, description) for the values of the controls: a pure function of them."""
-        raise NotImplementedError
-
-    def _changed(self, _=None):
-        """Read the settings, and draw them after a drawing that is under way."""
+    def add(self, drawing):
+        """Show a drawing; it takes the place of the newest one if that has the same settings."""
         with self._lock:
-            self._now = (
-                tuple(control.value for control in self.controls.values()),
-                {control.description: said(control) for control in self.controls.values()},
-            )
-            self.job.restart()
-
-    def _steps(self):
-        time.sleep(self.GATHER)
-        yield None  # the job ends here if another change has come
-        settings, names = self._now
-        yield Drawing(settings, names, *self.drawn(settings))
-
-    def _drawn(self, settings):
-        picture, says = self.draw(**dict(zip(self.controls, settings)))
-        return img_tag(picture, says), html.escape(says)
-
-    def _show(self, drawing):
-        if drawing is None:
-            return
-        with self._lock:
-            if not self._drawings or self._drawings[-1].settings != drawing.settings:
-                self._drawings = (*self._drawings[-1:], drawing)
-            self._failed = False
+            same = self._drawings and self._drawings[-1].settings == drawing.settings
+            self._drawings = (*(self._drawings[:-1] if same else self._drawings)[-1:], drawing)
+            self._hidden = False
             self._arrange()
 
-    def _arrange(self, _=None):
-        """Show the last picture, or the last two side by side."""
+    def hide(self):
+        """Show nothing until the next drawing, because the newest one belongs to earlier settings."""
         with self._lock:
-            if self._failed or not self._drawings:
+            self._hidden = True
+            self.picture.value = self.text.value = self.before.value = self.differences.value = ""
+
+    def _arrange(self, _=None):
+        """Show the newest drawing, or the last two side by side."""
+        with self._lock:
+            if self._hidden or not self._drawings:
                 return
             *before, now = self._drawings
             self.text.value = now.text
@@ -323,9 +320,117 @@ class Redrawn(View):
             width = "50%" if self.before.value else "100%"
             self.before.layout.width, self.picture.layout.width = width if self.before.value else "0", width
 
+
+class Redrawn(View):
+    """A widget whose pictures follow from its controls, drawn anew after each change by pure functions.
+
+    Changes that come together are drawn once, and those that come while a drawing is under way are drawn once after it;
+    two drawings never overlap. What was drawn before is remembered. With 'compare with before' the last two drawings
+    stand side by side, and a line names the settings that have changed.
+
+    Args:
+        controls: {name of a setting: control}.
+        rows: lists of controls, as they stand in the widget; or a widget instead of a list.
+        says: what the widget is, as `View` takes it.
+        fits: pairs (control, change -> None); when the control has changed, the function adjusts others to it, and one
+            drawing follows.
+    """
+
+    GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
+
+    def __init__(self, controls, rows, says, fits=()):
+        self.controls, self._now, self._failed, self._lock = controls, None, False, threading.RLock()
+        self.remembered = functools.lru_cache(maxsize=64)(lambda function, settings: function(**dict(settings)))
+        self._tagged = functools.lru_cache(maxsize=64)(self._tag)
+        self.shown, self.messages = Compared(), Messages()
+        self.compare, self.text, self.differences = self.shown.compare, self.shown.text, self.shown.differences
+        self.before, self.picture = self.shown.before, self.shown.picture
+        self.job = Job(self._steps, self._show, self._finish)
+        self.changed = Gathered(self._read)
+        rows = [row if isinstance(row, w.Widget) else w.HBox(row) for row in rows]
+        super().__init__([*rows, self.shown, self.messages], says)
+        reactions = dict.fromkeys(controls.values(), self.messages.guard(self.changed))
+        for control, reaction in (reactions | {control: self.gathered(fit) for control, fit in fits}).items():
+            control.observe(reaction, "value")
+        self.changed()
+
+    def gathered(self, change):
+        """A callback that changes several controls by `change`: its errors are shown, and one drawing follows."""
+
+        @self.messages.guard
+        def callback(event):
+            with self.changed.together():
+                change(event)
+
+        return callback
+
+    def draw(self, **settings):
+        """(picture, description) for the values of the controls: a pure function of them."""
+        raise NotImplementedError
+
+    def pictures(self):
+        """Functions such as `draw`, one for each picture, from top to bottom.
+
+        A function that names its settings is called anew only if one of these changes.
+        """
+        return (self.draw,)
+
+    def settings(self):
+        """{name: value} of all settings, as the controls have them."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def completed(self, settings):
+        """The settings, with those that follow from a longer computation; the job's thread calls it."""
+        return settings
+
+    def known(self, function, settings):
+        """The result of a pure function of some settings, {name: value}, which is remembered."""
+        return self.remembered(function, _taken(function, settings))
+
+    def _read(self):
+        """Read the settings, and draw them after a drawing that is under way."""
+        with self._lock:
+            settings = self.settings()
+            if settings != self._now or self._failed:
+                self._now = settings
+                self.job.restart()
+
+    def _steps(self):
+        time.sleep(self.GATHER)
+        yield None  # the job ends here if another change has come
+        now = self._now
+        settings = self.completed(now)
+        pictures, texts = zip(*(self._tagged(part, _taken(part, settings)) for part in self.pictures()))
+        names = names_of(self.controls, settings)
+        yield now, settings, Drawing(tuple(settings.values()), names, "<br>".join(pictures), "<br>".join(texts))
+
+    def _tag(self, function, settings):
+        picture, says = function(**dict(settings))
+        return img_tag(picture, says), html.escape(says)
+
+    def _show(self, item):
+        if item is None:
+            return
+        with self._lock:
+            now, settings, drawing = item
+            if now is self._now:  # otherwise a newer drawing follows
+                self._failed = False
+                self._arrange(settings)
+                self.shown.add(drawing)
+
+    def _arrange(self, settings):
+        """Show what else belongs to a drawing that is about to be shown; `settings` is {name: value}."""
+
     def _finish(self, state, error):
-        if error is not None:  # the picture would belong to earlier settings
+        if error is not None:
             with self._lock:
                 self._failed = True
-                self.picture.value = self.text.value = self.before.value = self.differences.value = ""
+                self.shown.hide()
             self.messages.report(error)
+
+
+def _taken(function, settings):
+    """The settings that a function takes by their names, all of them if it takes any, as pairs (name, value)."""
+    parameters = inspect.signature(function).parameters
+    every = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return tuple((name, value) for name, value in settings.items() if every or name in parameters)
