@@ -327,7 +327,7 @@ class Numbers(Redrawn):
             f"how the number of any unit of {seen.net.title} comes about, product by product.",
             fits=[(self.layer, self._fit)],
         )
-        self.strongest.on_click(self.gathered(self._to_strongest))
+        self.strongest.on_click(self.messages.guard(self.changed.by(self._to_strongest)))
 
     def _fit(self, _=None):
         """Hold the numbers within what the layer has, and go to where the channel is strongest."""

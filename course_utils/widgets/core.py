@@ -208,27 +208,44 @@ def settled(view):
 class Gathered:
     """What follows from a change of a control: once for each change, or once for all changes of a block.
 
+    Threads exclude each other by `lock`: one that calls this object waits for the end of another one's block.
+
     Args:
         react: () -> None.
     """
 
     def __init__(self, react):
-        self._react, self._lock, self.gathering = react, threading.RLock(), False
+        self._react, self._within, self.lock = react, False, threading.RLock()
 
     def __call__(self, _=None):
-        if not self.gathering:
-            self._react()
+        with self.lock:
+            if not self._within:
+                self._react()
 
     @contextlib.contextmanager
     def together(self):
-        """Several controls change, and one reaction follows. One thread at a time is in such a block."""
-        with self._lock:
-            before, self.gathering = self.gathering, True
+        """Several controls change, and one reaction follows."""
+        with self.lock:
+            before, self._within = self._within, True
             try:
                 yield
             finally:
-                self.gathering = before
-        self()
+                self._within = before
+            self()
+
+    def by(self, change):
+        """A callback that changes several controls with `change`, which takes the event.
+
+        What it changes calls neither this nor another such callback.
+        """
+
+        def callback(event=None):
+            with self.lock:
+                if not self._within:
+                    with self.together():
+                        change(event)
+
+        return callback
 
 
 class Drawing(NamedTuple):
@@ -238,6 +255,11 @@ class Drawing(NamedTuple):
     names: dict  # {description of a control: its value as the reader sees it}
     picture: str  # HTML
     text: str  # HTML
+
+
+def paragraph(text):
+    """HTML of a text, with lines as close as those of a page."""
+    return f'<p style="line-height:1.4;margin:0">{html.escape(text)}</p>'
 
 
 def said(control, value):
@@ -271,7 +293,9 @@ def changed(before, now):
 
 
 class Compared(w.VBox):
-    """The newest drawing; with 'compare with before' the last two stand side by side, below the settings that differ.
+    """The newest drawing, or the last two side by side, below the settings that differ.
+
+    The checkbox `compare` chooses; it may stand elsewhere.
 
     Args:
         compare: whether the comparison is on at first.
@@ -283,7 +307,7 @@ class Compared(w.VBox):
             compare, description="compare with before", indent=False, layout=w.Layout(width="auto")
         )
         self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
-        super().__init__([self.compare, self.text, self.differences, w.HBox([self.before, self.picture])])
+        super().__init__([self.text, self.differences, w.HBox([self.before, self.picture])])
         self.compare.observe(self._arrange, "value")
 
     def add(self, drawing):
@@ -339,30 +363,22 @@ class Redrawn(View):
     GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
 
     def __init__(self, controls, rows, says, fits=()):
-        self.controls, self._now, self._failed, self._lock = controls, None, False, threading.RLock()
+        self.controls, self._now, self._failed = controls, None, False
         self.remembered = functools.lru_cache(maxsize=64)(lambda function, settings: function(**dict(settings)))
         self._tagged = functools.lru_cache(maxsize=64)(self._tag)
+        self.changed = Gathered(self._read)
         self.shown, self.messages = Compared(), Messages()
         self.compare, self.text, self.differences = self.shown.compare, self.shown.text, self.shown.differences
         self.before, self.picture = self.shown.before, self.shown.picture
         self.job = Job(self._steps, self._show, self._finish)
-        self.changed = Gathered(self._read)
-        rows = [row if isinstance(row, w.Widget) else w.HBox(row) for row in rows]
-        super().__init__([*rows, self.shown, self.messages], says)
-        reactions = dict.fromkeys(controls.values(), self.messages.guard(self.changed))
-        for control, reaction in (reactions | {control: self.gathered(fit) for control, fit in fits}).items():
-            control.observe(reaction, "value")
+        boxes = [row if isinstance(row, w.Widget) else w.HBox(row) for row in rows]
+        last = max(number for number, row in enumerate(rows) if not isinstance(row, w.Widget))
+        boxes[last].children += (self.compare,)
+        super().__init__([*boxes, self.shown, self.messages], says)
+        reactions = dict.fromkeys(controls.values(), self.changed)
+        for control, reaction in (reactions | {control: self.changed.by(fit) for control, fit in fits}).items():
+            control.observe(self.messages.guard(reaction), "value")
         self.changed()
-
-    def gathered(self, change):
-        """A callback that changes several controls by `change`: its errors are shown, and one drawing follows."""
-
-        @self.messages.guard
-        def callback(event):
-            with self.changed.together():
-                change(event)
-
-        return callback
 
     def draw(self, **settings):
         """(picture, description) for the values of the controls: a pure function of them."""
@@ -389,7 +405,7 @@ class Redrawn(View):
 
     def _read(self):
         """Read the settings, and draw them after a drawing that is under way."""
-        with self._lock:
+        with self.changed.lock:
             settings = self.settings()
             if settings != self._now or self._failed:
                 self._now = settings
@@ -402,16 +418,16 @@ class Redrawn(View):
         settings = self.completed(now)
         pictures, texts = zip(*(self._tagged(part, _taken(part, settings)) for part in self.pictures()))
         names = names_of(self.controls, settings)
-        yield now, settings, Drawing(tuple(settings.values()), names, "<br>".join(pictures), "<br>".join(texts))
+        yield now, settings, Drawing(tuple(settings.values()), names, " ".join(pictures), "".join(texts))
 
     def _tag(self, function, settings):
         picture, says = function(**dict(settings))
-        return img_tag(picture, says), html.escape(says)
+        return img_tag(picture, says), paragraph(says)
 
     def _show(self, item):
         if item is None:
             return
-        with self._lock:
+        with self.changed.lock:
             now, settings, drawing = item
             if now is self._now:  # otherwise a newer drawing follows
                 self._failed = False
@@ -423,7 +439,7 @@ class Redrawn(View):
 
     def _finish(self, state, error):
         if error is not None:
-            with self._lock:
+            with self.changed.lock:
                 self._failed = True
                 self.shown.hide()
             self.messages.report(error)

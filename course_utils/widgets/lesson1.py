@@ -170,7 +170,7 @@ class Units(View):
         self._changed = Gathered(self._draw_anew)
         self._controls(layer, channel)
         self.job, self.search = Job(self._draw, self._show, self._drawn), Job(self._mine, self._mined, self._searched)
-        self.layer.observe(self.messages.guard(self._layer_changed), "value")
+        self.layer.observe(self.messages.guard(self._changed.by(lambda _: self._fit())), "value")
         for control in (self.channel, self.k, self.what, self.rule, self.photo, self.row, self.column):
             control.observe(self.messages.guard(self._changed), "value")
         for button, action in (
@@ -182,7 +182,8 @@ class Units(View):
             (self.stop, self.search.stop),
         ):
             button.on_click(self.messages.guard(lambda _, action=action: action()))
-        self._layer_changed()
+        with self._changed.together():
+            self._fit()
         super().__init__(
             [
                 w.HBox([self.layer, self.channel, self.previous, self.next, self.surprise]),
@@ -245,11 +246,6 @@ class Units(View):
     def _set_place(self):
         maps = self.seen.maps(self.photo.value, self.table.size, self.layer.value)[self.channel.value]
         self.row.value, self.column.value = divmod(maps.argmax().item(), maps.shape[1])
-
-    def _layer_changed(self, _=None):
-        if not self._changed.gathering:
-            with self._changed.together():
-                self._fit()
 
     def _step(self, by):
         self.channel.value = (self.channel.value + by) % (self.channel.max + 1)
