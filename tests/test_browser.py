@@ -349,7 +349,7 @@ def test_lesson_6(page, lab, tmp_path, tally):
     view.get_by_role("button", name="Stop").click()
     stopped = view.locator(".widget-label", has_text="stopped: evaluation")
     stopped.wait_for()
-    expect(view.locator("img")).to_have_count(4)  # photo, painting, the picture and its loss curve
+    expect(view.locator("img")).to_have_count(5)  # photo, painting, the picture, its loss curve and its thumbnail
     shoot(page, "lesson6_stopped")
     assert int(re.search(r"evaluation (\d+) of 2000", stopped.inner_text())[1]) < 2000
     assert browser.errors(page) == []

@@ -15,6 +15,7 @@ from course_utils import studio as core
 from course_utils.images import load_image
 from course_utils.studio import PRESETS, Recipe, StudioError
 from course_utils.widgets import lesson8 as module
+from course_utils.widgets.runs import minutes
 from events import PATIENCE, held
 
 PAIR = "animal_koala", "van_gogh_night_cafe"
@@ -507,7 +508,7 @@ def test_stored_as_plain_text_and_every_control_has_a_label(view):
 
 
 def test_times_as_people_say_them():
-    assert [module.minutes(seconds) for seconds in (0.4, 12.2, 89.4, 150, 3600)] == [
+    assert [minutes(seconds) for seconds in (0.4, 12.2, 89.4, 150, 3600)] == [
         "0 s",
         "12 s",
         "89 s",

@@ -61,6 +61,11 @@ def number(description, value, least, most, step=1):
     return w.BoundedIntText(value=value, min=least, max=most, step=step, description=description)
 
 
+def foreseen(error):
+    """Whether an error is one of the course's own, whose message is a sentence for the reader."""
+    return type(error).__module__.startswith("course_utils") or type(error) is ValueError
+
+
 class Messages(w.Output):
     """The place where errors of callbacks are shown, which ipywidgets itself swallows."""
 
@@ -79,7 +84,7 @@ class Messages(w.Output):
 
     def report(self, error):
         """Show an error: the message if the course foresees the error, or otherwise the whole traceback."""
-        if type(error).__module__.startswith("course_utils") or type(error) is ValueError:
+        if foreseen(error):
             text = f"{error}\n"
         elif lacks_memory(error):
             text = "The memory is not enough for this: choose a smaller size.\n"

@@ -38,6 +38,7 @@ from course_utils.studio import (
 )
 from course_utils.transfer import minimise
 from course_utils.widgets.core import Gathered, Job, Messages, View, titled
+from course_utils.widgets.runs import Outlook, report
 
 THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
 VARIED = {  # {setting of a contact sheet: values to begin with}
@@ -102,23 +103,6 @@ def values_of(name, text):
     return values
 
 
-def minutes(seconds):
-    """A time as text, such as '40 s' or '3 min'."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def report(state, evaluations, began):
-    """One line of text about a state: the evaluation, the time that is left, and every term."""
-    done = state.evaluations - began[0]
-    left = (state.seconds - began[1]) / done * (evaluations - state.evaluations) if done else 0
-    parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
-    ahead = f", about {minutes(left)} left" if left else ""
-    return (
-        f"evaluation {state.evaluations} of {evaluations}, {minutes(state.seconds)}{ahead}: "
-        f"loss {state.losses['total']:.3g} ({parts})"
-    )
-
-
 class Gallery(w.VBox):
     """Thumbnails of pictures, page by page, with a button below each.
 
@@ -181,7 +165,8 @@ class Studio(View):
         self.messages, self._changed = Messages(), Gathered(self._look)
         self.job = Job(self._steps, self._show, self._finish)
         self.trial = Job(self._trials, self._show_sheet, self._sheet_done)
-        self.thinking = Job(self._think, self._show_forecast, self._thought)
+        self.forecast = Outlook(self.speed, self.messages.report)
+        self.thinking = self.forecast.job
         self.measuring = Job(self._measure, self._show_numbers, self._numbers_done)
         self._make_controls()
         self._observe()
@@ -259,7 +244,7 @@ class Studio(View):
         self.save = button(description="Save", icon="save", disabled=True, tooltip="Save the picture with its settings")
         self.suggest = button(description="A size for one minute", icon="clock-o", layout=w.Layout(width="auto"))
         self.progress = w.IntProgress(description="progress")
-        self.forecast, self.text = w.Label(), w.Label("Press Paint.")
+        self.text = w.Label("Press Paint.")
         self.chosen, self.picture, self.curve, self.numbers = w.HTML(), w.HTML(), w.HTML(), w.HTML()
 
         varied = [(name.replace("_", " "), name) for name in VARIED]
@@ -477,21 +462,7 @@ class Studio(View):
         self.chosen.value = " ".join(map(_thumbnail, self._recipe.sources()))
         self.seam.value = _seam(self._recipe)
         if not (self.job.running or self.trial.running):
-            self.thinking.restart()
-
-    def _think(self):
-        yield self.speed.forecast(self._recipe)
-
-    def _show_forecast(self, forecast):
-        self.forecast.value = (
-            f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of memory"
-            " beside the network."
-        )
-
-    def _thought(self, state, error):
-        if error is not None:
-            self.forecast.value = "No forecast."
-            self.messages.report(error)
+            self.forecast.ask(self._recipe)
 
     def _suggest(self):
         self._idle()
