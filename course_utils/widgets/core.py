@@ -432,21 +432,25 @@ class Redrawn(View):
     def _show(self, item):
         if item is None:
             return
-        with self.changed.lock:
+        with self.changed.together():
             now, settings, drawing = item
             if now is self._now:  # otherwise a newer drawing follows
-                self._failed = False
-                self._arrange(settings)
+                self.arrange(settings)
+                self._failed, self._now = False, settings
                 self.shown.add(drawing)
 
-    def _arrange(self, settings):
+    def arrange(self, settings):
         """Show what else belongs to a drawing that is about to be shown; `settings` is {name: value}."""
+
+    def clear(self):
+        """Take away what else belongs to a drawing, after an error."""
 
     def _finish(self, state, error):
         if error is not None:
             with self.changed.lock:
                 self._failed = True
                 self.shown.hide()
+                self.clear()
             self.messages.report(error)
 
 

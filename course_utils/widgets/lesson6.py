@@ -91,7 +91,7 @@ class LiveView(Running):
             [self.pooling],
             self.forecast,
         ]
-        below = [self.shown.compare, self.shown, self.curve, self.last]
+        below = [self.shown.compare, self.shown, self.last, self.curve]
         super().__init__(controls, rows, below, "paint a photo live in the style of a painting, with a Stop button.")
         for kind, (bundled, own) in self.sources.items():
             bundled.observe(self.messages.guard(functools.partial(self._chosen, kind)), "value")
