@@ -17,6 +17,7 @@ from course_utils.images import img_tag, title
 from course_utils.inputs import lacks_memory
 
 JOB = "Job"  # name of the threads of all jobs
+GATHER = 0.05  # seconds in which further changes are gathered before something follows from them
 
 
 class View(w.VBox):
@@ -365,8 +366,6 @@ class Redrawn(View):
             drawing follows.
     """
 
-    GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
-
     def __init__(self, controls, rows, says, fits=()):
         self.controls, self._now, self._failed = controls, None, False
         self.remembered = functools.lru_cache(maxsize=64)(lambda function, settings: function(**dict(settings)))
@@ -417,7 +416,7 @@ class Redrawn(View):
                 self.job.restart()
 
     def _steps(self):
-        time.sleep(self.GATHER)
+        time.sleep(GATHER)
         yield None  # the job ends here if another change has come
         now = self._now
         settings = self.completed(now)

@@ -2,11 +2,12 @@
 
 import html
 import threading
+import time
 
 import ipywidgets as w
 
 from course_utils.images import img_tag, resize
-from course_utils.widgets.core import Drawing, Job, Messages, View, foreseen, names_of
+from course_utils.widgets.core import GATHER, Drawing, Job, Messages, View, foreseen, names_of
 
 KEPT, THUMBNAIL = 6, 120  # pictures that a history keeps; pixels of a thumbnail's width
 
@@ -53,13 +54,16 @@ class Outlook(w.Label):
         self.job.restart()
 
     def _steps(self):
+        time.sleep(GATHER)
+        yield None  # the job ends here if another change has come
         yield self._speed.forecast(*self._asked)
 
     def _show(self, forecast):
-        self.value = (
-            f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of memory"
-            " beside the network."
-        )
+        if forecast is not None:
+            self.value = (
+                f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of"
+                " memory beside the network."
+            )
 
     def _finish(self, state, error):
         if error is not None:
