@@ -365,9 +365,15 @@ class Speed:
             self._measured[kind] = (self.clock() - began) / easel.first[0, 0].numel()
         return self._measured[kind]
 
-    def forecast(self, recipe: Recipe) -> Forecast:
-        """The forecast for a recipe, from the measured speed and the size of its picture."""
-        height, width = load_image(recipe.photo, recipe.size, smallest=SMALLEST).shape[2:]
+    def forecast(self, recipe: Recipe, photo=None) -> Forecast:
+        """The forecast for a recipe, from the measured speed and the size of its picture.
+
+        Args:
+            recipe: whose network, size and number of evaluations count.
+            photo: whatever `load_image` takes, in place of the recipe's photo; None takes that one.
+        """
+        photo = recipe.photo if photo is None else photo
+        height, width = load_image(photo, recipe.size, smallest=SMALLEST).shape[2:]
         seconds = self.seconds_per_pixel(recipe) * height * width * recipe.evaluations
         return Forecast(seconds, memory_of(self.networks(recipe.network, recipe.pooling), height, width))
 

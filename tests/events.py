@@ -7,8 +7,10 @@ PATIENCE = 900  # seconds after which an event will not come any more; no test t
 
 
 @contextlib.contextmanager
-def held(view, evaluation):
-    """Press Start of a widget, and keep its job inside that evaluation, or a later one, until the block ends."""
+def held(view, evaluation, press="start"):
+    """Press Start of a widget, or another button, and keep its job inside that evaluation, or a later one, until the
+    block ends.
+    """
     shown, go_on = threading.Event(), threading.Event()
 
     def hold(change):
@@ -18,9 +20,10 @@ def held(view, evaluation):
 
     view.job.rate = 1e9  # every evaluation is shown
     view.progress.observe(hold, "value")
-    view.start.click()
+    getattr(view, press).click()
     try:
         assert shown.wait(PATIENCE)
         yield
     finally:
+        view.progress.unobserve(hold, "value")
         go_on.set()

@@ -253,6 +253,9 @@ def test_lesson_2(page, lab):
     view = lesson(page, lab, "02_batch_normalization")
     block, live = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(1)
 
+    expect(block).to_be_visible()
+    assert view.locator(".jp-OutputArea .jupyter-widgets").first.bounding_box()["height"] < 800  # pixels: one window
+    changes(block, lambda: type_in(view, "c", "3"), re.escape("x[0, 3, 1, 2] is orange"))
     changes(block, lambda: view.get_by_label("method", exact=True).select_option("layer norm"), "layer norm")
     changes(block, lambda: view.get_by_label("C feature maps", exact=True).click(), "instance norm")
     changes(
@@ -267,6 +270,9 @@ def test_lesson_2(page, lab):
     changes(live, lambda: view.get_by_label("layer", exact=True).select_option("conv1_1"))
     changes(live, lambda: type_in(view, "pictures", "3"))
     shoot(page, "lesson2_live")
+    view.get_by_label("compare with before").click()
+    expect(view.locator(".jp-OutputArea .jupyter-widgets img")).to_have_count(4)
+    expect(view.get_by_text("pictures: 8 → 3")).to_be_visible()
     assert browser.errors(page) == []
 
 
@@ -302,6 +308,10 @@ def test_lesson_4(page, lab):
     expect(picture).to_have_attribute("alt", re.compile("Evaluation ([2-9]|[0-9]{2,}) of 1000, relu3_1, from grey"))
     view.get_by_role("button", name="Stop").click()
     view.locator(".widget-label", has_text="stopped: Evaluation").wait_for()
+    type_in(view, "evaluations", "2")
+    view.get_by_role("button", name="Reconstruct").click()
+    view.locator(".widget-label", has_text="finished: Evaluation 2").wait_for()
+    expect(picture).to_have_count(2)  # with the one before
     shoot(page, "lesson4_widget")
     assert browser.errors(page) == []
 
@@ -327,6 +337,8 @@ def test_lesson_5(page, lab):
         view.get_by_label("values", exact=True).select_option(values)
         expect(entries.first).to_have_attribute("title", re.compile(f"{values} "))
     shoot(page, "lesson5_widget")
+    view.get_by_label("compare with before").click()
+    expect(view.get_by_text("values: correlation → G / M")).to_be_visible()
     assert browser.errors(page) == []
 
 
@@ -349,9 +361,11 @@ def test_lesson_6(page, lab, tmp_path, tally):
     view.get_by_role("button", name="Stop").click()
     stopped = view.locator(".widget-label", has_text="stopped: evaluation")
     stopped.wait_for()
-    expect(view.locator("img")).to_have_count(4)  # photo, painting, the picture and its loss curve
+    expect(view.locator("img")).to_have_count(5)  # photo, painting, the picture, its loss curve and its thumbnail
     shoot(page, "lesson6_stopped")
     assert int(re.search(r"evaluation (\d+) of 2000", stopped.inner_text())[1]) < 2000
+    expect(view.locator(".widget-label", has_text="Forecast: about")).to_be_visible()
+    expect(view.locator("figcaption", has_text="photo: Koala in a tree; painting: Langlois Bridge")).to_be_visible()
     assert browser.errors(page) == []
 
 

@@ -3,6 +3,7 @@
 import datetime
 import io
 import itertools
+import re
 import threading
 
 import pytest
@@ -10,9 +11,10 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from course_utils import studio
 from course_utils.images import load_image, paintings, photos
 from course_utils.settings import Settings
-from course_utils.widgets import lesson0, lesson6
+from course_utils.widgets import lesson0, lesson6, runs
 from course_utils.widgets.core import Job, Messages, View, titled
 from events import PATIENCE, held
 
@@ -168,15 +170,82 @@ def test_live_view_pooling_and_colours(net):
         view.job.wait(PATIENCE)
         pictures.append(view.picture.value.split("src=")[1])
     assert "variation" in view.text.value
-    assert len(set(pictures)) == 4 and view.net.pooling == "average" and net.pooling == "max"
-    assert all(torch.equal(one, other) for one, other in zip(view.net.state_dict().values(), net.state_dict().values()))
+    assert len(set(pictures)) == 4 and net.pooling == "max"
+    average = view.networks("original", "average")
+    assert all(torch.equal(one, other) for one, other in zip(average.state_dict().values(), net.state_dict().values()))
+
+
+@pytest.mark.long
+def test_live_view_keeps_the_last_pictures_and_compares(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=1, net=net)
+    view.shown.compare.value = True
+    pictures = []
+    for size in range(64, 64 + runs.KEPT + 2):
+        view.size.value = size
+        view.start.click()
+        assert view.job.wait(PATIENCE) == "finished"
+        pictures.append(re.search('src="([^"]*)"', view.picture.value)[1])
+        assert view.last.value.count("<figure") == min(len(pictures), runs.KEPT)
+    assert view.messages.outputs == () and len(set(pictures)) == len(pictures)
+    assert (
+        pictures[-2] in view.shown.before.value and view.shown.differences.value == f"size, pixels: {size - 1} → {size}"
+    )
+    first, *_ = view.last.value.split("</figure>")
+    for part in ("photo: Koala in a tree", "painting: The Night Café", f"size, pixels: {size}", "evaluations done: 1"):
+        assert first.count(part) == 2  # for those who see it, and for those who do not
+    assert "64" not in "".join(re.findall("size, pixels: ([0-9]*)", view.last.value))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lesson6, "descend", lambda *_, **__: iter(()))
+        view.start.click()
+        view.job.wait(PATIENCE)
+    assert pictures[-1] in view.picture.value and view.last.value.startswith(first)  # a run without a picture
+
+
+@pytest.mark.long
+def test_live_view_foretells_the_time(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=6, net=net)
+    assert view.thinking.wait(PATIENCE) == "finished" and view.forecast.value.startswith("Forecast: about ")
+    asked, forecast = [], studio.Forecast(100.0, 2.0**30)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studio.Speed, "forecast", lambda _, *given: asked.append(given) or forecast)
+        for control, value in ((view.size, 128), (view.evaluations, 9), (view.pooling, "average")):
+            control.value = value
+            assert view.thinking.wait(PATIENCE) == "finished" and view.forecast.value.startswith(
+                "Forecast: about 2 min"
+            )
+        view.content.value = "animal_pig"
+        assert view.thinking.wait(PATIENCE) == "finished"
+    recipe, photo = asked[-1]
+    assert (recipe.size, recipe.evaluations, recipe.pooling, photo) == (128, 9, "average", "animal_pig")
+    small = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(small, "PNG")
+    upload = {"name": "a.png", "type": "image/png", "size": 1, "last_modified": datetime.datetime.now()}
+    view.own_content.set_trait("value", ({**upload, "content": memoryview(small.getvalue())},))
+    with pytest.raises(ValueError):
+        view.thinking.wait(PATIENCE)
+    assert view.forecast.value.startswith("No forecast: ") and view.messages.outputs == ()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studio.Speed, "forecast", lambda *_: 1 / 0)
+        view.content.value = "animal_koala"
+        with pytest.raises(ZeroDivisionError):
+            view.thinking.wait(PATIENCE)
+    assert view.forecast.value == "No forecast." and "ZeroDivisionError" in view.messages.outputs[0]["text"]
+
+
+def test_a_setting_that_changes_meanwhile_is_said_to_count_later(net):
+    view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
+    with held(view, 2):
+        view.weight.value = 10.0
+        assert view.later.value.startswith("style weight: the new setting counts from the next start.")
+        view.stop.click()
+    assert view.job.wait(PATIENCE) == "stopped" and view.later.value == ""
 
 
 @pytest.mark.long
 def test_live_view_stops(net):
     view = lesson6.live_view("animal_koala", "van_gogh_night_cafe", size=64, evaluations=2000, net=net)
     with held(view, 2):
-        view._paint()  # a second click changes nothing
+        view._run()  # a second click changes nothing
         assert view.history and view.start.disabled and not view.stop.disabled
         view.stop.click()
     assert (

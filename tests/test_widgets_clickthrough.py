@@ -1,6 +1,7 @@
 """One unit number by number: against torch's convolution, against the network, and the view without a browser."""
 
 import copy
+import html
 import random
 import re
 
@@ -199,7 +200,7 @@ def test_random_settings(view, net):
         unit = arithmetic(
             net, view.photo.value, view.layer.value, view.channel.value, view.row.value, view.column.value, SIDE
         )
-        assert clickthrough.html.escape(clickthrough.says(unit)) in view.text.value
+        assert html.escape(clickthrough.says(unit)) in view.text.value
 
 
 @pytest.mark.long

@@ -2,18 +2,34 @@
 
 import random
 import re
+import threading
 
 import ipywidgets as w
 import pytest
 
-from course_utils.widgets import lesson0, lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7, lesson8
-from families import NUMBERS, SELECTIONS, WIDGETS, messages_of, parts, sentence, settle, small_table
+from course_utils.widgets import (
+    clickthrough,
+    lesson0,
+    lesson1,
+    lesson2,
+    lesson3,
+    lesson4,
+    lesson5,
+    lesson6,
+    lesson7,
+    lesson8,
+)
+from events import PATIENCE
+from families import FURTHER, NUMBERS, SELECTIONS, WIDGETS, messages_of, parts, sentence, settle, small_table
+
+ALL = WIDGETS | {"numbers": FURTHER["numbers"]}  # the game of lesson 1 has its own tests
 
 BEHIND = {  # of each widget the pure function
     "pixels": (lesson0, "magnified"),
     "units": (lesson1, "sheets"),
-    "axes": (lesson2, "layer_statistics"),
+    "axes": (lesson2, "block"),
     "scale_one": (lesson3, "scale_filter"),
+    "numbers": (clickthrough, "worked_out"),
     "reconstruction": (lesson4, "states"),
     "gram_map": (lesson5, "pair"),
     "live_view": (lesson6, "painting"),
@@ -22,10 +38,12 @@ BEHIND = {  # of each widget the pure function
 }
 PAINT = ("reconstruction", "live_view", "race", "studio")  # they work when Start is pressed, the others at each change
 SLOW = ("scale_one", "live_view", "race", "studio")  # their tests of errors take more than a second
+ASIDE = ("Paint", "Reconstruct", "Run", "Make the sheet")  # buttons that begin a long run, pressed by other tests
 FORESEEN = {  # what settings may be refused, and how
+    "units": "^There is no folder",
     "scale_one": r"^Filter \d+ of \w+ is silent in this photo",
     "race": "^The transport needs the box and the guess",
-    "studio": r"take a size of \d+ or more|mask",
+    "studio": r"take a size of \d+ or more|mask|Nothing is saved yet",
 }
 
 
@@ -76,10 +94,15 @@ def controls(view):
     return [control for control in parts(view, (*NUMBERS, *SELECTIONS, w.Checkbox)) if not control.disabled]
 
 
+def pressable(view):
+    """The buttons that can be pressed, but for those that begin a long run."""
+    return [button for button in parts(view, w.Button) if not button.disabled and button.description not in ASIDE]
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("name", WIDGETS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_control_at_its_corners_and_at_random_points(net, small, tally, name):
-    view, draw = WIDGETS[name](net, small), random.Random(name)
+    view, draw = ALL[name](net, small), random.Random(name)
     for control in controls(view):
         before = control.get_state(["index" if isinstance(control, SELECTIONS) else "value"]).popitem()[1]
         for value in (*corners(control), before):
@@ -93,6 +116,10 @@ def test_every_control_at_its_corners_and_at_random_points(net, small, tally, na
             small_run(view)
         assert check(name, view) or messages_of(view).outputs
         tally("widgets: random points")
+        for button in draw.sample(buttons := pressable(view), min(3, len(buttons))):
+            button.click()
+            check(name, view)  # 'Clear' leaves no picture
+            tally("widgets: buttons at random points")
 
 
 def act(name, view):
@@ -105,9 +132,12 @@ def act(name, view):
     settle(view)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in SLOW)) for name in WIDGETS])
+FAMILY = [pytest.param(name, marks=[pytest.mark.long] * (name in SLOW)) for name in ALL]
+
+
+@pytest.mark.parametrize("name", FAMILY)
 def test_an_error_is_shown_and_the_next_change_recovers(net, small, monkeypatch, tally, name):
-    view = WIDGETS[name](net, small)
+    view = ALL[name](net, small)
     settle(view)
     for error in (ZeroDivisionError("nobody expected this"), ValueError("Choose another number.")):
 
@@ -125,3 +155,34 @@ def test_an_error_is_shown_and_the_next_change_recovers(net, small, monkeypatch,
         act(name, view)
         assert messages_of(view).outputs == () and check(name, view)
         tally("widgets: errors in the pure function")
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in PAINT])
+def test_fifty_changes_cost_at_most_two_evaluations(net, small, monkeypatch, tally, name):
+    """The first of them is being drawn while the others come, and the last of them follows."""
+    view, inside, go_on, calls = ALL[name](net, small), threading.Event(), threading.Event(), []
+    settle(view)
+    module, function = BEHIND[name]
+    whole = getattr(module, function)
+
+    def slow(*arguments, **settings):
+        calls.append(arguments)
+        inside.set()
+        go_on.wait(PATIENCE)
+        return whole(*arguments, **settings)
+
+    monkeypatch.setattr(module, function, slow)
+    control = next(parts(view, NUMBERS))
+    (low, high), first = corners(control), control.value
+    between = (low + type(high)((high - low) * share) for share in (0.25, 0.5, 0.75))
+    last = next(value for value in between if value not in (low, high, first))
+    choose(control, low if first != low else high)
+    assert inside.wait(PATIENCE)
+    before = [part.value for part in parts(view, w.HTML)]
+    for number in range(49):
+        choose(control, high if number % 2 else low)
+    choose(control, last)
+    go_on.set()
+    assert check(name, view) and messages_of(view).outputs == ()
+    assert len(calls) == 2 and [part.value for part in parts(view, w.HTML)] != before
+    tally("widgets: changes that are gathered")

@@ -153,7 +153,7 @@ def small(net):
         ("units", 2),
         ("play", 1),
         ("numbers", 1),
-        ("axes", 1),
+        ("axes", 5),
         ("scale_one", 1),
         ("reconstruction", 1),
         pytest.param("gram_map", 2, marks=pytest.mark.long),

@@ -238,31 +238,48 @@ def view(net, monkeypatch):
     return view
 
 
+def sources(view):
+    """The drawn block and the statistics, as encoded pictures."""
+    return re.findall(r'src="([^"]*)"', view.picture.value)
+
+
 @pytest.mark.long
 def test_each_control_redraws(view):
     for control, value, drawn, live in (
         (view.ticks["N"], False, True, True),
         (view.order, "NHWC", True, False),
+        *((view.place[letter], place, True, False) for letter, place in zip("ncij", (2, 3, 0, 3))),
         (view.layer, "conv2_1", False, True),
-        (view.pictures, 1, False, True),
+        (view.count, 1, False, True),
         (view.method, "layer norm", True, True),
         (view.groups, 4, True, True),
         (view.ticks["C"], False, True, True),
         (view.ticks["H"], False, True, True),
         (view.ticks["W"], False, True, True),
     ):
-        before = view.drawn.value, view.live.value
+        before = sources(view)
         control.value = value
         assert view.job.wait(PATIENCE) == "finished"
-        assert (view.drawn.value != before[0], view.live.value != before[1]) == (drawn, live), control
+        assert [now != old for now, old in zip(sources(view), before, strict=True)] == [drawn, live], control
     assert (
         view.messages.outputs == ()
         and "1 × 128 × 28 × 28 values" in view.text.value
         and "conv2_1 before the ReLU" in view.text.value
     )
-    assert "each value alone: 144 groups" in view.about.value
-    for html in (view.drawn.value, view.live.value):
-        assert len(re.search(r'alt="([^"]*)"', html)[1]) > 20
+    assert "each value alone: 144 groups" in view.text.value and "x[2, 3, 0, 3]" in view.text.value
+    descriptions = re.findall(r'alt="([^"]*)"', view.picture.value)
+    assert len(descriptions) == 2 and min(map(len, descriptions)) > 20
+
+
+def test_the_value_in_the_black_frame_is_chosen_without_drawing_the_statistics_anew(view, monkeypatch):
+    monkeypatch.setattr(lesson2, "layer_statistics", lambda *_: pytest.fail("drawn again"))
+    for letter, place in zip("ncij", (1, 2, 2, 0)):
+        view.place[letter].value = place
+    assert view.job.wait(PATIENCE) == "finished" and "The group of x[1, 2, 2, 0] is orange" in view.text.value
+    view.place["c"].set_state({"value": 9})  # there are four feature maps
+    assert view.place["c"].value == 3
+    view.compare.value = True
+    assert view.job.wait(PATIENCE) == "finished" and view.differences.value == "c: 2 → 3"
 
 
 def test_methods_and_axes_agree(view):
@@ -297,13 +314,13 @@ def test_methods_and_axes_agree(view):
     assert view.method.value == "group norm"
     view.method.value = "own choice"  # leaves the axes as they are
     assert ticked() == "CHW" and view.groups.value == 4
-    assert view.job.wait(PATIENCE) == "finished" and "group norm" in view.about.value and view.messages.outputs == ()
+    assert view.job.wait(PATIENCE) == "finished" and "group norm" in view.text.value and view.messages.outputs == ()
 
 
 @pytest.mark.long
 def test_activations_are_computed_once(view, net, monkeypatch):
     monkeypatch.setattr(type(net), "features", lambda *_: pytest.fail("computed again"))
-    for control, value in ((view.pictures, 3), (view.order, "NHWC"), (view.method, "instance norm")):
+    for control, value in ((view.count, 3), (view.order, "NHWC"), (view.method, "instance norm")):
         control.value = value
         assert view.job.wait(PATIENCE) == "finished"
     assert "3 × 64 × 56 × 56 values make 192 groups" in view.text.value
@@ -312,15 +329,15 @@ def test_activations_are_computed_once(view, net, monkeypatch):
 def test_errors_reach_the_reader_and_the_next_drawing_recovers(view):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lesson2, "layer_statistics", lambda *_: 1 / 0)
-        view.pictures.value = 2
+        view.count.value = 2
         with pytest.raises(ZeroDivisionError):
             view.job.wait(PATIENCE)
-    assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and view.live.value == view.text.value == ""
-    view.pictures.value = 1
+    assert "ZeroDivisionError" in view.messages.outputs[0]["text"] and view.picture.value == view.text.value == ""
+    view.count.value = 1
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and "1 × 64" in view.text.value
 
 
 def test_stored_as_plain_text_and_every_control_has_a_label(view):
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: pick the axes")
-    for control in (*view.ticks.values(), view.method, view.groups, view.order, view.layer, view.pictures):
+    for control in (*view.controls.values(), view.method):
         assert control.description

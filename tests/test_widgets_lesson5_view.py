@@ -28,6 +28,11 @@ def pixels(html):
     return html.value.split("src=")[1]
 
 
+def said(view):
+    """The description of the pair, as HTML."""
+    return re.search("<p[^>]*>(.*)</p>", view.text.value)[1]
+
+
 def marked(view):
     return [number for number, button in enumerate(view.buttons) if button.layout is view.marked]
 
@@ -61,9 +66,8 @@ def test_a_click_shows_the_pair(view):
         assert view.job.wait(PATIENCE) == "finished" and pixels(view.picture) != before
         k, other = rows[number // 12], rows[number % 12]
         assert [field.value for field in view.fields] == [k, other] and marked(view) == [number]
-        assert (f"channels {k} and {other}." in view.text.value) == (
-            k != other
-        ) and view.text.value in view.picture.value
+        assert (f"channels {k} and {other}." in view.text.value) == (k != other)
+        assert said(view) in view.picture.value
         assert [button.description for button in view.buttons] == entries
         assert [place for place, button in enumerate(view.buttons) if button.tooltip.endswith(", chosen")] == [number]
     assert view.messages.outputs == ()
@@ -163,7 +167,7 @@ def test_changes_in_quick_succession_end_with_the_last(view):
     view.source.value = "animal_cat"
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
     assert (
-        view.text.value.startswith("relu2_1, Kitten with a ball of wool: channel")
+        said(view).startswith("relu2_1, Kitten with a ball of wool: channel")
         and [field.value for field in view.fields] == heads(view)[1][:2]
     )
     assert [field.max for field in view.fields] == [127, 127] and marked(view) == [1]
@@ -252,30 +256,45 @@ def test_a_channel_typed_while_a_layer_is_on_its_way_is_kept(view):
 @pytest.mark.long
 def test_a_layer_chosen_while_another_is_being_shown(view, monkeypatch):
     """The main thread changes the layer in the middle of `_show`; fields, limits and picture agree afterwards."""
-    replace, others = lesson5.Asked._replace, []
+    fill, others = view._fill, []
 
-    def interrupted(*arguments, **pair):
+    def interrupted(*arguments):
         if not others:
             others.append(threading.Thread(target=lambda: setattr(view.layer, "value", "relu1_1")))
             others[0].start()
             others[0].join(0.3)
-        return replace(*arguments, **pair)
+        fill(*arguments)
 
-    monkeypatch.setattr(lesson5.Asked, "_replace", interrupted)
+    monkeypatch.setattr(view, "_fill", interrupted)
     view.layer.value = "relu5_1"
     assert view.job.wait(PATIENCE) == "finished"
     others[0].join(PATIENCE)
     assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == ()
-    assert view.text.value.startswith("relu1_1, ") and [field.value for field in view.fields] == heads(view)[1][:2]
+    assert said(view).startswith("relu1_1, ") and [field.value for field in view.fields] == heads(view)[1][:2]
     assert [field.max for field in view.fields] == [63, 63] and marked(view) == [1]
 
 
 def test_what_was_drawn_for_an_older_request_is_not_shown(view):
-    before, item = view.text.value, next(view._draw())
+    before, (*_, item) = view.text.value, view._steps()
     view.job.restart = lambda: None
     view.layer.value = "relu5_1"
     view._show(item)
-    assert view._asked.pair == (None, None) and view._grid is None and view.text.value == before
+    assert view._pair == (None, None) and view._grid is None and view.text.value == before
+
+
+def test_two_pairs_are_compared(view):
+    view.compare.value = True
+    view.buttons[40].click()
+    assert view.job.wait(PATIENCE) == "finished"
+    rows = heads(view)[1]
+    assert view.differences.value == (f"channel k: {rows[0]} → {rows[3]}; channel k&#x27;: {rows[1]} → {rows[4]}")
+    view.layer.value = "relu2_1"
+    assert view.job.wait(PATIENCE) == "finished"
+    k, other = heads(view)[1][:2]
+    assert view.differences.value == (
+        f"layer: relu3_1 → relu2_1; channel k: {rows[3]} → {k}; channel k&#x27;: {rows[4]} → {other}"
+    )
+    assert "relu3_1, " in view.before.value and "relu2_1, " in view.picture.value
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
@@ -290,7 +309,7 @@ def test_a_click_draws_once(view):
     shown, show = [], view.job.show
     view.job.show = lambda item: shown.append(show(item))
     view.buttons[40].click()
-    assert view.job.wait(PATIENCE) == "finished" and len(shown) == 1
+    assert view.job.wait(PATIENCE) == "finished" and len(shown) == 2  # the first of them is empty
 
 
 def test_the_fields_come_before_the_grid(view):
@@ -307,7 +326,7 @@ def test_the_fields_come_before_the_grid(view):
 
 def test_stored_as_plain_text_and_every_control_has_a_label(view):
     assert view._repr_mimebundle_()["text/plain"].startswith("[Widget: the Gram matrix")
-    for control in (view.source, view.layer, view.channels, view.values, *view.fields, *view.buttons):
+    for control in (*view.controls.values(), *view.buttons):
         assert control.description
     for html in (view.picture, view.overview):
         assert len(re.search(r'alt="([^"]*)"', html.value)[1]) > 60

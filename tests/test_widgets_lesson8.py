@@ -15,6 +15,7 @@ from course_utils import studio as core
 from course_utils.images import load_image
 from course_utils.studio import PRESETS, Recipe, StudioError
 from course_utils.widgets import lesson8 as module
+from course_utils.widgets.runs import minutes
 from events import PATIENCE, held
 
 PAIR = "animal_koala", "van_gogh_night_cafe"
@@ -27,7 +28,7 @@ def view(net, tmp_path):
     view.photo.value, view.painting.value = PAIR
     view.thinking.wait(PATIENCE)
     yield view
-    for job in (view.job, view.trial, view.thinking):
+    for job in (view.job, view.trial, view.thinking, view.measuring):
         job.stop()
         if job.running:
             job.wait(PATIENCE)
@@ -39,7 +40,7 @@ def said(view):
 
 def paint(view):
     view.start.click()
-    assert view.job.wait(PATIENCE) == "finished" and said(view) == ""
+    assert view.job.wait(PATIENCE) == view.measuring.wait(PATIENCE) == "finished" and said(view) == ""
 
 
 def upload(field, content, name="a.png"):
@@ -292,6 +293,71 @@ def test_a_picture_that_cannot_be_measured_is_saved_all_the_same(view, tmp_path)
     assert said(view) == "" and "E" not in view.album.saved()[0].numbers
 
 
+@pytest.fixture
+def slow_judge(monkeypatch):
+    """(measuring has begun, it may go on): a `Judge` that waits."""
+    begun, go_on, judge = threading.Event(), threading.Event(), measures.Judge
+
+    def slow(*arguments):
+        begun.set()
+        go_on.wait(PATIENCE)
+        return judge(*arguments)
+
+    monkeypatch.setattr(measures, "Judge", slow)
+    yield begun, go_on
+    go_on.set()
+
+
+def test_the_buttons_do_not_wait_for_e(view, slow_judge):
+    begun, go_on = slow_judge
+    view.size.value = 96
+    view.start.click()
+    assert view.job.wait(PATIENCE) == "finished" and begun.wait(PATIENCE)
+    assert not view.start.disabled and view.pause.disabled and "is being measured" in view.numbers.value
+    view.save.click()
+    assert view.text.value.endswith(", before E was measured") and "E" not in view.album.saved()[0].numbers
+    go_on.set()
+    assert view.measuring.wait(PATIENCE) == "finished" and "this picture" in view.numbers.value
+    view.save.click()
+    assert view.text.value.endswith(".png") and "E" in view.album.saved()[0].numbers and said(view) == ""
+
+
+@pytest.mark.parametrize("press", ["start", "pause"])
+def test_a_press_while_e_is_measured_wins(view, slow_judge, press):
+    """The numbers of the picture before never stand beside the new one, nor are they saved with it."""
+    begun, go_on = slow_judge
+    view.size.value, view.evaluations.value = 96, 6
+    if press == "pause":
+        with held(view, 2):
+            view.pause.click()
+    else:
+        view.start.click()
+    view.job.wait(PATIENCE)
+    assert begun.wait(PATIENCE)
+    before, shown = view._last, []
+    view.numbers.observe(lambda change: shown.append(change.new), "value")
+    with held(view, view.progress.value + 1 if press == "pause" else 2, press):
+        assert view.start.disabled and view.numbers.value == ""
+        go_on.set()
+        view.measuring.wait(PATIENCE)
+        assert view.numbers.value == "" and view._found[0] is not before
+    assert view.job.wait(PATIENCE) == view.measuring.wait(PATIENCE) == "finished"
+    assert len([text for text in shown if "this picture" in text]) == 1 and view._found[0] is view._last
+    assert said(view) == ""
+
+
+def test_what_breaks_while_e_is_measured_is_shown(view, monkeypatch):
+    monkeypatch.setattr(measures, "Judge", lambda *_: 1 / 0)
+    view.size.value = 96
+    view.start.click()
+    assert view.job.wait(PATIENCE) == "finished"
+    with pytest.raises(ZeroDivisionError):
+        view.measuring.wait(PATIENCE)
+    assert "Traceback" in said(view) and view.numbers.value == "" and not view.start.disabled
+    view.save.click()
+    assert view.text.value.endswith(".png") and said(view) == ""
+
+
 def test_contact_sheet_and_paint_large(view, monkeypatch):
     monkeypatch.setattr(module, "variants", lambda recipe, choices: core.variants(recipe, choices, 48, 2))
     view.down_values.value, view.across.value, view.across_values.value = "5, 50", "pooling", "max, average"
@@ -442,7 +508,7 @@ def test_stored_as_plain_text_and_every_control_has_a_label(view):
 
 
 def test_times_as_people_say_them():
-    assert [module.minutes(seconds) for seconds in (0.4, 12.2, 89.4, 150, 3600)] == [
+    assert [minutes(seconds) for seconds in (0.4, 12.2, 89.4, 150, 3600)] == [
         "0 s",
         "12 s",
         "89 s",

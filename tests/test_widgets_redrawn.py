@@ -6,7 +6,7 @@ import ipywidgets as w
 import pytest
 import torch
 
-from course_utils.widgets.core import Redrawn, changed, said
+from course_utils.widgets.core import Gathered, Redrawn, changed, said
 from events import PATIENCE
 
 
@@ -103,6 +103,83 @@ def test_values_are_said_as_the_reader_sees_them():
         (w.BoundedIntText(1234), "100"),
         (w.SelectionSlider(options=[("1/4", 0.25), ("4", 4)], value=0.25), "1/4"),
     ):
-        assert said(control) == text
+        assert said(control, control.value) == text
     assert changed({"a": "1", "b": "2"}, {"a": "3", "b": "2"}) == "a: 1 → 3"
     assert changed({"a": "1"}, {"a": "1"}) == "the same settings"
+
+
+class Two(Grey):
+    """Two pictures, of which the second does not depend on the level; the kind is fitted to the level."""
+
+    def __init__(self):
+        self.second = []
+        super().__init__()
+        self.level.observe(self.messages.guard(self.changed.by(self._fit)), "value")
+
+    def _fit(self, _):
+        if self.level.value == 99:
+            raise ValueError("Choose a level below 99.")
+        self.kind.value = int(self.level.value > 50)
+
+    def pictures(self):
+        return self.draw, self.inverted
+
+    def inverted(self, kind):
+        self.second.append(kind)
+        return torch.full((1, 3, 8, 8), float(kind)), f"Inverted: {kind}."
+
+
+def test_each_picture_is_drawn_only_if_its_own_settings_change():
+    view = Two()
+    for level in (20, 30, 60, 70, 80):
+        view.level.value = level
+        assert view.job.wait(PATIENCE) == "finished"
+        assert view.picture.value.count("<img") == 2 and f"Inverted: {int(level > 50)}." in view.text.value
+    assert view.second == [0, 1] and view.calls[-1] == (80, 1)
+    view.level.value = 99
+    assert view.messages.outputs[0]["text"] == "Choose a level below 99.\n"
+    view.level.value = 98
+    assert view.job.wait(PATIENCE) == "finished" and view.messages.outputs == () and view.calls[-1] == (98, 1)
+
+
+def test_changes_of_a_block_have_one_consequence_at_its_end():
+    calls, controls = [], [w.IntSlider(), w.IntSlider()]
+    gathered = Gathered(lambda: calls.append([control.value for control in controls]))
+
+    def fit(change):
+        controls[1].value = change["new"] + 1
+
+    controls[0].observe(gathered.by(fit), "value")
+    controls[1].observe(gathered, "value")
+    controls[0].value = 3
+    assert calls == [[3, 4]]
+    with gathered.together():
+        controls[0].value = 7  # its fit does not count here
+        with gathered.together():
+            controls[1].value = 9
+    assert calls == [[3, 4], [7, 9]]
+    with pytest.raises(ZeroDivisionError), gathered.together():
+        controls[1].value = 1 / 0
+    controls[1].value = 1
+    assert calls == [[3, 4], [7, 9], [7, 1]]
+
+
+def test_a_change_waits_for_the_block_of_another_thread():
+    calls, slider, inside, go_on = [], w.IntSlider(), threading.Event(), threading.Event()
+    gathered = Gathered(lambda: calls.append(slider.value))
+
+    def block():
+        with gathered.together():
+            inside.set()
+            go_on.wait(PATIENCE)
+
+    slider.observe(gathered, "value")
+    threads = [threading.Thread(target=block), threading.Thread(target=lambda: setattr(slider, "value", 5))]
+    threads[0].start()
+    assert inside.wait(PATIENCE)
+    threads[1].start()
+    assert calls == []
+    go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert calls[-1] == 5 and len(calls) == 2

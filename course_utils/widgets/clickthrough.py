@@ -2,8 +2,6 @@
 rectification.
 """
 
-import contextlib
-import html
 from dataclasses import dataclass
 
 import ipywidgets as w
@@ -13,12 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from course_utils.dataset import SIZE
-from course_utils.images import img_tag, photos
+from course_utils.images import photos
 from course_utils.inputs import check_choice, check_number
 from course_utils.plots import COLOURS
 from course_utils.receptive import Box, map_size, patch_box
 from course_utils.vgg import check_network, vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number, titled
+from course_utils.widgets.core import Redrawn, menu, number, titled
 from course_utils.widgets.lesson1 import Seen
 
 MOST = 4  # input channels that are shown
@@ -304,11 +302,11 @@ def numbers(layer="relu1_1", channel=15, source="animal_cat", net=None):
     return Numbers(layer, channel, source, Seen(net or vgg19()))
 
 
-class Numbers(View):
-    """Controls and one figure; `job` draws it."""
+class Numbers(Redrawn):
+    """Controls and one figure."""
 
     def __init__(self, layer, channel, source, seen):
-        self.seen, self.messages, self._fitting = seen, Messages(), False
+        self.seen = seen
         self.layer = menu("layer", summed_layers(seen.net), layer)
         self.channel = number("channel", channel, 0, seen.net.channels[layer] - 1)
         self.photo = menu("photo", titled(photos()), source)
@@ -316,69 +314,32 @@ class Numbers(View):
             description="Strongest place", icon="crosshairs", tooltip="Where this channel is strongest in this photo"
         )
         self.row, self.column = (w.IntSlider(description=name, continuous_update=False) for name in ("row", "column"))
-        self.text, self.picture = w.HTML(), w.HTML()
-        self.job = Job(self._draw, self._show, self._drawn)
-        self.layer.observe(self.messages.guard(self._layer_changed), "value")
-        for control in (self.channel, self.photo, self.row, self.column):
-            control.observe(self.messages.guard(self._changed), "value")
-        self.strongest.on_click(self.messages.guard(lambda _: self._to_strongest()))
-        self._layer_changed()
+        self._fit()
         super().__init__(
-            [
-                w.HBox([self.layer, self.channel, self.photo]),
-                w.HBox([self.row, self.column, self.strongest]),
-                self.text,
-                self.picture,
-                self.messages,
-            ],
+            {
+                "layer": self.layer,
+                "channel": self.channel,
+                "source": self.photo,
+                "row": self.row,
+                "column": self.column,
+            },
+            [[self.layer, self.channel, self.photo], [self.row, self.column, self.strongest]],
             f"how the number of any unit of {seen.net.title} comes about, product by product.",
+            fits=[(self.layer, self._fit)],
         )
+        self.strongest.on_click(self.messages.guard(self.changed.by(self._to_strongest)))
 
-    @contextlib.contextmanager
-    def _together(self):
-        """Several controls change, and one drawing follows."""
-        before, self._fitting = self._fitting, True
-        try:
-            yield
-        finally:
-            self._fitting = before
-        self._changed()
-
-    def _layer_changed(self, _=None):
+    def _fit(self, _=None):
         """Hold the numbers within what the layer has, and go to where the channel is strongest."""
-        with self._together():
-            self.channel.max = self.seen.net.channels[self.layer.value] - 1
-            for slider in (self.row, self.column):
-                slider.max = map_size(self.layer.value, SIZE, SIZE, self.seen.net)[0] - 1
-            self._set_place()
+        self.channel.max = self.seen.net.channels[self.layer.value] - 1
+        for slider in (self.row, self.column):
+            slider.max = map_size(self.layer.value, SIZE, SIZE, self.seen.net)[0] - 1
+        self._to_strongest()
 
-    def _to_strongest(self):
-        with self._together():
-            self._set_place()
-
-    def _set_place(self):
+    def _to_strongest(self, _=None):
         found = _map(self.seen, self.photo.value, self.layer.value, self.channel.value, SIZE)
         self.row.value, self.column.value = divmod(found.argmax().item(), found.shape[1])
 
-    def _changed(self, _=None):
-        if not self._fitting:
-            self._now = dict(
-                source=self.photo.value,
-                layer=self.layer.value,
-                channel=self.channel.value,
-                row=self.row.value,
-                column=self.column.value,
-            )
-            self.job.restart()
-
-    def _draw(self):
-        yield worked_out(self.seen, **self._now)
-
-    def _show(self, drawn):
-        figure, alt = drawn
-        self.picture.value, self.text.value = img_tag(figure, alt), html.escape(alt)
-
-    def _drawn(self, state, error):
-        if error is not None:
-            self.picture.value = self.text.value = ""
-            self.messages.report(error)
+    def draw(self, **settings):
+        """As `worked_out`."""
+        return worked_out(self.seen, **settings)

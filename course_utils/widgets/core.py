@@ -1,7 +1,9 @@
 """What all widgets share: a text where a widget cannot run, errors that reach the reader, work in the background."""
 
+import contextlib
 import functools
 import html
+import inspect
 import math
 import threading
 import time
@@ -15,6 +17,7 @@ from course_utils.images import img_tag, title
 from course_utils.inputs import lacks_memory
 
 JOB = "Job"  # name of the threads of all jobs
+GATHER = 0.05  # seconds in which further changes are gathered before something follows from them
 
 
 class View(w.VBox):
@@ -59,6 +62,11 @@ def number(description, value, least, most, step=1):
     return w.BoundedIntText(value=value, min=least, max=most, step=step, description=description)
 
 
+def foreseen(error):
+    """Whether an error is one of the course's own, whose message is a sentence for the reader."""
+    return type(error).__module__.startswith("course_utils") or type(error) is ValueError
+
+
 class Messages(w.Output):
     """The place where errors of callbacks are shown, which ipywidgets itself swallows."""
 
@@ -77,7 +85,7 @@ class Messages(w.Output):
 
     def report(self, error):
         """Show an error: the message if the course foresees the error, or otherwise the whole traceback."""
-        if type(error).__module__.startswith("course_utils") or type(error) is ValueError:
+        if foreseen(error):
             text = f"{error}\n"
         elif lacks_memory(error):
             text = "The memory is not enough for this: choose a smaller size.\n"
@@ -203,23 +211,81 @@ def settled(view):
     return view
 
 
-class Drawing(NamedTuple):
-    """What a `Redrawn` widget shows for some settings."""
+class Gathered:
+    """What follows from a change of a control: once for each change, or once for all changes of a block.
 
-    settings: tuple  # values of the controls, in their order
+    Threads exclude each other by `lock`: one that calls this object waits for the end of another one's block.
+
+    Args:
+        react: () -> None.
+    """
+
+    def __init__(self, react):
+        self._react, self._within, self.lock = react, False, threading.RLock()
+
+    def __call__(self, _=None):
+        with self.lock:
+            if not self._within:
+                self._react()
+
+    @contextlib.contextmanager
+    def together(self):
+        """Several controls change, and one reaction follows."""
+        with self.lock:
+            before, self._within = self._within, True
+            try:
+                yield
+            finally:
+                self._within = before
+            self()
+
+    def by(self, change):
+        """A callback that changes several controls with `change`, which takes the event.
+
+        What it changes calls neither this nor another such callback.
+        """
+
+        def callback(event=None):
+            with self.lock:
+                if not self._within:
+                    with self.together():
+                        change(event)
+
+        return callback
+
+
+class Drawing(NamedTuple):
+    """What a widget shows for some settings."""
+
+    settings: tuple  # in the order of the controls; what tells this drawing from others
     names: dict  # {description of a control: its value as the reader sees it}
     picture: str  # HTML
-    text: str
+    text: str  # HTML
 
 
-def said(control):
-    """The value of a control as text: the label of a choice, yes or no, or the number as a slider writes it."""
+def paragraph(text):
+    """HTML of a text, with lines as close as those of a page."""
+    return f'<p style="line-height:1.4;margin:0">{html.escape(text)}</p>'
+
+
+def said(control, value):
+    """A value of a control as text: the label of a choice, yes or no, or the number as a slider writes it."""
     if isinstance(control, (w.Dropdown, w.ToggleButtons, w.SelectionSlider)):
-        option = control.options[control.index]  # a slider that opens on its first option has no label yet
-        return option[0] if isinstance(option, tuple) else str(option)
+        pairs = (option if isinstance(option, tuple) else (str(option), option) for option in control.options)
+        return next(label for label, offered in pairs if offered == value)
     if isinstance(control, w.Checkbox):
-        return "yes" if control.value else "no"
-    return format(control.value, getattr(control, "readout_format", ""))
+        return "yes" if value else "no"
+    return format(value, getattr(control, "readout_format", ""))
+
+
+def names_of(controls, settings):
+    """{description of a control: its value as the reader sees it}.
+
+    Args:
+        controls: {name of a setting: control}.
+        settings: {name: value}, with the same names.
+    """
+    return {control.description: said(control, settings[name]) for name, control in controls.items()}
 
 
 def changed(before, now):
@@ -232,81 +298,42 @@ def changed(before, now):
     return "; ".join(parts) or "the same settings"
 
 
-class Redrawn(View):
-    """A widget whose picture follows from its controls, drawn anew after each change by the method `draw`.
+class Compared(w.VBox):
+    """The newest drawing, or the last two side by side, below the settings that differ.
 
-    Changes that come together are drawn once, and those that come while a drawing is under way are drawn once after it;
-    two drawings never overlap. What was drawn before is remembered. With 'compare with before' the last two pictures
-    stand side by side, and a line names the settings that have changed.
+    The checkbox `compare` chooses; it may stand elsewhere.
 
     Args:
-        controls: {name of a setting: control}. A control that depends on another one is adjusted by an observer that is
-            registered before this class is initialised.
-        rows: lists of controls, as they stand in the widget.
-        says: what the widget is, as `View` takes it.
+        compare: whether the comparison is on at first.
     """
 
-    GATHER = 0.05  # seconds in which further changes are gathered before a drawing begins
-
-    def __init__(self, controls, rows, says):
-        self.controls, self._drawings, self._lock, self._failed = controls, (), threading.RLock(), False
-        self.drawn = functools.lru_cache(maxsize=64)(self._drawn)
-        self.compare = w.Checkbox(description="compare with before", indent=False, layout=w.Layout(width="auto"))
-        self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
-        self.messages = Messages()
-        self.job = Job(self._steps, self._show, self._finish)
-        super().__init__(
-            [
-                *map(w.HBox, rows),
-                self.compare,
-                self.text,
-                self.differences,
-                w.HBox([self.before, self.picture]),
-                self.messages,
-            ],
-            says,
+    def __init__(self, compare=False):
+        self._drawings, self._lock, self._hidden = (), threading.RLock(), False
+        self.compare = w.Checkbox(
+            compare, description="compare with before", indent=False, layout=w.Layout(width="auto")
         )
-        for control in controls.values():
-            control.observe(self.messages.guard(self._changed), "value")
+        self.text, self.differences, self.before, self.picture = w.HTML(), w.HTML(), w.HTML(), w.HTML()
+        super().__init__([self.text, self.differences, w.HBox([self.before, self.picture])])
         self.compare.observe(self._arrange, "value")
-        self._changed()
 
-    def draw(self, **settings):
-        """(picture, description) for the values of the controls: a pure function of them."""
-        raise NotImplementedError
-
-    def _changed(self, _=None):
-        """Read the settings, and draw them after a drawing that is under way."""
+    def add(self, drawing):
+        """Show a drawing; it takes the place of the newest one if that has the same settings."""
         with self._lock:
-            self._now = (
-                tuple(control.value for control in self.controls.values()),
-                {control.description: said(control) for control in self.controls.values()},
-            )
-            self.job.restart()
-
-    def _steps(self):
-        time.sleep(self.GATHER)
-        yield None  # the job ends here if another change has come
-        settings, names = self._now
-        yield Drawing(settings, names, *self.drawn(settings))
-
-    def _drawn(self, settings):
-        picture, says = self.draw(**dict(zip(self.controls, settings)))
-        return img_tag(picture, says), html.escape(says)
-
-    def _show(self, drawing):
-        if drawing is None:
-            return
-        with self._lock:
-            if not self._drawings or self._drawings[-1].settings != drawing.settings:
-                self._drawings = (*self._drawings[-1:], drawing)
-            self._failed = False
+            same = self._drawings and self._drawings[-1].settings == drawing.settings
+            self._drawings = (*(self._drawings[:-1] if same else self._drawings)[-1:], drawing)
+            self._hidden = False
             self._arrange()
 
-    def _arrange(self, _=None):
-        """Show the last picture, or the last two side by side."""
+    def hide(self):
+        """Show nothing until the next drawing, because the newest one belongs to earlier settings."""
         with self._lock:
-            if self._failed or not self._drawings:
+            self._hidden = True
+            self.picture.value = self.text.value = self.before.value = self.differences.value = ""
+
+    def _arrange(self, _=None):
+        """Show the newest drawing, or the last two side by side."""
+        with self._lock:
+            if self._hidden or not self._drawings:
                 return
             *before, now = self._drawings
             self.text.value = now.text
@@ -323,9 +350,111 @@ class Redrawn(View):
             width = "50%" if self.before.value else "100%"
             self.before.layout.width, self.picture.layout.width = width if self.before.value else "0", width
 
+
+class Redrawn(View):
+    """A widget whose pictures follow from its controls, drawn anew after each change by pure functions.
+
+    Changes that come together are drawn once, and those that come while a drawing is under way are drawn once after it;
+    two drawings never overlap. What was drawn before is remembered. With 'compare with before' the last two drawings
+    stand side by side, and a line names the settings that have changed.
+
+    Args:
+        controls: {name of a setting: control}.
+        rows: lists of controls, as they stand in the widget; or a widget instead of a list.
+        says: what the widget is, as `View` takes it.
+        fits: pairs (control, change -> None); when the control has changed, the function adjusts others to it, and one
+            drawing follows.
+    """
+
+    def __init__(self, controls, rows, says, fits=()):
+        self.controls, self._now, self._failed = controls, None, False
+        self.remembered = functools.lru_cache(maxsize=64)(lambda function, settings: function(**dict(settings)))
+        self._tagged = functools.lru_cache(maxsize=64)(self._tag)
+        self.changed = Gathered(self._read)
+        self.shown, self.messages = Compared(), Messages()
+        self.compare, self.text, self.differences = self.shown.compare, self.shown.text, self.shown.differences
+        self.before, self.picture = self.shown.before, self.shown.picture
+        self.job = Job(self._steps, self._show, self._finish)
+        boxes = [row if isinstance(row, w.Widget) else w.HBox(row) for row in rows]
+        last = max(number for number, row in enumerate(rows) if not isinstance(row, w.Widget))
+        boxes[last].children += (self.compare,)
+        super().__init__([*boxes, self.shown, self.messages], says)
+        reactions = dict.fromkeys(controls.values(), self.changed)
+        for control, reaction in (reactions | {control: self.changed.by(fit) for control, fit in fits}).items():
+            control.observe(self.messages.guard(reaction), "value")
+        self.changed()
+
+    def draw(self, **settings):
+        """(picture, description) for the values of the controls: a pure function of them."""
+        raise NotImplementedError
+
+    def pictures(self):
+        """Functions such as `draw`, one for each picture, from top to bottom.
+
+        A function that names its settings is called anew only if one of these changes.
+        """
+        return (self.draw,)
+
+    def settings(self):
+        """{name: value} of all settings, as the controls have them."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def completed(self, settings):
+        """The settings, with those that follow from a longer computation; the job's thread calls it."""
+        return settings
+
+    def known(self, function, settings):
+        """The result of a pure function of some settings, {name: value}, which is remembered."""
+        return self.remembered(function, _taken(function, settings))
+
+    def _read(self):
+        """Read the settings, and draw them after a drawing that is under way."""
+        with self.changed.lock:
+            settings = self.settings()
+            if settings != self._now or self._failed:
+                self._now = settings
+                self.job.restart()
+
+    def _steps(self):
+        time.sleep(GATHER)
+        yield None  # the job ends here if another change has come
+        now = self._now
+        settings = self.completed(now)
+        pictures, texts = zip(*(self._tagged(part, _taken(part, settings)) for part in self.pictures()))
+        names = names_of(self.controls, settings)
+        yield now, settings, Drawing(tuple(settings.values()), names, " ".join(pictures), "".join(texts))
+
+    def _tag(self, function, settings):
+        picture, says = function(**dict(settings))
+        return img_tag(picture, says), paragraph(says)
+
+    def _show(self, item):
+        if item is None:
+            return
+        with self.changed.together():
+            now, settings, drawing = item
+            if now is self._now:  # otherwise a newer drawing follows
+                self.arrange(settings)
+                self._failed, self._now = False, settings
+                self.shown.add(drawing)
+
+    def arrange(self, settings):
+        """Show what else belongs to a drawing that is about to be shown; `settings` is {name: value}."""
+
+    def clear(self):
+        """Take away what else belongs to a drawing, after an error."""
+
     def _finish(self, state, error):
-        if error is not None:  # the picture would belong to earlier settings
-            with self._lock:
+        if error is not None:
+            with self.changed.lock:
                 self._failed = True
-                self.picture.value = self.text.value = self.before.value = self.differences.value = ""
+                self.shown.hide()
+                self.clear()
             self.messages.report(error)
+
+
+def _taken(function, settings):
+    """The settings that a function takes by their names, all of them if it takes any, as pairs (name, value)."""
+    parameters = inspect.signature(function).parameters
+    every = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    return tuple((name, value) for name, value in settings.items() if every or name in parameters)

@@ -1,10 +1,8 @@
 """Lesson 1: what a unit sees, with the strongest patches, their projections, and the unit on a photo of your choice."""
 
-import contextlib
 import functools
 import html
 import random
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +16,7 @@ from course_utils.plots import around_grey, boxes_on_photo, mosaic, tile
 from course_utils.receptive import map_size, patch_box, receptive_field
 from course_utils.top import TopActivations, search
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, titled
+from course_utils.widgets.core import Gathered, Job, Messages, View, titled
 
 SHOWS = ("patches and projections", "patches", "projections")
 TILE = 104  # side of a tile, in pixels
@@ -169,10 +167,10 @@ class Units(View):
 
     def __init__(self, layer, channel, table, net):
         self.table, self.seen, self._skipped = table, Seen(net), []
-        self._lock, self._fitting = threading.RLock(), False
+        self._changed = Gathered(self._draw_anew)
         self._controls(layer, channel)
         self.job, self.search = Job(self._draw, self._show, self._drawn), Job(self._mine, self._mined, self._searched)
-        self.layer.observe(self.messages.guard(self._layer_changed), "value")
+        self.layer.observe(self.messages.guard(self._changed.by(lambda _: self._fit())), "value")
         for control in (self.channel, self.k, self.what, self.rule, self.photo, self.row, self.column):
             control.observe(self.messages.guard(self._changed), "value")
         for button, action in (
@@ -184,7 +182,8 @@ class Units(View):
             (self.stop, self.search.stop),
         ):
             button.on_click(self.messages.guard(lambda _, action=action: action()))
-        self._layer_changed()
+        with self._changed.together():
+            self._fit()
         super().__init__(
             [
                 w.HBox([self.layer, self.channel, self.previous, self.next, self.surprise]),
@@ -237,17 +236,6 @@ class Units(View):
 
     # --- controls that depend on each other
 
-    @contextlib.contextmanager
-    def _together(self):
-        """Change several controls, with one drawing at the end. The search's thread and a click exclude each other."""
-        with self._lock:
-            before, self._fitting = self._fitting, True
-            try:
-                yield
-            finally:
-                self._fitting = before
-        self._changed()
-
     def _fit(self):
         """Keep the numbers of the controls within the layer's range, and go to where the channel is strongest."""
         self.channel.max = len(self.table.values[self.layer.value]) - 1
@@ -259,16 +247,11 @@ class Units(View):
         maps = self.seen.maps(self.photo.value, self.table.size, self.layer.value)[self.channel.value]
         self.row.value, self.column.value = divmod(maps.argmax().item(), maps.shape[1])
 
-    def _layer_changed(self, _=None):
-        if not self._fitting:
-            with self._together():
-                self._fit()
-
     def _step(self, by):
         self.channel.value = (self.channel.value + by) % (self.channel.max + 1)
 
     def _to_strongest(self):
-        with self._together():
+        with self._changed.together():
             self._set_place()
 
     def _surprise(self):
@@ -279,25 +262,24 @@ class Units(View):
             for channel in (values[:, 0] > 0).nonzero()[:, 0].tolist()
         ]
         layer, channel = random.choice(living)
-        with self._together():
+        with self._changed.together():
             self.layer.value, self.channel.max, self.channel.value = layer, len(self.table.values[layer]) - 1, channel
             self._fit()
 
     # --- drawing
 
-    def _changed(self, _=None):
-        """Draw anew with the present settings; a drawing that is under way is given up."""
-        if not self._fitting:
-            self._now = SimpleNamespace(
-                seen=self.seen,
-                table=self.table,
-                unit=dict(layer=self.layer.value, channel=self.channel.value, rule=self.rule.value),
-                k=self.k.value,
-                show=self.what.value,
-                photo=self.photo.value,
-                place=dict(row=self.row.value, column=self.column.value),
-            )
-            self.job.restart()
+    def _draw_anew(self):
+        """Draw with the present settings; a drawing that is under way is given up."""
+        self._now = SimpleNamespace(
+            seen=self.seen,
+            table=self.table,
+            unit=dict(layer=self.layer.value, channel=self.channel.value, rule=self.rule.value),
+            k=self.k.value,
+            show=self.what.value,
+            photo=self.photo.value,
+            place=dict(row=self.row.value, column=self.column.value),
+        )
+        self.job.restart()
 
     def _draw(self):
         """Iterator of (HTML of the sheet, its description, HTML of the place); the place follows the first patches."""
@@ -344,7 +326,7 @@ class Units(View):
         self.start.disabled, self.stop.disabled = False, True
         self.progress.value = self.progress.max if state == "finished" else self.progress.value
         if self._found is not None:
-            with self._together():
+            with self._changed.together():
                 self.table, self.seen, self._skipped = (
                     self._found,
                     Seen(self.seen.net),

@@ -1,7 +1,6 @@
 """Lesson 2: which values of a tensor are normalised together, in a drawn block and in a real layer."""
 
 import functools
-import html
 import math
 
 import ipywidgets as w
@@ -11,11 +10,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from course_utils.images import img_tag, load_square, photos
+from course_utils.images import load_square, photos
 from course_utils.normalization import AXES, NormalizationError, normalize, split_groups
 from course_utils.plots import COLOURS
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, menu
+from course_utils.widgets.core import Redrawn, menu, number
 
 LAYOUTS, GROUPS, OWN = ("NCHW", "NHWC"), (1, 2, 4), "own choice"
 METHODS = {
@@ -30,11 +29,13 @@ STRONG, TINTS = (
     np.array(["#dfe5ea", "#a9cbe4", "#c9e0cf", "#bdb9d6", "#f3e9b8"]),
 )  # five tints, because 5 divides no step between neighbours
 BACK, SHEET, TOWER = (
-    np.array([0.5, 0.4]),
-    1.62,
+    np.array([0.5, 0.32]),
+    1.2,
     6.9,
 )  # distances to the cell behind, the next feature map and the next picture, for cells of width 1
 WIDE = 2 * TOWER + 5.5  # width of all towers together, and of the strip of memory
+CHOSEN = (0, 1, 1, 2)  # the value in the black frame, at first: n, c, i, j
+NARROW = {"description_width": "60px"}
 SIZE, PICTURES, POINTS = 112, 8, 100_000
 
 
@@ -91,7 +92,7 @@ def torch_call(axes, groups=1, layout="NCHW"):
 # --- the drawn block
 
 
-def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
+def block(axes, groups=1, chosen=CHOSEN, layout="NCHW"):
     """A small tensor, three pictures of four feature maps, with the values that are normalised together.
 
     Args:
@@ -113,21 +114,21 @@ def block(axes, groups=1, chosen=(0, 1, 1, 2), layout="NCHW"):
     numbers = numbers.reshape(SHAPE)
     strong, order = numbers == numbers[chosen], ["NCHW".index(axis) for axis in layout]
     colours = np.where(strong, STRONG, TINTS[numbers % len(TINTS)])
-    figure = Figure(figsize=(9, 4.9))
+    figure = Figure(figsize=(7.6, 3.3))
     axis = figure.add_axes((0, 0, 1, 1))
-    axis.set(xlim=(-1.9, WIDE + 0.6), ylim=(-4.2, 8.2), aspect="equal")
+    axis.set(xlim=(-1.9, WIDE + 0.6), ylim=(-2.95, 6.55), aspect="equal")
     axis.axis("off")
     _towers(axis, colours, chosen)
     _memory(axis, colours.transpose(order).ravel(), [chosen[number] for number in order], layout)
     name, how_many = method(axes, groups), f"{_count(count, 'group')} of {_count(size, 'value')}"
     axis.text(
         -1.7,
-        8.0,
+        6.2,
         f"{name[0].upper()}{name[1:]}: {how_many}{'; one of them' if count > 1 else ','} in orange",
-        fontsize=13,
+        fontsize=12,
         va="center",
     )
-    axis.text(-1.7, 7.2, f"means:  {torch_call(axes, groups, layout)}", fontsize=11, va="center", family="monospace")
+    axis.text(-1.7, 5.4, f"means:  {torch_call(axes, groups, layout)}", fontsize=9, va="center", family="monospace")
     runs = 1 + np.count_nonzero(np.diff(np.flatnonzero(strong.transpose(order))) > 1)
     sizes = [
         1 if axis not in axes else length // groups if axis == "C" else length for axis, length in zip("NCHW", SHAPE)
@@ -166,9 +167,9 @@ def _towers(axis, colours, chosen):
     )
     axis.add_patch(Polygon(_corners(*chosen), fill=False, edgecolor="black", lw=2.2, zorder=3, gid="chosen"))
     for n in range(SHAPE[0]):
-        axis.text(n * TOWER + 2, -0.5, f"n = {n}", ha="center", va="center", fontsize=11)
+        axis.text(n * TOWER + 2, -0.4, f"n = {n}", ha="center", va="center", fontsize=10)
     for c in range(SHAPE[1]):
-        axis.text(-0.35, _corners(0, c, 1, 0)[:, 1].mean(), f"c = {c}", ha="right", va="center", fontsize=11)
+        axis.text(-0.35, _corners(0, c, 1, 0)[:, 1].mean(), f"c = {c}", ha="right", va="center", fontsize=10)
     left, right, front = _corners(2, 0, 0, 0)[3], _corners(2, 0, 0, 3)[2], _corners(2, 0, 2, 3)[1]
     for name, start, end, beside, label in (
         ("i", right, front, (0.3, 0), (0.75, 0)),
@@ -182,7 +183,7 @@ def _towers(axis, colours, chosen):
 
 def _memory(axis, colours, chosen, layout):
     """Draw the strip of all cells in memory, and the steps between the addresses of neighbours along each axis."""
-    width, top, bottom, sizes = WIDE / len(colours), -1.75, -2.6, [SHAPE["NCHW".index(name)] for name in layout]
+    width, top, bottom, sizes = WIDE / len(colours), -1.5, -2.2, [SHAPE["NCHW".index(name)] for name in layout]
     cells = [
         np.array([(0, bottom), (width, bottom), (width, top), (0, top)]) + (width * n, 0) for n in range(len(colours))
     ]
@@ -200,24 +201,19 @@ def _memory(axis, colours, chosen, layout):
     for n, (start, end) in enumerate(
         np.linspace(0, len(colours), SHAPE[0] + 1).astype(int).repeat(2)[1:-1].reshape(-1, 2)
     ):
-        axis.plot([start * width + 0.06, end * width - 0.06], [bottom - 0.22] * 2, color="black", lw=1)
+        axis.plot([start * width + 0.06, end * width - 0.06], [bottom - 0.2] * 2, color="black", lw=1)
         axis.text(
             (start + end) / 2 * width,
-            bottom - 0.55,
+            bottom - 0.5,
             f"n = {n}: addresses {start} to {end - 1}",
             ha="center",
             va="center",
             fontsize=9,
         )
     step = dict(zip(layout, torch.empty(sizes).stride()))
-    axis.text(0, top + 0.35, f"in memory, in the order {layout}", fontsize=10, va="center")
-    axis.text(
-        0,
-        bottom - 1.2,
-        f"to the next picture +{step['N']}, feature map +{step['C']}, row +{step['H']}, column +{step['W']}",
-        fontsize=10,
-        va="center",
-    )
+    steps = f"to the next picture +{step['N']}, feature map +{step['C']}, row +{step['H']}, column +{step['W']}"
+    for place, side, text in ((0, "left", f"in memory, in the order {layout}"), (WIDE, "right", steps)):
+        axis.text(place, top + 0.35, text, ha=side, fontsize=9, va="center")
 
 
 # --- a real layer
@@ -242,7 +238,7 @@ def layer_statistics(features, axes, groups=1):
     shown = dict.fromkeys(
         [mean.argmin().item(), mean.median(0).indices.item(), mean.argmax().item()]
     )  # fewer where they are the same
-    parts = {f"{_label(number, kept)}\nmean {_span(mean[number])}": (rows[number], normal[number]) for number in shown}
+    parts = {f"{_label(number, kept)}: mean {_span(mean[number])}": (rows[number], normal[number]) for number in shown}
     text = (
         f"{' × '.join(map(str, features.shape))} values make {_count(len(rows), 'group')} of"
         f" {_count(rows.shape[1], 'value')} ({method(axes, groups)}). Means: {_span(mean)}; standard deviations:"
@@ -281,32 +277,32 @@ def _panels(mean, deviation, parts):
     def thin(values):
         return values[:: math.ceil(len(values) / POINTS) | 1].numpy()  # at most so many, evenly spread
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    panels = figure.subplot_mosaic([["mean", 0, 1], ["standard deviation", 0, 1]], width_ratios=(1, 1.35, 1.35))
+    figure = Figure(figsize=(8.5, 1.75), layout="constrained")
+    panels = figure.subplot_mosaic([["mean", "standard deviation", 0, 1]], width_ratios=(1, 1, 1.35, 1.35))
     for name, values in (("mean", mean), ("standard deviation", deviation)):
         panels[name].hist(thin(values), bins=40, color=COLOURS[0])
         panels[name].set(title=_count(len(values), name))
-    for number, title in enumerate((f"values of {_count(len(parts), 'group')}", "the same, normalised")):
-        drawn = [thin(pair[number]) for pair in parts.values()]
+    for part, title in enumerate((f"values of {_count(len(parts), 'group')}", "the same, normalised")):
+        drawn = [thin(pair[part]) for pair in parts.values()]
         bins = np.linspace(
             min(map(np.min, drawn)) - 1e-3, max(map(np.max, drawn)) + 1e-3, 12 + min(70, math.isqrt(drawn[0].size))
         )
         for height, (colour, style, values, label) in enumerate(zip(COLOURS, ("-", "--", "-."), drawn, parts)):
             if values.size < 30:  # too few for a histogram: each is a mark
-                panels[number].plot(
+                panels[part].plot(
                     values, np.full(values.shape, 0.2 + 0.3 * height), "|", markersize=18, color=colour, label=label
                 )
             else:
                 shares = np.histogram(values, bins)[0] / values.size
-                panels[number].stairs(shares / shares.max(), bins, lw=1.2, ls=style, color=colour, label=label)
-        panels[number].set(title=title, ylim=(0, 1.05))
+                panels[part].stairs(shares / shares.max(), bins, lw=1.2, ls=style, color=colour, label=label)
+        panels[part].set(title=title, ylim=(0, 1.05))
     for axis in panels.values():
         axis.set_yticks([])
-        axis.title.set_fontsize(10)
+        axis.title.set_fontsize(9)
         axis.tick_params(labelsize=8)
-        axis.locator_params(axis="x", nbins=5)
+        axis.locator_params(axis="x", nbins=4)
         axis.spines[["top", "right", "left"]].set_visible(False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False, fontsize=9)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False, fontsize=8)
     return figure
 
 
@@ -315,65 +311,55 @@ def axes(layer="conv3_1", net=None):
     return Axes(layer, net or vgg19())
 
 
-class Axes(View):
-    """Controls and pictures; `job` draws."""
+class Axes(Redrawn):
+    """Controls and two pictures: the drawn block, and the statistics of a real layer."""
 
     def __init__(self, layer, net):
-        self.net, self._fitting = net, False
-        self.maps, self.drawing, self.statistics = (
-            functools.lru_cache(size)(work)
-            for size, work in ((4, self._maps), (64, self._drawing), (64, self._statistics))
-        )
+        self.net, self.maps = net, functools.lru_cache(4)(self._maps)
         names = {"N": "N pictures", "C": "C feature maps", "H": "H rows", "W": "W columns"}
         self.ticks = {
-            axis: w.Checkbox(axis in METHODS["batch norm"], description=name, indent=False, layout={"width": "140px"})
+            axis: w.Checkbox(axis in METHODS["batch norm"], description=name, indent=False, layout={"width": "130px"})
             for axis, name in names.items()
         }
         self.method, self.groups, self.order = (
-            w.Dropdown(options=options, description=label)
-            for label, options in (("method", PRESETS), ("groups", GROUPS), ("memory", LAYOUTS))
+            w.Dropdown(options=options, description=label, style=NARROW, layout={"width": width})
+            for label, options, width in (
+                ("method", PRESETS, "220px"),
+                ("groups", GROUPS, "110px"),
+                ("memory", LAYOUTS, "150px"),
+            )
         )
+        self.place = {letter: number(letter, place, 0, size - 1) for letter, place, size in zip("ncij", CHOSEN, SHAPE)}
+        for field in self.place.values():
+            field.style, field.layout = {"description_width": "15px"}, {"width": "75px"}
         self.layer = menu("layer", net.convolutions, layer)
-        self.pictures = w.BoundedIntText(PICTURES, min=1, max=PICTURES, description="pictures")
-        self.drawn, self.about, self.live, self.text, self.messages = w.HTML(), w.HTML(), w.HTML(), w.HTML(), Messages()
-        self.job = Job(self._draw, self._show, self._finish)
-        for control in (*self.ticks.values(), self.method, self.groups, self.order, self.layer, self.pictures):
-            control.observe(self.messages.guard(self._changed), "value")
+        self.count = number("pictures", PICTURES, 1, PICTURES)
+        self._fit()
         super().__init__(
+            {
+                **self.ticks,
+                "groups": self.groups,
+                "order": self.order,
+                **self.place,
+                "layer": self.layer,
+                "count": self.count,
+            },
             [
-                w.HBox(list(self.ticks.values())),
-                w.HBox([self.method, self.groups, self.order]),
-                self.drawn,
-                self.about,
-                w.HBox([self.layer, self.pictures]),
-                self.live,
-                self.text,
-                self.messages,
+                [*self.ticks.values(), self.method],
+                [self.groups, self.order, w.Label("value in the black frame:"), *self.place.values()],
+                [self.layer, self.count],
             ],
             "pick the axes of a mean, and see which values are normalised together, drawn and in a real layer.",
+            fits=[(control, self._fit) for control in (*self.ticks.values(), self.method, self.groups)],
         )
-        self._changed()
 
-    def _changed(self, change=None):
-        """Let axes and method agree, then draw; a drawing that is under way is given up."""
-        if self._fitting:
-            return
-        self._fitting = True  # changes that follow from this one call this method again, and must not count
-        try:
-            self._fit(change is not None and change["owner"] is self.method)
-        finally:
-            self._fitting = False
-        axes, groups = choice(self._ticked(), self.groups.value)
-        self._now = (axes, groups, self.order.value), (axes, groups, self.layer.value, self.pictures.value)
-        self.job.restart()
-
-    def _fit(self, by_method):
+    def _fit(self, change=None):
         """Let the method set the axes, or the axes set the method; 'own choice' leaves the axes to the reader."""
-        chosen = self.method.value
-        if not by_method:
+        if change is None or change["owner"] is not self.method:
             name = method(self._ticked(), self.groups.value)
             self.method.value = name if name in PRESETS else OWN
-        elif chosen != OWN:
+        elif self.method.value != OWN:
+            chosen = self.method.value
             for axis, tick in self.ticks.items():
                 tick.value = axis in METHODS[chosen]
             if chosen in ("layer norm", "group norm"):
@@ -388,26 +374,18 @@ class Axes(View):
         with torch.no_grad():
             return self.net.features(images.to(self.net.mean), [layer])[layer].cpu()
 
-    def _drawing(self, axes, groups, order):
-        figure, says = block(axes, groups, layout=order)
-        return img_tag(figure, says), html.escape(says)
+    def pictures(self):
+        return self.drawing, self.statistics
 
-    def _statistics(self, axes, groups, layer, pictures):
-        figure, text = layer_statistics(self.maps(layer)[:pictures], axes, groups)
-        says = f"{layer} before the ReLU, for photos of {SIZE} × {SIZE} pixels: {text}"
-        return img_tag(figure, f"Histograms. {says}"), html.escape(says)
+    def drawing(self, N, C, H, W, groups, order, n, c, i, j):
+        """As `block`."""
+        return block(_letters(N, C, H, W), groups, (n, c, i, j), order)
 
-    def _draw(self):
-        """Iterator of (drawing, its description, statistics, their text); the statistics come a moment later."""
-        drawn, live = self._now
-        drawn = self.drawing(*drawn)
-        yield *drawn, self.live.value, self.text.value
-        yield *drawn, *self.statistics(*live)
+    def statistics(self, N, C, H, W, groups, layer, count):
+        """As `layer_statistics`, of some photos."""
+        figure, text = layer_statistics(self.maps(layer)[:count], _letters(N, C, H, W), groups)
+        return figure, f"{layer} before the ReLU, for photos of {SIZE} × {SIZE} pixels: {text}"
 
-    def _show(self, item):
-        self.drawn.value, self.about.value, self.live.value, self.text.value = item
 
-    def _finish(self, state, error):
-        if error is not None:
-            self.live.value = self.text.value = ""  # the old ones would belong to earlier settings
-            self.messages.report(error)
+def _letters(*ticked):
+    return [axis for axis, is_ticked in zip("NCHW", ticked) if is_ticked]

@@ -185,7 +185,7 @@ def scale_one(layer="conv3_1", channel=0, net=None):
 
 
 class ScaleOne(Redrawn):
-    """Controls and one figure; `job` draws it."""
+    """Controls and one figure."""
 
     def __init__(self, layer, channel, scaled):
         self.scaled = scaled
@@ -202,8 +202,6 @@ class ScaleOne(Redrawn):
             w.Checkbox(description=description, indent=False, layout=w.Layout(width="auto"))
             for description in ("divide by its mean μ", "negative", "undo in the next layer")
         )
-        self.layer.observe(self._fit, "value")
-        self.mean.observe(self._choose_factor, "value")
         super().__init__(
             {
                 "layer": self.layer,
@@ -217,6 +215,7 @@ class ScaleOne(Redrawn):
             [[self.layer, self.channel, self.photo], [self.factor, self.negative, self.mean, self.undo]],
             f"one filter of {scaled.net.title} scaled by hand, undone in the next layer or not, with maps, means and"
             " output.",
+            fits=[(self.layer, self._fit), (self.mean, self._choose_factor)],
         )
 
     def _fit(self, _):

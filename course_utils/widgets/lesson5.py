@@ -1,11 +1,8 @@
 """Lesson 5: the Gram matrix as a heat map; each entry leads to its two feature maps, and to where both fire."""
 
 import functools
-import html
 import itertools
 import math
-import threading
-from collections import namedtuple
 from dataclasses import dataclass
 
 import ipywidgets as w
@@ -20,7 +17,7 @@ from course_utils.losses import gram_matrix
 from course_utils.plots import COLOURS
 from course_utils.receptive import receptive_field
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, titled
+from course_utils.widgets.core import Redrawn, titled
 
 SIDE = 224  # the longer side of the picture, in pixels
 COUNT, STRONG = 12, 64  # channels in the grid; number of strong channels among which the most alike are sought
@@ -37,9 +34,6 @@ SILENT, MARK = (
     "#d9d9d9",
     "3px solid #ff00ff",
 )  # an entry that does not exist; the chosen entry, in a colour that no colour map has
-Asked = namedtuple(
-    "Asked", "source layer channels values pair"
-)  # what the widget is to show; None in the pair stands for one of the grid's first channels
 
 
 # --- what a picture gives
@@ -268,51 +262,48 @@ def gram_map(source="van_gogh_cafe_terrace_at_night", layer="relu3_1", net=None)
     return GramMap(source, layer, net)
 
 
-class GramMap(View):
-    """Controls, a grid of buttons and two figures; `job` draws them.
+class GramMap(Redrawn):
+    """Controls, a grid of buttons and two figures.
 
     `size` is the longer side of the picture, in pixels.
     """
 
     def __init__(self, source, layer, net, size=SIDE):
         self.grams = functools.lru_cache(6)(functools.partial(grams, net, size=size))
-        self.grid_of, self.pair_of = (functools.lru_cache(64)(work) for work in (self._grid_of, self._pair_of))
-        self.messages, self.text, self.picture, self.legend, self.overview = (
-            Messages(),
-            w.HTML(),
-            w.HTML(),
-            w.Label(),
-            w.HTML(),
-        )
+        self.legend, self.overview = w.Label(), w.HTML()
         self.source = w.Dropdown(options=titled(paintings()) + titled(photos()), value=source, description="picture")
         self.layer = w.Dropdown(options=net.rectified, value=layer, description="layer")
         self.channels = w.Dropdown(options=CHOICES, description="channels")
         self.values = w.Dropdown(options=VALUES.keys(), description="values")
         self.fields = [w.BoundedIntText(description=label) for label in ("channel k", "channel k'")]
-        self.job = Job(self._draw, self._show, self._drawn)
-        self._asked, self._grid, self._lock = (
-            None,
-            None,
-            threading.RLock(),
-        )  # the newest request, the channels of a grid that can be clicked, and a lock for both
-        for control in (self.source, self.layer, self.channels, self.values):
-            control.observe(self.messages.guard(self._changed), "value")
-        for field in self.fields:
-            field.observe(self.messages.guard(self._typed), "value")
+        self._pair = None, None  # the channels that are asked for; None stands for one of the grid's first two
+        self._grid = None  # the channels of a grid that can be clicked
+        buttons = self._buttons()
         super().__init__(
+            {
+                "source": self.source,
+                "layer": self.layer,
+                "choice": self.channels,
+                "values": self.values,
+                "k": self.fields[0],
+                "other": self.fields[1],
+            },
             [
-                w.HBox([self.source, self.layer]),
-                w.HBox([self.channels, self.values]),
-                w.HBox(self.fields),
+                [self.source, self.layer],
+                [self.channels, self.values],
+                [*self.fields],
                 self.legend,
-                w.HBox([self._buttons(), self.overview], layout=w.Layout(flex_flow="row wrap", align_items="center")),
-                self.text,
-                self.picture,
-                self.messages,
+                w.HBox([buttons, self.overview], layout=w.Layout(flex_flow="row wrap", align_items="center")),
             ],
             "the Gram matrix of a layer as a heat map; an entry leads to its two feature maps and to where both fire.",
+            fits=[
+                *((control, self._begin_anew) for control in (self.layer, self.channels)),
+                *((field, self._typed) for field in self.fields),
+            ],
         )
-        self._changed({"owner": self.layer})
+        for number, button in enumerate(self.buttons):
+            clicked = functools.partial(self._clicked, *divmod(number, COUNT))
+            button.on_click(self.messages.guard(self.changed.by(clicked)))
 
     def _buttons(self):
         """The grid: a row and a column with the numbers of channels, and a button for each entry."""
@@ -324,8 +315,6 @@ class GramMap(View):
         self.plain, self.marked = w.Layout(**size), w.Layout(**size, border=MARK)
         self.buttons = [w.Button(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT**2)]
         self.heads = [[w.Label(layout=self.plain, style={"font_size": "11px"}) for _ in range(COUNT)] for _ in range(2)]
-        for number, button in enumerate(self.buttons):
-            button.on_click(self.messages.guard(functools.partial(self._clicked, *divmod(number, COUNT))))
         cells = [w.Label("k \\ k'", layout=self.plain), *self.heads[0]]
         for row, label in enumerate(self.heads[1]):
             cells += [label, *self.buttons[row * COUNT : (row + 1) * COUNT]]
@@ -334,68 +323,61 @@ class GramMap(View):
             layout=w.Layout(grid_template_columns=f"repeat({COUNT + 1}, 40px)", grid_gap="2px", margin="0 8px 0 0"),
         )
 
-    def _changed(self, change):
-        """Draw anew. A new layer or choice of channels begins with its first two; a new picture keeps the pair."""
-        with self._lock:
-            if change["owner"] in (self.layer, self.channels):
-                self._grid = None
-                self._ask((None, None))
-            else:
-                self._ask(self._asked.pair)
+    # --- which pair
+
+    def _begin_anew(self, _):
+        """A new layer or choice of channels begins with its first two; a new picture keeps the pair."""
+        self._pair, self._grid = (None, None), None
 
     def _typed(self, change):
-        """React to a channel that is typed by hand, even while another grid is being drawn.
-
-        Numbers that the widget itself writes into the fields do not count.
-        """
-        with self._lock:
-            pair = tuple(
-                change["new"] if field is change["owner"] else channel
-                for field, channel in zip(self.fields, self._asked.pair)
-            )
-            if pair != self._asked.pair:
-                self._ask(pair)
+        """React to a channel that is typed by hand, even while another grid is being drawn."""
+        self._pair = tuple(
+            change["new"] if field is change["owner"] else channel for field, channel in zip(self.fields, self._pair)
+        )
 
     def _clicked(self, row, column, _):
         """Show another pair; if there is no grid after an error, try again."""
-        with self._lock:
-            self._ask((self._grid[row], self._grid[column]) if self._grid else self._asked.pair)
+        if self._grid:
+            self._pair = self._grid[row], self._grid[column]
 
-    def _ask(self, pair):
-        self._asked = Asked(self.source.value, self.layer.value, self.channels.value, self.values.value, pair)
-        self.job.restart()
+    def settings(self):
+        return super().settings() | dict(zip(("k", "other"), self._pair))
 
-    def _grid_of(self, source, layer, choice, values):
-        """(channels, entries, legend, overview)"""
+    def completed(self, settings):
+        """The settings with a pair of channels that the layer has."""
+        channels, *_ = self.known(self.grid_of, settings)
+        last = len(self.grams(settings["source"], settings["layer"]).maps) - 1
+        pair = (settings["k"], settings["other"])
+        chosen = (first if channel is None else min(channel, last) for channel, first in zip(pair, channels))
+        return settings | dict(zip(("k", "other"), chosen))
+
+    # --- what is shown
+
+    def grid_of(self, source, layer, choice, values):
+        """(channels, entries, legend, HTML of the overview)"""
         found = self.grams(source, layer)
         channels = chosen_channels(found, choice)
         return channels, *grid(found, channels, values), img_tag(*overview(found, channels, values))
 
-    def _pair_of(self, source, layer, k, other):
-        figure, says = pair(self.grams(source, layer), k, other)
-        return img_tag(figure, says), html.escape(says)
+    def draw(self, source, layer, k, other):
+        """As `pair`."""
+        return pair(self.grams(source, layer), k, other)
 
-    def _draw(self):
-        asked = self._asked
-        drawn, last = self.grid_of(*asked[:4]), len(self.grams(asked.source, asked.layer).maps) - 1
-        chosen = tuple(first if channel is None else min(channel, last) for channel, first in zip(asked.pair, drawn[0]))
-        yield asked, chosen, last, drawn, self.pair_of(asked.source, asked.layer, *chosen)
+    def arrange(self, settings):
+        """Show the grid and the pair, so that they can be clicked and changed."""
+        channels, entries, self.legend.value, self.overview.value = self.known(self.grid_of, settings)
+        chosen = settings["k"], settings["other"]
+        last = len(self.grams(settings["source"], settings["layer"]).maps) - 1
+        self._pair, self._grid = chosen, channels
+        for field, channel in zip(self.fields, chosen):
+            field.max = max(field.max, last)
+            field.value, field.max = channel, last
+        self._fill(channels, entries, chosen)
 
-    def _show(self, item):
-        asked, chosen, last, (channels, entries, legend, all_pairs), (picture, text) = item
-        with self._lock:
-            if asked is self._asked:  # otherwise a newer drawing follows
-                self._asked, self._grid = asked._replace(pair=chosen), channels
-                for field, channel in zip(self.fields, chosen):
-                    field.max = max(field.max, last)
-                    field.value, field.max = channel, last
-                self._fill(channels, entries, chosen)
-                self.legend.value, self.overview.value, self.picture.value, self.text.value = (
-                    legend,
-                    all_pairs,
-                    picture,
-                    text,
-                )
+    def clear(self):
+        self._grid = None
+        self._fill([""] * COUNT, [("", "", None, None)] * COUNT**2)
+        self.legend.value = self.overview.value = ""
 
     def _fill(self, channels, entries, chosen=None):
         """Write the numbers of the channels and the entries into the grid."""
@@ -409,11 +391,3 @@ class GramMap(View):
                 if place == chosen:
                     button.tooltip, button.layout = f"{tooltip}, chosen", self.marked
                 button.style.button_color, button.style.text_color = colour, ink
-
-    def _drawn(self, state, error):
-        if error is not None:
-            with self._lock:
-                self._grid = None
-                self._fill([""] * COUNT, [("", "", None, None)] * COUNT**2)
-                self.legend.value = self.overview.value = self.picture.value = self.text.value = ""
-                self.messages.report(error)

@@ -10,9 +10,10 @@ from course_utils.cost import SMALLEST
 from course_utils.images import ImageError, img_tag, load_image, paintings, photos
 from course_utils.plots import loss_curves
 from course_utils.settings import COLOURS, STARTS, Settings
+from course_utils.studio import Networks, Recipe, Speed
 from course_utils.transfer import descend
-from course_utils.vgg import VGG, vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number, titled
+from course_utils.widgets.core import Compared, menu, number, titled
+from course_utils.widgets.runs import History, Outlook, Running, report
 
 STYLE_WEIGHT_CHOICES = (0.001, 0.01, 0.1, 1.0, 10.0)
 VARIATION_WEIGHT_CHOICES = (("none", 0.0), ("1,000", 1e3), ("10,000", 1e4), ("100,000", 1e5))
@@ -39,15 +40,6 @@ def painting(content, style, settings=None, *, size=256, evaluations=60, net=Non
     return descend(content, style, settings, evaluations=evaluations, net=net)
 
 
-def report(state, evaluations):
-    """One line of text about a state."""
-    parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
-    return (
-        f"evaluation {state.evaluations} of {evaluations}, {state.seconds:.0f} s: loss {state.losses['total']:.3g}"
-        f" ({parts})"
-    )
-
-
 def live_view(
     content="monument_neuschwanstein_castle", style="van_gogh_cafe_terrace_at_night", size=256, evaluations=60, net=None
 ):
@@ -69,38 +61,45 @@ def _menu(kind, names, source):
     return menu(kind, options, source)
 
 
-class LiveView(View):
-    """Controls, progress and picture; `job` is the `Job` that paints."""
+class LiveView(Running):
+    """Controls, progress and picture; `job` is the `Job` that paints, and `thinking` computes forecasts."""
 
     def __init__(self, content, style, size, evaluations, net=None):
-        self.net, self.history = net, []
+        self.networks, self.history, self._thumbnails = Networks(net), [], {}
         self._controls(content, style, size, evaluations)
-        self._thumbnails = {}
+        controls = {
+            "size": self.size,
+            "evaluations": self.evaluations,
+            "style_weight": self.weight,
+            "variation_weight": self.variation,
+            "start": self.from_where,
+            "colours": self.colours,
+            "pooling": self.pooling,
+        }
+        self.shown, self.last, self.curve = Compared(), History(), w.HTML()
+        self.picture = self.shown.picture
+        self.forecast = Outlook(Speed(self.networks), lambda error: self.messages.report(error))
+        self.thinking = self.forecast.job
+        rows = [
+            [self.content, self.style],
+            [self.own_content, self.own_style],
+            w.HTML(UPLOADS),
+            self.chosen,
+            [self.size, self.evaluations],
+            [self.weight, self.variation],
+            [self.from_where, self.colours],
+            [self.pooling],
+            self.forecast,
+        ]
+        below = [self.shown.compare, self.shown, self.last, self.curve]
+        super().__init__(controls, rows, below, "paint a photo live in the style of a painting, with a Stop button.")
         for kind, (bundled, own) in self.sources.items():
             bundled.observe(self.messages.guard(functools.partial(self._chosen, kind)), "value")
             own.observe(self.messages.guard(functools.partial(self._uploaded, kind)), "value")
             self._preview(kind)
-        self.job = Job(self._steps, self._show, self._finish)
-        self.start.on_click(self.messages.guard(self._paint))
-        self.stop.on_click(lambda _: self.job.stop())
-        super().__init__(
-            [
-                w.HBox([self.content, self.style]),
-                w.HBox([self.own_content, self.own_style]),
-                w.HTML(UPLOADS),
-                self.chosen,
-                w.HBox([self.size, self.evaluations]),
-                w.HBox([self.weight, self.variation]),
-                w.HBox([self.begin, self.colours]),
-                self.pooling,
-                w.HBox([self.start, self.stop, self.progress]),
-                self.text,
-                self.picture,
-                self.curve,
-                self.messages,
-            ],
-            "paint a photo live in the style of a painting, with a Stop button.",
-        )
+        for control in (self.size, self.evaluations, self.pooling):
+            control.observe(self.messages.guard(self._look_ahead), "value")
+        self._look_ahead()
 
     def _controls(self, content, style, size, evaluations):
         self.content, self.style = _menu("photo", photos(), content), _menu("painting", paintings(), style)
@@ -111,14 +110,10 @@ class LiveView(View):
         self.evaluations = number("evaluations", evaluations, 1, 2000, step=10)
         self.weight = w.Dropdown(options=STYLE_WEIGHT_CHOICES, value=1.0, description="style weight")
         self.variation = w.Dropdown(options=VARIATION_WEIGHT_CHOICES, description="variation")
-        self.begin = w.Dropdown(options=STARTS, description="start")
+        self.from_where = w.Dropdown(options=STARTS, description="start")
         self.colours = w.Dropdown(options=[(f"the {whose}'s", whose) for whose in COLOURS], description="colours")
         self.pooling = w.Dropdown(options=["max", "average"], description="pooling")
-        self.start = w.Button(description="Paint", icon="play", button_style="primary", tooltip="Start painting")
-        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the picture")
-        self.progress = w.IntProgress(description="progress")
-        self.chosen, self.picture, self.curve = w.HTML(), w.HTML(), w.HTML()
-        self.text, self.messages = w.Label("Press Paint."), Messages()
+        self.chosen = w.HTML()
 
     def _source(self, kind):
         """(source, name): the chosen upload, bundled picture or path, as `load_image` takes it, and what to call it."""
@@ -129,6 +124,7 @@ class LiveView(View):
         """Forget an upload, because the last choice counts."""
         self.sources[kind][1].value = ()
         self._preview(kind)
+        self._look_ahead()
 
     def _uploaded(self, kind, _):
         """Show an uploaded picture; a file that is no picture is forgotten, so that the choice before it stays."""
@@ -137,6 +133,7 @@ class LiveView(View):
         except ImageError:
             self.sources[kind][1].value = ()
             raise
+        self._look_ahead()
 
     def _preview(self, kind):
         """Show the chosen picture; raises ImageError for a file that is no picture."""
@@ -144,57 +141,41 @@ class LiveView(View):
         self._thumbnails[kind] = img_tag(load_image(source, PREVIEW), f"The chosen {kind}: {name}.")
         self.chosen.value = " ".join(self._thumbnails.values())
 
-    def _paint(self, _=None):
-        """Read the settings in the kernel's thread and start; a bad picture is reported at once."""
-        if self.job.running:
-            return
+    def _look_ahead(self, _=None):
+        """Begin a new forecast; while a picture is being painted, the next end of a run does."""
+        if not self.job.running:
+            asked = {name: self.controls[name].value for name in ("size", "evaluations", "pooling")}
+            self.forecast.ask(Recipe(**asked), self._source("photo")[0])
+
+    def names(self):
+        return {kind: self._source(kind)[1] for kind in self.sources} | super().names()
+
+    def begin(self):
         content, style = (self._source(kind)[0] for kind in self.sources)
-        settings = Settings(
-            style_weight=self.weight.value,
-            variation_weight=self.variation.value,
-            start=self.begin.value,
-            colours=self.colours.value,
-        )
-        self._states = painting(
-            content, style, settings, size=self.size.value, evaluations=self.evaluations.value, net=self._network()
-        )
-        self.history = []
-        self.progress.max, self.progress.value, self.curve.value = self.evaluations.value, 0, ""
-        self.text.value = "preparing …"
-        self.start.disabled, self.stop.disabled = True, False
-        self.job.start()
+        values = {name: control.value for name, control in self.controls.items()}
+        size, evaluations, pooling = (values.pop(name) for name in ("size", "evaluations", "pooling"))
+        self.thinking.stop()
+        net = self.networks("original", pooling)
+        states = painting(content, style, Settings(**values), size=size, evaluations=evaluations, net=net)
+        self.history, self.curve.value = [], ""
+        return self._recorded(states), evaluations
 
-    def _network(self):
-        """The network with the chosen pooling: the one from before, or another one with the same weights."""
-        if self.net is None:
-            self.net = vgg19()
-        if self.net.pooling != self.pooling.value:
-            state, self.net = self.net.state_dict(), VGG(self.net.blocks, self.pooling.value, self.net.rounding)
-            self.net.load_state_dict(state, assign=True)
-            self.net.requires_grad_(False).eval()
-        return self.net
-
-    def _steps(self):
-        for state in self._states:
+    def _recorded(self, states):
+        for state in states:
             self.history.append((state.evaluations, state.losses))
+            self._image = state.image
             yield state
 
-    def _show(self, state):
+    def look(self, state):
         self.progress.value = state.evaluations
         self.text.value = report(state, self.progress.max)
-        self.picture.value = img_tag(
-            state.image, f"The generated picture after {state.evaluations} evaluations.", width=512
-        )
+        says = f"The generated picture after {state.evaluations} evaluations."
+        self.shown.add(self.drawing(img_tag(state.image, says, width=512)))
 
-    def _finish(self, state, error):
-        self.start.disabled, self.stop.disabled = False, True
-        if error is not None:
-            self.messages.report(error)
-        if self.history:
-            self.text.value = f"{state}: {self.text.value}"
-            self.curve.value = img_tag(
-                loss_curves({"this picture": self.history}),
-                "The parts of the loss and their total against the evaluations; the total never rises.",
-            )
-        else:
-            self.text.value = state
+    def done(self):
+        self.last.add(self._image, self.drawing("").names)
+        self.curve.value = img_tag(
+            loss_curves({"this picture": self.history}),
+            "The parts of the loss and their total against the evaluations; the total never rises.",
+        )
+        self._look_ahead()

@@ -13,7 +13,8 @@ from course_utils.plain import unbounded_lbfgs
 from course_utils.plots import gallery, loss_curves
 from course_utils.transfer import minimise, pick_device, starting_image
 from course_utils.vgg import vgg19
-from course_utils.widgets.core import Job, Messages, View, menu, number, titled
+from course_utils.widgets.core import menu, number, titled
+from course_utils.widgets.runs import Running
 from course_utils.winograd import prepared
 
 INGREDIENTS = ("colours", "box", "guess", "transport")
@@ -106,7 +107,7 @@ def race(
     return Race(content, style, size, evaluations, net)
 
 
-class Race(View):
+class Race(Running):
     """Controls, curves and pictures; `job` is the `Job` that descends, and `lanes` holds the runs so far."""
 
     def __init__(self, content, style, size, evaluations, net=None):
@@ -118,82 +119,50 @@ class Race(View):
         self.ingredients = {
             part: w.Checkbox(value=part != "transport", description=part, indent=False) for part in INGREDIENTS
         }
-        self.start = w.Button(description="Run", icon="play", button_style="primary", tooltip="Run with what is ticked")
-        self.stop = w.Button(description="Stop", icon="stop", disabled=True, tooltip="Stop and keep the curve")
         self.clear = w.Button(description="Clear", icon="trash", tooltip="Forget all runs")
-        self.progress, self.text = w.IntProgress(description="progress"), w.Label("Tick ingredients and press Run.")
-        self.curves, self.gallery, self.messages = w.HTML(), w.HTML(), Messages()
-        self.job = Job(self._steps, self._show, self._finish)
-        self.start.on_click(self.messages.guard(self._run))
-        self.stop.on_click(lambda _: self.job.stop())
-        self.clear.on_click(self.messages.guard(self._forget))
-        for control in (self.content, self.style, self.size):  # another cost: its numbers cannot be compared
-            control.observe(self.messages.guard(self._forget), "value")
+        self.curves, self.gallery = w.HTML(), w.HTML()
+        same = {"content": self.content, "style": self.style, "size": self.size}  # else the costs cannot be compared
         super().__init__(
-            [
-                w.HBox([self.content, self.style]),
-                w.HBox([self.size, self.evaluations]),
-                w.HBox([*self.ingredients.values()]),
-                w.HBox([self.start, self.stop, self.clear, self.progress]),
-                self.text,
-                self.curves,
-                self.gallery,
-                self.messages,
-            ],
+            {**same, "evaluations": self.evaluations, **self.ingredients},
+            [[self.content, self.style], [self.size, self.evaluations], [*self.ingredients.values()]],
+            [self.curves, self.gallery],
             "let descents with and without each ingredient race against each other.",
+            start="Run",
+            buttons=[self.clear],
+            frozen=[self.clear, *same.values()],
         )
+        self.clear.on_click(self.messages.guard(self._forget))
+        for control in same.values():
+            control.observe(self.messages.guard(self._forget), "value")
 
     def _forget(self, _=None):
         if not self.job.running:
             self.lanes = {}
             self.curves.value = self.gallery.value = ""
 
-    def _run(self, _=None):
-        """Read the settings in the kernel's thread and start; settings that do not fit together are reported now."""
-        if self.job.running:
-            return
+    def begin(self):
         chosen = [part for part, box in self.ingredients.items() if box.value]
         self.net = vgg19() if self.net is None else self.net
-        self._moments = descended(
-            self.content.value,
-            self.style.value,
-            chosen,
-            size=self.size.value,
-            evaluations=self.evaluations.value,
-            net=self.net,
-        )
+        settings = {name: control.value for name, control in self.controls.items() if name not in INGREDIENTS}
         self.name = name_of(chosen)
-        self.progress.max, self.progress.value = self.evaluations.value, 0
-        self.text.value = "preparing …"
-        self._freeze(True)
-        self.job.start()
+        return self._lane(descended(ingredients=chosen, net=self.net, **settings)), self.evaluations.value
 
-    def _freeze(self, running):
-        """While a lane runs, the controls with its settings are disabled."""
-        for control in (self.start, self.clear, self.content, self.style, self.size):
-            control.disabled = running
-        self.stop.disabled = not running
-
-    def _steps(self):
-        moments = []
-        for moment in self._moments:
-            moments.append(moment)
+    def _lane(self, moments):
+        """Iterator of the moments of a lane, which becomes the newest of the lanes."""
+        lane = []
+        for moment in moments:
+            lane.append(moment)
             self.lanes.pop(self.name, None)  # the newest is the last
-            self.lanes = {**dict([*self.lanes.items()][-(LANES - 1) :]), self.name: moments}
+            self.lanes = {**dict([*self.lanes.items()][-(LANES - 1) :]), self.name: lane}
             yield moment
 
-    def _show(self, moment):
+    def look(self, moment):
         self.progress.value = moment.evaluations
         self.text.value = (
             f"{self.name}: evaluation {moment.evaluations} of {self.progress.max}, loss {moment.losses['total']:.3g},"
             f" content {moment.losses['content']:.3g}"
         )
 
-    def _finish(self, state, error):
-        self._freeze(False)
-        if error is not None:
-            self.messages.report(error)
-        self.text.value = f"{state}: {self.text.value}" if self.lanes else state
-        if self.lanes:
-            (curves, of_curves), (side_by_side, of_pictures) = pictures(self.lanes)
-            self.curves.value, self.gallery.value = img_tag(curves, of_curves), img_tag(side_by_side, of_pictures)
+    def done(self):
+        (curves, of_curves), (side_by_side, of_pictures) = pictures(self.lanes)
+        self.curves.value, self.gallery.value = img_tag(curves, of_curves), img_tag(side_by_side, of_pictures)

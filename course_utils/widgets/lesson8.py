@@ -2,6 +2,7 @@
 
 import functools
 import html
+import threading
 from dataclasses import replace
 
 import ipywidgets as w
@@ -36,7 +37,8 @@ from course_utils.studio import (
     variants,
 )
 from course_utils.transfer import minimise
-from course_utils.widgets.core import Job, Messages, View, titled
+from course_utils.widgets.core import Gathered, Job, Messages, View, titled
+from course_utils.widgets.runs import Outlook, report
 
 THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
 VARIED = {  # {setting of a contact sheet: values to begin with}
@@ -101,23 +103,6 @@ def values_of(name, text):
     return values
 
 
-def minutes(seconds):
-    """A time as text, such as '40 s' or '3 min'."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def report(state, evaluations, began):
-    """One line of text about a state: the evaluation, the time that is left, and every term."""
-    done = state.evaluations - began[0]
-    left = (state.seconds - began[1]) / done * (evaluations - state.evaluations) if done else 0
-    parts = ", ".join(f"{name} {loss:.3g}" for name, loss in state.losses.items() if name != "total")
-    ahead = f", about {minutes(left)} left" if left else ""
-    return (
-        f"evaluation {state.evaluations} of {evaluations}, {minutes(state.seconds)}{ahead}: "
-        f"loss {state.losses['total']:.3g} ({parts})"
-    )
-
-
 class Gallery(w.VBox):
     """Thumbnails of pictures, page by page, with a button below each.
 
@@ -167,18 +152,22 @@ def _seam(recipe):
 class Studio(View):
     """Controls, live picture, contact sheet and album.
 
-    The `Job` called `job` paints, `trial` makes contact sheets, and `thinking` computes forecasts.
+    The `Job` called `job` paints, `trial` makes contact sheets, `thinking` computes forecasts, and `measuring` finds E
+    of a picture while the buttons can be pressed already.
     """
 
     def __init__(self, album, networks):
         self.album, self.networks, self.speed = album, networks, Speed(networks)
-        self._recipe, self._states, self._last, self._setting = Recipe(), None, None, False
+        self._recipe, self._states, self._last, self._painted = Recipe(), None, None, None
         self.history, self._began, self._uploads = [], (0, 0.0), {}
-        self._pausing, self._found = False, None
-        self.messages = Messages()
+        self._pausing, self._lock = False, threading.RLock()
+        self._measured, self._found = None, (None, None)  # (recipe, easel, state) of E; (state, its numbers)
+        self.messages, self._changed = Messages(), Gathered(self._look)
         self.job = Job(self._steps, self._show, self._finish)
         self.trial = Job(self._trials, self._show_sheet, self._sheet_done)
-        self.thinking = Job(self._think, self._show_forecast, self._thought)
+        self.forecast = Outlook(self.speed, self.messages.report)
+        self.thinking = self.forecast.job
+        self.measuring = Job(self._measure, self._show_numbers, self._numbers_done)
         self._make_controls()
         self._observe()
         self._album_changed()
@@ -255,7 +244,7 @@ class Studio(View):
         self.save = button(description="Save", icon="save", disabled=True, tooltip="Save the picture with its settings")
         self.suggest = button(description="A size for one minute", icon="clock-o", layout=w.Layout(width="auto"))
         self.progress = w.IntProgress(description="progress")
-        self.forecast, self.text = w.Label(), w.Label("Press Paint.")
+        self.text = w.Label("Press Paint.")
         self.chosen, self.picture, self.curve, self.numbers = w.HTML(), w.HTML(), w.HTML(), w.HTML()
 
         varied = [(name.replace("_", " "), name) for name in VARIED]
@@ -409,8 +398,7 @@ class Studio(View):
 
     def _set(self, recipe):
         """Set the controls to a recipe, with a single change at the end instead of one for each control."""
-        self._setting = True
-        try:
+        with self._changed.together():
             menus = (self.photo, self.inside, self.painting, self.second)
             for control, source in zip(menus, (recipe.photo, recipe.inside, *recipe.paintings)):
                 self._offer(control, source)
@@ -437,9 +425,6 @@ class Studio(View):
             if recipe.stroke not in [value for _, value in self.stroke.options]:
                 self.stroke.options = [*self.stroke.options, (f"{recipe.stroke:g} times", recipe.stroke)]
             self.stroke.value = recipe.stroke
-        finally:
-            self._setting = False
-        self._changed()
 
     def _offer(self, control, source):
         """Choose a picture in a menu, and add it if necessary. Raises ImageError for a file that is no picture."""
@@ -471,29 +456,13 @@ class Studio(View):
         if change.new.strip():
             self._offer(self.photo, change.new.strip())
 
-    def _changed(self, _=None):
+    def _look(self):
         """Show the chosen pictures, and begin a new forecast; it replaces a forecast that is under way."""
-        if self._setting:
-            return
         self._recipe = self._read()
         self.chosen.value = " ".join(map(_thumbnail, self._recipe.sources()))
         self.seam.value = _seam(self._recipe)
         if not (self.job.running or self.trial.running):
-            self.thinking.restart()
-
-    def _think(self):
-        yield self.speed.forecast(self._recipe)
-
-    def _show_forecast(self, forecast):
-        self.forecast.value = (
-            f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of memory"
-            " beside the network."
-        )
-
-    def _thought(self, state, error):
-        if error is not None:
-            self.forecast.value = "No forecast."
-            self.messages.report(error)
+            self.forecast.ask(self._recipe)
 
     def _suggest(self):
         self._idle()
@@ -510,11 +479,17 @@ class Studio(View):
         """Begin a new picture; a paused picture is given up."""
         self._idle()
         self.thinking.stop()
-        self._painted, self._states, self._last, self.history = self._read(), None, None, []
-        self._began = (0, 0.0)
-        self.progress.max, self.progress.value = self._painted.evaluations, 0
-        self.curve.value = self.numbers.value = ""
-        self.text.value = "preparing …"
+        recipe = self._read()
+        with self._lock:
+            self._painted, self._states, self._last, self.history = recipe, None, None, []
+            self.progress.max, self.progress.value = recipe.evaluations, 0
+            self.curve.value, self.text.value = "", "preparing …"
+            self._begin((0, 0.0))
+
+    def _begin(self, began):
+        """Let the job go on from (evaluations, seconds); what is being measured counts no more."""
+        self._began, self._pausing, self._measured, self.numbers.value = began, False, None, ""
+        self.measuring.stop()
         self._buttons(running=True)
         self.job.start()
 
@@ -530,7 +505,7 @@ class Studio(View):
             easel = set_up(self._painted, self.networks)
             self._easel, self._states = easel, minimise(easel.cost, easel.first, self._painted.evaluations)
         for state in self._states:
-            self._last, self._found = state, None
+            self._last = state
             self.history.append((state.evaluations, state.losses))
             yield state
 
@@ -543,32 +518,34 @@ class Studio(View):
         self.save.disabled = False
 
     def _finish(self, state, error):
-        """Show how the picture stands; last of all the buttons, since a press then begins something new."""
-        run, paused = self._painted, state == "stopped" and self._pausing
-        self._pausing = False
-        if not paused:
-            self._states = None
+        """Show how the picture stands, unless a press of a button has begun something new meanwhile."""
         if error is not None:
             self.messages.report(error)
-        if self._last is None:
-            self.text.value = state
-        else:
-            self.text.value = f"{'paused' if paused else state}: {self.text.value}"
-            self._show_curve()
-            self._show_numbers()
-        if run is self._painted and not self.job.running:
+        with self._lock:
+            if self.job.running:
+                return
+            paused, self._pausing = state == "stopped" and self._pausing, False
+            if not paused:
+                self._states = None
+            if self._last is None:
+                self.text.value = state
+            else:
+                self.text.value = f"{'paused' if paused else state}: {self.text.value}"
+                self._show_curve()
+                self._measured = self._painted, self._easel, self._last
+                self.numbers.value = "<small>E is being measured …</small>"
+                self.measuring.restart()
             self._buttons(paused=paused)
 
     def _pause_or_resume(self):
-        if self.job.running:
-            self._pausing = True
-            self.job.stop()
-        elif self._states is not None:
-            if self.trial.running:
-                raise StudioError("A contact sheet is being made: stop it first, or wait for its end.")
-            self._began = (self._last.evaluations, self._last.seconds) if self._last else (0, 0.0)
-            self._buttons(running=True)
-            self.job.start()
+        with self._lock:
+            if self.job.running:
+                self._pausing = True
+                self.job.stop()
+            elif self._states is not None:
+                if self.trial.running:
+                    raise StudioError("A contact sheet is being made: stop it first, or wait for its end.")
+                self._begin((self._last.evaluations, self._last.seconds) if self._last else (0, 0.0))
 
     def _stop(self):
         """Stop for good; a picture that is already paused is only given up."""
@@ -588,45 +565,64 @@ class Studio(View):
                 width=SHOWN,
             )
 
-    def _show_numbers(self):
-        """Show E and content of the picture beside the two controls, if one painting counts in the whole picture."""
+    # --- E of the picture, which takes a while
+
+    def _measure(self):
+        """Iterator of (what is measured, its numbers or None, HTML): E and content beside those of the two controls."""
+        measured = self._measured
+        if measured is None:  # something new has begun
+            return
+        recipe, easel, state = measured
         try:
-            judge = self._judged()
+            judge = self._judge(recipe, easel)
         except measures.MeasureError as error:
-            self.numbers.value = f"<small>{html.escape(str(error))}</small>"
+            yield measured, None, f"<small>{html.escape(str(error))}</small>"
             return
         if judge is None:
-            self.numbers.value = "<small>E is measured only if one painting counts in the whole picture.</small>"
+            yield measured, None, "<small>E is measured only if one painting counts in the whole picture.</small>"
             return
-        self._found = judge(to_8bit(self._last.image))
+        found = judge(to_8bit(state.image))
         row = "<tr><td>{}</td><td>{:.2f}</td><td>{:.2f}</td></tr>".format
-        rows = {**judge.controls, "this picture": self._found}
-        cells = "".join(row(name, found["E"], found["content"]) for name, found in rows.items())
+        rows = {**judge.controls, "this picture": found}
+        cells = "".join(row(name, numbers["E"], numbers["content"]) for name, numbers in rows.items())
         head = "<tr><th></th><th>style E</th><th>content</th></tr>"
-        self.numbers.value = f"<table>{head}{cells}</table><small>{MEASURED}</small>"
+        yield measured, found, f"<table>{head}{cells}</table><small>{MEASURED}</small>"
 
-    def _judged(self):
-        """The `Judge` of the present picture, or None if E says nothing about it."""
-        used = [name for name, share in self._painted.paintings.items() if share]
-        if self._easel.mask is not None or len(used) > 1:
+    def _judge(self, recipe, easel):
+        """The `Judge` of a picture, or None if E says nothing about it."""
+        used = [name for name, share in recipe.paintings.items() if share]
+        if easel.mask is not None or len(used) > 1:
             return None
-        pictures = [load_image(name, self._painted.size) for name in (self._painted.photo, *used)]
+        pictures = [load_image(name, recipe.size) for name in (recipe.photo, *used)]
         if min(min(picture.shape[2:]) for picture in pictures) < measures.SMALLEST:
             return None
         return measures.Judge(self.networks("original", "max"), *pictures)
 
+    def _show_numbers(self, item):
+        measured, found, text = item
+        with self._lock:
+            if measured is self._measured:  # otherwise something new has begun
+                self._found, self.numbers.value = (measured[2], found), text
+
+    def _numbers_done(self, state, error):
+        if error is not None:
+            with self._lock:
+                self._measured, self.numbers.value = None, ""
+            self.messages.report(error)
+
     def _save(self):
-        """Write the present picture with its settings into the album."""
-        if self._last is None:
+        """Write the present picture with its settings into the album; with E, if it has been measured by now."""
+        with self._lock:
+            last, recipe, (of, found) = self._last, self._painted, self._found
+            waiting = self._measured is not None and of is not last
+        if last is None:
             raise StudioError("There is no picture yet: press Paint first.")
-        image = to_8bit(self._last.image)
-        losses = self._easel.cost.losses(image)
-        # E was measured when the picture was shown; a picture without it is saved all the same
-        numbers = {"evaluations": self._last.evaluations, **losses}
-        if self._found:
-            numbers["E"] = self._found["E"]
-        path = self.album.save(image.cpu(), self._painted, numbers)
-        self.text.value = f"saved: {path.name}"
+        image = to_8bit(last.image)
+        numbers = {"evaluations": last.evaluations, **self._easel.cost.losses(image)}
+        if of is last and found:
+            numbers["E"] = found["E"]
+        path = self.album.save(image.cpu(), recipe, numbers)
+        self.text.value = f"saved: {path.name}" + ", before E was measured" * waiting
         self._album_changed(path)
 
     # --- a contact sheet
