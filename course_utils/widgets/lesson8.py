@@ -36,7 +36,7 @@ from course_utils.studio import (
     variants,
 )
 from course_utils.transfer import minimise
-from course_utils.widgets.core import Job, Messages, View, titled
+from course_utils.widgets.core import Folded, Job, Messages, View, titled
 
 THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
 VARIED = {  # {setting of a contact sheet: values to begin with}
@@ -278,8 +278,6 @@ class Studio(View):
         guard = self.messages.guard
         self.photo_gallery = Gallery(photos(), functools.partial(self._take, self.photo), guard)
         self.painting_gallery = Gallery(paintings(), functools.partial(self._take, self.painting), guard)
-        galleries = w.Accordion([self.photo_gallery, self.painting_gallery], selected_index=None)
-        galleries.titles = ("All photos", "All paintings")
         pictures = w.VBox(
             [
                 w.HBox([self.preset]),
@@ -287,7 +285,8 @@ class Studio(View):
                 w.HBox([self.painting, self.painting_file]),
                 w.HBox([self.second, self.share]),
                 self.chosen,
-                galleries,
+                Folded("All photos", self.photo_gallery),
+                Folded("All paintings", self.painting_gallery),
             ]
         )
         cost = w.VBox(
