@@ -1,4 +1,4 @@
-"""The command line: python3 -m course_utils lab | show | test | run | transfer | top | means | plan | pages | handout | bank.
+"""The command line: python3 -m course_utils COMMAND; `python3 -m course_utils --help` lists the commands.
 
 Until the set-up is complete, only the standard library is imported.
 """

@@ -5,12 +5,14 @@ import functools
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -33,6 +35,9 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+COMPLAINT = re.compile(
+    r"^\[E |\b(ERROR|CRITICAL)\b|Traceback|\w(Error|Exception|Warning)\b"
+)  # in what servers and kernels print
 # all cells in the page, whether scrolled to or not; nothing asks for news; nothing is saved behind our back
 SETTINGS = {"notebook-extension/tracker": {"windowingMode": "none"}, "docmanager-extension/plugin": {"autosave": False}}
 
@@ -54,8 +59,8 @@ def patience():
 
 
 @contextlib.contextmanager
-def served(command, *arguments, log=None):
-    """The address that `python3 -m course_utils COMMAND --no-browser` prints, with settings and kernels of its own.
+def served(*command, log=None):
+    """The address that a command of Python prints, `python3 COMMAND`, with settings and kernels of its own.
 
     What the server and its kernels print is appended to the list `log`, line by line.
     """
@@ -65,6 +70,9 @@ def served(command, *arguments, log=None):
             file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(value), encoding="utf-8")
+        config = Path(folder) / "config" / "jupyter_lab_config.json"
+        config.parent.mkdir()
+        config.write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}), encoding="utf-8")  # for `prepare`
         environment = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": f"{folder}/config",
@@ -75,7 +83,7 @@ def served(command, *arguments, log=None):
             "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/workspaces",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "course_utils", command, "--no-browser", *arguments],
+            [sys.executable, *command],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -83,13 +91,14 @@ def served(command, *arguments, log=None):
             text=True,
         )
         try:
-            yield _address(process, [] if log is None else log, visit=command == "lab")
+            yield _address(process, [] if log is None else log, visit="lab" in command)
         finally:
             process.terminate()
             process.wait(patience())
 
 
-lab = functools.partial(served, "lab")
+lab = functools.partial(served, "-m", "course_utils", "lab", "--no-browser")
+show = functools.partial(served, "-m", "course_utils", "show", "--no-browser")
 
 
 def _address(process, lines, visit):
@@ -125,6 +134,36 @@ def ask(address, path, method="GET"):
     request = urllib.request.Request(f"{base}/api/{path}", method=method, headers={"Authorization": f"token {token}"})
     with urllib.request.urlopen(request, timeout=patience()) as answer:
         return json.loads(answer.read() or "null")
+
+
+def end_kernels(address):
+    """End all kernels of a server."""
+    for session in ask(address, "sessions"):
+        ask(address, f"sessions/{session['id']}", "DELETE")
+
+
+def heard(address, log):
+    """Wait until `log` holds all that a server of JupyterLab and its kernels have printed so far."""
+    name = secrets.token_hex(8)
+    with contextlib.suppress(urllib.error.HTTPError):
+        ask(address, f"contents/{name}")  # it prints that there is no such file
+    until(lambda: any(name in line for line in log), f"The server prints nothing about {name}.")
+
+
+def until(holds, otherwise):
+    """Wait until a function says True; after all patience, fail with a sentence."""
+    ends = time.monotonic() + patience()
+    while not holds():
+        assert time.monotonic() < ends, otherwise
+        time.sleep(0.02)
+
+
+def complaints(page):
+    """A list that grows with each error of a page: those that nobody caught, and those in its console."""
+    found = []
+    page.on("pageerror", lambda error: found.append(f"page: {error}"))
+    page.on("console", lambda message: message.type == "error" and found.append(f"console: {message.text}"))
+    return found
 
 
 @contextlib.contextmanager
@@ -165,6 +204,7 @@ FORMULAS = f"""expected => {{
             return !text?.textContent.includes('$');
         }});
 }}"""
+ACTIVE = f"""number => {PANEL}.querySelectorAll('.jp-Notebook .jp-Cell')[number].classList.contains('jp-mod-active')"""
 # JupyterLab itself describes a picture without a description, as 'Image'
 PICTURES = f"""() => [...{PANEL}.querySelectorAll('.jp-Notebook img')].every(
     image => image.complete && image.naturalWidth && image.alt.trim().length > 20)"""
@@ -185,10 +225,21 @@ def cells(page):
     return page.locator(".jp-Notebook .jp-Cell")
 
 
+def prepare(page, code):
+    """Let the notebook's kernel run statements, before the cells that are run from now on; does not wait for that."""
+    page.evaluate(
+        """code => {
+            window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code});
+        }""",
+        code,
+    )
+
+
 def run(page, *numbers):
     """Run some cells, as a student does with the keyboard; does not wait for their ends."""
     for number in numbers:
         cells(page).nth(number).locator(".jp-InputPrompt").click()
+        page.wait_for_function(ACTIVE, arg=number)
         page.keyboard.press("Control+Enter")
 
 

@@ -6,6 +6,7 @@ import itertools
 import re
 import threading
 
+import ipywidgets as w
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from course_utils import studio
 from course_utils.images import load_image, paintings, photos
 from course_utils.settings import Settings
 from course_utils.widgets import lesson0, lesson6, runs
-from course_utils.widgets.core import Job, Messages, View, titled
+from course_utils.widgets.core import Folded, Job, Messages, View, titled
 from events import PATIENCE, held
 
 
@@ -63,6 +64,15 @@ def test_view_describes_itself_where_it_is_not_alive():
     bundle = View([], "a test.")._repr_mimebundle_()
     assert bundle["text/plain"] == "[Widget: a test. Run this cell in JupyterLab to use it.]"
     assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_a_folded_part_is_opened_and_closed_by_a_button():
+    part = w.Label("inside")
+    folded = Folded("All photos", part)
+    assert folded.children == (folded.fold,) and folded.fold.icon == "caret-right"
+    for opened, shown in ((True, (folded.fold, part)), (False, (folded.fold,))):
+        folded.fold.value = opened
+        assert folded.children == shown and folded.fold.icon == ("caret-down" if opened else "caret-right")
 
 
 def test_errors_of_callbacks_reach_the_reader():

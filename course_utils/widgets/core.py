@@ -15,6 +15,7 @@ import ipywidgets as w
 
 from course_utils.images import img_tag, title
 from course_utils.inputs import lacks_memory
+from course_utils.widgets import page
 
 JOB = "Job"  # name of the threads of all jobs
 GATHER = 0.05  # seconds in which further changes are gathered before something follows from them
@@ -24,13 +25,33 @@ class View(w.VBox):
     """A widget with a text that says what it is where it cannot run: in a stored notebook, and under nbval."""
 
     def __init__(self, children, says):
-        super().__init__(children)
+        super().__init__([*children, w.HTML(page.HTML, layout=w.Layout(display="none"))])
+        self.add_class(page.OURS)
         self.says = says
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle["text/plain"] = f"[Widget: {self.says} Run this cell in JupyterLab to use it.]"
         return bundle
+
+
+class Folded(w.VBox):
+    """A part of a widget that a button opens and closes; ipywidgets' Accordion answers to no key.
+
+    Args:
+        description: text of the button.
+        part: the widget.
+    """
+
+    def __init__(self, description, part):
+        self.part, self.fold = part, w.ToggleButton(description=description, layout=w.Layout(width="auto"))
+        self.fold.observe(self._turn, "value")
+        super().__init__(layout=w.Layout(align_items="flex-start"))
+        self._turn()
+
+    def _turn(self, _=None):
+        self.fold.icon = "caret-down" if self.fold.value else "caret-right"
+        self.children = [self.fold, self.part] if self.fold.value else [self.fold]
 
 
 def menu(description, options, value):

@@ -37,7 +37,7 @@ from course_utils.studio import (
     variants,
 )
 from course_utils.transfer import minimise
-from course_utils.widgets.core import Gathered, Job, Messages, View, titled
+from course_utils.widgets.core import Folded, Gathered, Job, Messages, View, titled
 from course_utils.widgets.runs import Outlook, report
 
 THUMBNAIL, PAGE, SHOWN = 88, 8, 384  # pixels; pictures on a page of a gallery; pixels of the live picture's width
@@ -267,8 +267,6 @@ class Studio(View):
         guard = self.messages.guard
         self.photo_gallery = Gallery(photos(), functools.partial(self._take, self.photo), guard)
         self.painting_gallery = Gallery(paintings(), functools.partial(self._take, self.painting), guard)
-        galleries = w.Accordion([self.photo_gallery, self.painting_gallery], selected_index=None)
-        galleries.titles = ("All photos", "All paintings")
         pictures = w.VBox(
             [
                 w.HBox([self.preset]),
@@ -276,7 +274,8 @@ class Studio(View):
                 w.HBox([self.painting, self.painting_file]),
                 w.HBox([self.second, self.share]),
                 self.chosen,
-                galleries,
+                Folded("All photos", self.photo_gallery),
+                Folded("All paintings", self.painting_gallery),
             ]
         )
         cost = w.VBox(
