@@ -15,6 +15,7 @@ from course_utils.files import expanded
 from course_utils.inputs import one_line, reason
 from course_utils.notebooks import lesson, numbered, read
 from course_utils.paths import ROOT
+from course_utils.teaching import GUIDE
 from course_utils.trees import RECORD, write
 
 FOLDERS = ("course_utils", "data")
@@ -34,7 +35,7 @@ def hand_out(folder, lessons=None, solutions=False, note=lambda sentence: None, 
     Args:
         folder: its path.
         lessons: numbers of the lessons that it has, or None for all of them.
-        solutions: whether it has the solutions, for another instructor.
+        solutions: whether it has the solutions and the guide for instructors.
         note: called with a sentence about each file that stays because somebody has changed it.
         root: folder of the course.
     Returns:
@@ -69,7 +70,8 @@ def files(lessons=None, solutions=False, root: Path = ROOT) -> dict[str, bytes]:
     found = {f"notebooks/{path.name}": _lesson(path, names, solutions) for path in chosen}
     for folder in FOLDERS:
         found |= {path.relative_to(root).as_posix(): path.read_bytes() for path in _inside(root / folder)}
-    found |= {name: (root / name).read_bytes() for name in FILES}
+    guide = [GUIDE.relative_to(ROOT).as_posix()] if solutions else []
+    found |= {name: (root / name).read_bytes() for name in (*FILES, *guide)}
     found["README.md"] = readme((root / "README.md").read_text(encoding="utf-8"), names).encode()
     return found
 

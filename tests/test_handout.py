@@ -239,7 +239,7 @@ def test_what_is_in_it(student):
         )
     }
     listed = subprocess.run(["git", "ls-files", "course_utils", "data", "notebooks"], cwd=ROOT, capture_output=True)
-    assert set(listed.stdout.decode().split()) <= set(student)
+    assert set(listed.stdout.decode().split()) - set(student) == {"notebooks/INSTRUCTORS.md"}
     assert not [path for path in student if "__pycache__" in path or "/." in path]
 
 
@@ -254,7 +254,8 @@ def test_only_the_cells_with_solutions_are_gone(lessons):
 
 def test_the_instructors_have_the_solutions():
     made = handout.files(solutions=True)
-    assert all(made[f"notebooks/{name}"] == (ROOT / "notebooks" / name).read_bytes() for name in LESSONS)
+    names = [*LESSONS, "INSTRUCTORS.md"]
+    assert all(made[f"notebooks/{name}"] == (ROOT / "notebooks" / name).read_bytes() for name in names)
 
 
 def test_no_text_promises_a_solution(student, lessons):

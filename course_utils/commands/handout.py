@@ -16,7 +16,9 @@ def add(commands):
         ),
     )
     parser.add_argument("folder", metavar="FOLDER", help="new or empty, or a handout to renew")
-    parser.add_argument("--solutions", action="store_true", help="with the solutions, for another instructor")
+    parser.add_argument(
+        "--solutions", action="store_true", help="with the solutions and the guide for instructors, for a colleague"
+    )
     parser.add_argument(
         "--lessons", nargs="+", type=whole(0, 99), metavar="LESSON", help="their numbers, such as 3 5 (default: all)"
     )
