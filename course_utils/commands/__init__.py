@@ -5,7 +5,21 @@ Imports of packages stand inside the functions, so that the parser needs only th
 
 import argparse
 
-from course_utils.commands import bank, grade, handout, lab, means, nbgrader, pages, plan, run, show, test, top, transfer
+from course_utils.commands import (
+    bank,
+    grade,
+    handout,
+    lab,
+    means,
+    nbgrader,
+    pages,
+    plan,
+    run,
+    show,
+    test,
+    top,
+    transfer,
+)
 from course_utils.commands.arguments import Parser
 
 

@@ -23,10 +23,10 @@ def add(commands):
 
 def run(options):
     from course_utils.grading.nbgrader_source import CourseError, write_course
-    from course_utils.notebooks import NotebookError, select
+    from course_utils.notebooks import NotebookError, lesson, select
 
     try:
-        made = write_course(options.folder, select([f"{number:02}_" for number in options.lessons]))
+        made = write_course(options.folder, [lesson(number) for number in options.lessons] or select())
     except (CourseError, NotebookError) as error:
         return fail(error, 2)
     print(*made, sep="\n")
