@@ -624,6 +624,7 @@ def test_right_parts_have_their_share():
         (lambda F: line(F, slope=3, start=torch.max), 0),
         (lambda F: line(F).double()[:, :1], 0),
         (lambda F: line(F)[0], 0),
+        (lambda F: line(F).to("meta"), 0),
     ):
         result = LINE.judge(answer)
         assert not result and result.share == share
@@ -644,6 +645,17 @@ def test_right_parts_get_their_points(answers, tmp_path, monkeypatch):
         """
         grade = graded(answers, tmp_path, 5, {"gram": code})["gram"]
         assert (grade.verdict, grade.points, grade.most) == (verdict, points, 3)
+
+
+@pytest.mark.process
+def test_half_a_fold_gets_half_a_point(answers, tmp_path):
+    code = """
+        def fold(weight, bias, gamma, beta, mean, variance, eps):
+            scale = gamma / (variance + eps).sqrt()
+            return torch.cat([(weight * scale[:, None, None, None]).flatten(1), bias[:, None]], dim=1)
+    """
+    grade = graded(answers, tmp_path, 2, {"fold": code})["fold"]
+    assert (grade.verdict, grade.points, grade.most) == ("partly", 0.5, 1)
 
 
 @pytest.mark.process

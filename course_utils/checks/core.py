@@ -777,9 +777,8 @@ def _close(value, right, tolerance=None):
 
 def _alike(value, right):
     """Whether a part of a result, or None, is the right one."""
-    return (
-        value is not None and value.shape == right.shape and value.dtype == right.dtype and bool(_close(value, right))
-    )
+    kinds = [None if each is None else (each.shape, each.dtype, each.device) for each in (value, right)]
+    return kinds[0] == kinds[1] and bool(_close(value, right))
 
 
 def _same(one, other, texts=""):
