@@ -32,6 +32,8 @@ LONGEST = [
     "08_studio",
     "test_widgets_lesson8",
     "test_repairs",
+    "test_grading",
+    "test_nbgrader",
     "test_means",
     "test_commands",
     "test_handout",

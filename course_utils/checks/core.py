@@ -10,7 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -112,12 +112,75 @@ class Result:
     passed: bool
     message: str
     reason: str = ""  # name of the misconception, or 'unwritten', 'error', 'type', 'shape', 'precision', 'value' …
+    share: float = 0.0  # of the parts of a wrong answer, those that are right
 
     def __bool__(self):
         return self.passed
 
     def _ipython_display_(self):
         """Displays nothing, because the check has printed the message already."""
+
+
+class Elsewhere:
+    """An answer that runs in another process, where grading keeps the student's code: a check only asks about it."""
+
+    def outcome(self, arguments):
+        """The `_Outcome` of a call."""
+        raise NotImplementedError
+
+    def gradient(self, arguments, positions):
+        """What `_gradient` returns."""
+        raise NotImplementedError
+
+    def calls(self, arguments):
+        """What `_calls` returns."""
+        raise NotImplementedError
+
+    def taken(self, arguments):
+        """What `_taken` returns."""
+        raise NotImplementedError
+
+    def unrecorded(self):
+        """The answer, run while autograd records nothing."""
+        raise NotImplementedError
+
+    def __call__(self, *arguments):
+        raise TypeError("This answer runs in another process: ask for its outcome.")
+
+
+class _Finished(Elsewhere):
+    """An answer elsewhere whose results go through a function before they are judged."""
+
+    def __init__(self, answer, finish):
+        self.answer, self.finish = answer, finish
+
+    def outcome(self, arguments):
+        outcome = self.answer.outcome(arguments)
+        return outcome if outcome.error is not None else outcome._replace(value=self.finish(outcome.value))
+
+    def calls(self, arguments):
+        return self.answer.calls(arguments)
+
+
+def finished(function, finish):
+    """The function, whose results go through the function `finish` before they are judged."""
+    if isinstance(function, Elsewhere):
+        return _Finished(function, finish)
+    return lambda *arguments: finish(function(*arguments))
+
+
+def unrecorded(function):
+    """The function, run while autograd records nothing; code that needs a recorded graph then raises torch's error."""
+    if isinstance(function, Elsewhere):
+        return function.unrecorded()
+
+    @functools.wraps(function)
+    def run(*arguments):
+        with torch.inference_mode():
+            value = function(*arguments)
+        return value.clone() if type(value) is torch.Tensor else value  # no inference tensor is left
+
+    return run
 
 
 @dataclass(eq=False)
@@ -200,16 +263,11 @@ class Exercise(Asked):
 
     def _borrowed(self, function):
         """The name of a ready-made function that an answer calls, or None."""
-        with _Calls() as calls:
-            _run(function, self._inputs[0].arguments)
-        return min(calls.names & self.ready_made, default=None)
+        return min(_calls(function, self._inputs[0].arguments) & self.ready_made, default=None)
 
     def _taken(self, function):
         """The name of a function of the package that an answer calls and may not call, or None."""
-        arguments = self._inputs[0].arguments
-        with _Taken(arguments) as taken:
-            _run(function, arguments)
-        return min(taken.names - self.given, default=None)
+        return min(_taken(function, self._inputs[0].arguments) - self.given, default=None)
 
     def _unwritten(self, function, outcomes):
         if (
@@ -245,6 +303,18 @@ class Exercise(Asked):
                 problems.append((number, *found))
         if not problems:
             return None
+        return replace(self._diagnosis(function, outcomes, problems, names), share=self._share(outcomes))
+
+    def _share(self, outcomes):
+        """The share of the parts that are right in all results."""
+        right = [
+            all(_alike(_part(part, mine), part(known.value)) for mine, known in zip(outcomes, self._rights))
+            for part in self.parts.values()
+        ]
+        return sum(right) / len(right) if right else 0.0
+
+    def _diagnosis(self, function, outcomes, problems, names):
+        """What is said of an answer with these problems, (number of the trial, reason, message)."""
         misconception = self._misconception(outcomes)
         if misconception:
             return Result(False, _carefully(misconception.hint), misconception.name)
@@ -329,8 +399,8 @@ class Exercise(Asked):
         fine, lines, reasons = [], [], []
         for name, part in self.parts.items():
             mine, theirs = ([_part(part, outcome) for outcome in each] for each in (outcomes, rights))
-            if any(value is None for value in mine) or any(value.shape != x.shape for value, x in zip(mine, theirs)):
-                return None  # the shape of the whole is wrong
+            if any(value is None or value.shape != x.shape or value.dtype != x.dtype for value, x in zip(mine, theirs)):
+                return None  # the shape or the type of the whole is wrong
             if all(map(_close, mine, theirs)):
                 fine.append(name)
                 continue
@@ -541,7 +611,15 @@ def _plain(value):
 
 def _run(function, arguments):
     """The `_Outcome` of a function that is called with copies of the arguments."""
+    if isinstance(function, Elsewhere):
+        return function.outcome(arguments)
     copies = tuple(map(_clone, arguments))
+    value, error = _called(function, copies)
+    return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
+
+
+def _called(function, copies):
+    """(value, error) of a call; one of them is None."""
     value = error = None
     try:
         value = function(*copies)
@@ -553,7 +631,25 @@ def _run(function, arguments):
         value = value.as_subclass(torch.Tensor)
     if type(value) is torch.Tensor:
         value = value.detach()
-    return _Outcome(value, error, not all(map(_unchanged, copies, arguments)))
+    return value, error
+
+
+def _calls(function, arguments):
+    """The names of the torch functions that a call calls."""
+    if isinstance(function, Elsewhere):
+        return function.calls(arguments)
+    with _Calls() as calls:
+        _run(function, arguments)
+    return calls.names
+
+
+def _taken(function, arguments):
+    """The names of the package's own functions that the function is, or calls by itself."""
+    if isinstance(function, Elsewhere):
+        return function.taken(arguments)
+    with _Taken(arguments) as taken:
+        _run(function, arguments)
+    return taken.names
 
 
 def _gradient(function, arguments, positions):
@@ -561,6 +657,8 @@ def _gradient(function, arguments, positions):
 
     Returns None if no gradient flows, or the error that the function raised.
     """
+    if isinstance(function, Elsewhere):
+        return function.gradient(arguments, positions)
     copies = tuple(map(_clone, arguments))
     leaves = [tensor.requires_grad_() for position in positions for tensor in _tensors(copies[position])]
     try:
@@ -675,6 +773,12 @@ def _close(value, right, tolerance=None):
     tolerance = tolerance or (1e-4 if right.dtype == torch.float32 else 1e-9)
     scale = right.abs().max().item() if right.numel() else 0.0
     return torch.allclose(value, right, rtol=tolerance, atol=tolerance * max(scale, 1e-30))
+
+
+def _alike(value, right):
+    """Whether a part of a result, or None, is the right one."""
+    kinds = [None if each is None else (each.shape, each.dtype, each.device) for each in (value, right)]
+    return kinds[0] == kinds[1] and bool(_close(value, right))
 
 
 def _same(one, other, texts=""):

@@ -5,7 +5,21 @@ Imports of packages stand inside the functions, so that the parser needs only th
 
 import argparse
 
-from course_utils.commands import bank, handout, lab, means, pages, plan, run, show, test, top, transfer
+from course_utils.commands import (
+    bank,
+    grade,
+    handout,
+    lab,
+    means,
+    nbgrader,
+    pages,
+    plan,
+    run,
+    show,
+    test,
+    top,
+    transfer,
+)
 from course_utils.commands.arguments import Parser
 
 
@@ -22,6 +36,6 @@ def parser():
     commands = top_level.commands = top_level.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
     )
-    for command in (lab, show, test, run, transfer, top, means, plan, pages, handout, bank):
+    for command in (lab, show, test, run, transfer, top, means, plan, pages, handout, bank, grade, nbgrader):
         command.add(commands)
     return top_level

@@ -279,6 +279,8 @@ content_gradient = Exercise(
             )
         ],
     ],
+    ready_made={"grad", "backward"},
+    instead="leaves the derivation to autograd. What are the two factors of the chain rule?",
     hints=(
         "Take one value: z = 2, P = 5, and then z = −2, P = 5. How does the cost change when z grows a little?",
         "The chain rule has two factors: the slope of ½(F − P)² at F, and the slope of the ReLU at z. What are"

@@ -1,10 +1,8 @@
 """Check of lesson 5: what flows back through the Gram matrix, derived by hand."""
 
-import functools
-
 import torch
 
-from course_utils.checks.core import Exercise, Misconception, kept, random_trials
+from course_utils.checks.core import Exercise, Misconception, kept, random_trials, unrecorded
 from course_utils.checks.lesson5.gram import diagonal, variant
 
 
@@ -22,18 +20,6 @@ def _flow(
         return finish(factor(F.shape[1], F[0, 0].numel()) * join(matrix(B), rows(F)), F)
 
     return function
-
-
-def unrecorded(function):
-    """The function, run while autograd records nothing; code that needs a recorded graph then raises torch's error."""
-
-    @functools.wraps(function)
-    def run(*arguments):
-        with torch.inference_mode():
-            value = function(*arguments)
-        return value.clone() if type(value) is torch.Tensor else value  # no inference tensor is left
-
-    return run
 
 
 class ByHand(Exercise):
