@@ -300,6 +300,24 @@ def test_lesson_3(page, lab):
     changes(picture, lambda: keys.tick("divide by its mean μ"), "goes from .* to 1.0[.]")
     compare(view, "divide by its mean μ: no → yes")
     shoot(page, "lesson3_widget")
+    question(page)
+
+
+def question(page):
+    """A question of lesson 3: an answer is kept, and then compared."""
+    ids = [cell.id for cell in cells_of("03_weight_normalization")]
+    number = ids.index("predict-largest-share")
+    browser.run(page, ids.index("cell-001"), number)
+    view = browser.widget(page, number)
+    keys = Keyboard(page, view)
+    expect(keys.button("Keep my answer")).to_be_disabled()
+    keys.reach(view.get_by_role("radio").first)
+    keys.key("Space")
+    keys.press("Keep my answer")
+    expect(view).to_contain_text("Kept: A. Run the next cell")
+    keys.press("Compare")
+    expect(view).to_contain_text(re.compile("A is not right.*C is right", re.S))
+    shoot(page, "lesson3_question")
 
 
 def test_lesson_4(page, lab):
