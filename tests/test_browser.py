@@ -626,7 +626,7 @@ def save(keys, album):
     keys.press("Save")
     said = keys.view.locator(".widget-label").filter(has_text="saved: ")
     said.wait_for()
-    return album / said.inner_text().removeprefix("saved: ")
+    return album / re.match(r"saved: (.*\.png)", said.inner_text())[1]
 
 
 def compare_and_go_back(page, keys, album):
