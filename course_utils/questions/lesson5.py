@@ -207,11 +207,11 @@ QUESTIONS = [
             "B": (
                 "In the next layer; from `relu3_1` on it is farther away than noise.",
                 "Strong colours in no order activate the deep channels in a way of their own: in `relu4_1` the"
-                " texture costs five times as much as the noise.",
+                " texture costs clearly more than the noise.",
             ),
             "C": (
                 "In no other layer.",
-                "In `relu2_1` it is nearer: 0.2 of what the noise costs.",
+                "In `relu2_1` it is nearer: there it costs less than the noise.",
             ),
         },
         "B",
