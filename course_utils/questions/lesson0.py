@@ -43,8 +43,8 @@ QUESTIONS = [
             ),
             "C": (
                 "Like coloured specks.",
-                "The numbers stay in their old order and are read in a new one, so that neighbours in the picture are"
-                " no neighbours in the photo. Shape, mean and deviation are right all the same.",
+                "The numbers stay in their old order and are read in a new one: red, green and blue of a new pixel"
+                " come from three different parts of the photo. Shape, mean and deviation are right all the same.",
             ),
         },
         "C",
@@ -53,8 +53,8 @@ QUESTIONS = [
     Question(
         "contrast",
         "0.c",
-        "One person multiplies the contrast of a picture by 3, saves it, loads it and divides by 3. Another divides"
-        " first, saves, loads and multiplies. Whose result is nearer to the picture?",
+        "One person multiplies the contrast of a photo with dark and bright parts by 3, saves it, loads it and"
+        " divides by 3. Another divides first, saves, loads and multiplies. Whose result is nearer to the photo?",
         {
             "A": (
                 "Whoever multiplies first, because rounding then matters least.",
@@ -63,8 +63,8 @@ QUESTIONS = [
             ),
             "B": (
                 "Whoever divides first.",
-                "A smaller contrast stays inside the range, so that only the rounding is left: half a grey level, and"
-                " one and a half after the multiplication.",
+                "A smaller contrast stays inside the range, so that only the rounding is left: at most half a grey"
+                " level, and so at most one and a half after the multiplication.",
             ),
             "C": (
                 "Both: the two operations undo each other.",

@@ -63,7 +63,7 @@ QUESTIONS = [
             "B": (
                 "nothing, because they come from nine photos",
                 "All nine were chosen by one sum of 27 products, which only certain colours at certain places make"
-                " large. Section 6 measures how alike such patches are: 0.88, where 1 means the same.",
+                " large. Section 6 of lesson 1 measures how alike such patches are: 0.88, where 1 means the same.",
             ),
             "C": (
                 "a colour or an edge",
@@ -184,8 +184,8 @@ QUESTIONS = [
             ),
             "B": (
                 "Yes: monuments have other colours and edges than fish.",
-                "They may, but the number does not show it. What share do nine patches reach that are dealt out at"
-                " random? The cells below measure 37 %.",
+                "They may, but the number does not show it. Nine patches that are dealt out at random reach 37 % as"
+                " well.",
             ),
             "C": (
                 "One cannot tell: nine random patches might reach nearly as much.",
@@ -300,8 +300,7 @@ QUESTIONS = [
         {
             "A": (
                 "The player sees more than chance does: five of eight is more than half.",
-                "A coin did just this in the cell below: 5 of 8. The 95 % interval goes from 31 % to 86 %, with 50 %"
-                " in it.",
+                "A coin in lesson 1 did just this: 5 of 8. The 95 % interval goes from 31 % to 86 %, with 50 % in it.",
             ),
             "B": (
                 "The player guesses.",

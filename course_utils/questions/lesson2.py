@@ -29,8 +29,8 @@ QUESTIONS = [
     Question(
         "patches_fade",
         "2.a",
-        "Six convolutions, each with a ReLU behind it, are not yet trained, and there is no batch normalisation. How"
-        " does the difference between the patches that they look at change from layer to layer?",
+        "Six convolutions, each with a ReLU behind it, still have torch's usual random start, and there is no batch"
+        " normalisation. How does the difference between the patches that they look at change from layer to layer?",
         {
             "A": (
                 "It grows, because each layer finds more differences.",
@@ -118,8 +118,8 @@ QUESTIONS = [
             ),
             "C": (
                 "It is (0, 0) both times, because the picture is even.",
-                "So it would be if the picture had a mean of its own. Here its 0 is compared with the 1 of the other"
-                " picture, where this has one.",
+                "So it would be if each picture were normalised by itself. Here its 0 is compared with the other"
+                " picture's 1, at the place where that 1 stands.",
             ),
         },
         "A",
@@ -162,13 +162,13 @@ QUESTIONS = [
                 " they make the mean of g, however large the map is.",
             ),
             "B": (
-                "The mean of g is missing, and so is the part of g along x̂.",
-                "The first comes from μ, and the second from σ. Both have to be subtracted from g.",
+                "It still contains the mean of g, and the part of g along x̂.",
+                "Through μ the first has to be subtracted from g, and through σ the second.",
             ),
             "C": (
                 "Only its length: the direction is right.",
-                "What is missing has to be subtracted, and that changes the direction. In the cell below, two of the"
-                " three numbers have the wrong sign.",
+                "Two parts of g have to be subtracted, and that changes the direction. In the cell below, two of"
+                " the three numbers have the wrong sign.",
             ),
         },
         "B",

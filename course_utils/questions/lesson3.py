@@ -6,8 +6,9 @@ QUESTIONS = [
     Question(
         "largest_share",
         "3.a",
-        "The style costs of five layers are added up, and the activations of conv4_1 are the largest: about 25 times"
-        " those of conv1_1. Which share of the sum does relu4_1 have?",
+        "The style costs of five layers are added up, and the activations of conv4_1 are the largest: about 25"
+        " times those of conv1_1, and almost 4 times those of the next largest. Which share of the sum does relu4_1"
+        " have?",
         {
             "A": (
                 "about 20 %, as each of the five",
@@ -21,7 +22,8 @@ QUESTIONS = [
             ),
             "C": (
                 "more than 95 %",
-                "25 to the fourth power is about 400,000: beside such numbers the other layers hardly count.",
+                "Almost 4 to the fourth power is about 200, and 25 to the fourth power about 400,000: beside such"
+                " numbers the other layers hardly count.",
             ),
         },
         "C",
@@ -130,14 +132,14 @@ QUESTIONS = [
                 " its own, and one number for the layer cannot undo them.",
             ),
             "B": (
-                "into similar ones, which differ more on some pairs of pictures than on others",
-                "The pairs of channels are weighed anew, so that the direction changes. By how much depends on which"
-                " channels the two pictures activate.",
+                "into directions that agree more or less, depending on the pair of pictures",
+                "The pairs of channels are weighed anew, so that the direction changes. By how much depends on"
+                " which channels the two pictures activate: the cosines lie between 0.2 and 1.",
             ),
             "C": (
                 "into directions that have nothing to do with each other",
-                "The weights of the pairs change, but they are all positive: both costs fall when the same tables"
-                " agree.",
+                "The weights of the pairs change, but they are all positive: both costs draw the same two tables"
+                " together. No cosine is near 0.",
             ),
         },
         "B",
@@ -145,7 +147,8 @@ QUESTIONS = [
     Question(
         "powers_of_two",
         "3.f",
-        "Each mean is replaced by the nearest power of two. Which outputs then differ from the original in some bit?",
+        "Each mean is replaced by the nearest power of two, and the factors of the last layer are undone behind it."
+        " Which outputs then differ from the original in some bit?",
         {
             "A": (
                 "none",
@@ -191,8 +194,8 @@ QUESTIONS = [
         {
             "A": (
                 "The means are one, and the output is the original's.",
-                "The first half is right. But a factor that nobody undoes changes the sums of the next layer, whose"
-                " bias is not divided by it.",
+                "The first half is right. But factors that nobody undoes mix the channels in new proportions in the"
+                " next layer, and its bias is not divided by them.",
             ),
             "B": (
                 "The means are one, and the output is another one.",

@@ -20,8 +20,9 @@ QUESTIONS = [
             ),
             "C": (
                 "They show the same thing.",
-                "The sum knows no things, but compares the activations at the same place. A cat that is shifted by"
-                " four pixels is the same cat, and costs 0.8 of what another photo costs in `relu2_2`.",
+                "The sum knows no things, but compares the activations at the same place. What the layer has thrown"
+                " away may differ, whatever it shows. And the other way round: a cat that is shifted by four pixels"
+                " is the same cat, and costs 0.8 of what another photo costs in `relu2_2`.",
             ),
         },
         "B",

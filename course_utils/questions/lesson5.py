@@ -42,7 +42,7 @@ QUESTIONS = [
             "B": (
                 "Divided by its own: the same as before. Divided by one number: far more.",
                 "A mean over positions does not notice how many there are. Divided by the other picture's number,"
-                " four times the matrix is left, and the cost below is about 200 times as high.",
+                " four times the matrix is left; in lesson 5 the cost is then about 200 times as high.",
             ),
             "C": (
                 "Divided by its own: four times as much. Divided by one number: the same.",
@@ -56,7 +56,7 @@ QUESTIONS = [
         "forgiven_change",
         "5.a",
         "A painting is changed in one of three ways: mirrored; cut into tiles of 14 pixels in random order; its"
-        " colours exchanged. Which change costs hardly anything in any layer?",
+        " colours exchanged. Which change costs little in every layer?",
         {
             "A": (
                 "the tiles: a Gram matrix forgets where things are",
@@ -80,8 +80,8 @@ QUESTIONS = [
     Question(
         "missing_square",
         "5.b",
-        "A formula sums the differences of the Gram matrices' entries without squaring them. What does a descent"
-        " paint?",
+        "A formula sums the differences G − A of the Gram matrices' entries, generated picture minus painting,"
+        " without squaring them. What does a descent paint?",
         {
             "A": (
                 "the same picture, since the minimum is still at equal matrices",
@@ -95,7 +95,8 @@ QUESTIONS = [
             ),
             "C": (
                 "the picture with the strongest strokes",
-                "It would have large entries in G. Does the sum of the differences rise or fall then?",
+                "It would have large entries in G, and the sum of G − A would rise. (With A − G it would fall, and"
+                " this would be the answer.)",
             ),
         },
         "B",

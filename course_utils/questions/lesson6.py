@@ -20,9 +20,9 @@ QUESTIONS = [
                 " painting, and in our pair its style cost is about twice the photo's.",
             ),
             "C": (
-                "The coloured photo has neither: it has the photo's forms and the painting's colours.",
-                "Its content cost is not 0, since the colours reach `relu4_2` as well; and colours are only a small"
-                " part of the style: its style cost falls by about a seventh.",
+                "The coloured photo has no content cost; the photo has the largest style cost.",
+                "The colours reach `relu4_2` as well, so the content cost of the coloured photo is not 0. Its style"
+                " cost is about a seventh below the photo's. Which picture has no strokes at all?",
             ),
         },
         "B",
@@ -83,11 +83,12 @@ QUESTIONS = [
             "A": (
                 "A cost that is too low: that of a picture which nobody sees.",
                 "The cost belongs to the values before clamping. The saved picture is another one, and its cost is"
-                " higher, on some pairs many times as high.",
+                " higher: on the worst of six pairs about one and a half times as high.",
             ),
             "B": (
                 "The right cost, because few values leave the range.",
-                "Many do, where a painting has strong colours; and each moves by as much as the descent has pushed it.",
+                "On most of six pairs it was nearly right, and on one it was far off. Only measuring the saved"
+                " picture tells which.",
             ),
             "C": (
                 "A cost that is too high, since clamping repairs the picture.",
@@ -129,7 +130,7 @@ QUESTIONS = [
         " there?",
         {
             "A": (
-                "Paint with α = 0: if the castle stands there as well, the content cost did nothing.",
+                "Paint with α = 0: if the castle stands there just as clearly, it was not the content cost.",
                 "This is the control. In the lesson the two pictures look alike: the castle is left over from the"
                 " start.",
             ),

@@ -14,8 +14,8 @@ QUESTIONS = [
             ),
             "B": (
                 "It depends on the pair, and on average the two are nearly level.",
-                "The ratio lies between 0.8 and 2.5, and on average Adam is still a little above. One pair alone"
-                " would have told either story.",
+                "The ratio lies between 0.8 and 2.5, and on average Adam is 18 per cent above. One pair alone would"
+                " have told either story.",
             ),
             "C": (
                 "The course's descent on all six.",
@@ -60,8 +60,8 @@ QUESTIONS = [
             ),
             "B": (
                 "the one in the box",
-                "It takes the border into account at each step, so that the other values can make up for it. In the"
-                " cell below the clamped one costs nearly twice as much.",
+                "It takes the border into account at each step, so that the other values can make up for it. In"
+                " lesson 7 the clamped one costs nearly twice as much.",
             ),
             "C": (
                 "Both are the same picture.",
@@ -119,7 +119,7 @@ QUESTIONS = [
     Question(
         "gains_together",
         "7.a",
-        "Two improvements are worth 0.7 and 0.6 of the loss, each alone. What are they worth together?",
+        "Each of two improvements, alone, leaves 0.7 or 0.6 of the loss. How much do both together leave?",
         {
             "A": (
                 "0.7 · 0.6 = 0.42",
@@ -127,7 +127,7 @@ QUESTIONS = [
             ),
             "B": (
                 "It has to be measured: each beside the other.",
-                "Colours and guess do part of the same work: beside the other, each is worth less than alone.",
+                "Colours and guess do part of the same work: beside the other, each takes off less than alone.",
             ),
             "C": (
                 "0.6, the better of the two",
@@ -150,8 +150,8 @@ QUESTIONS = [
             ),
             "B": (
                 "from noise, if the coarse part is short",
-                "From noise it takes off a quarter of the loss on average, on all six pairs. A long coarse part"
-                " does not pay on average, and from the coloured photo it costs content.",
+                "From noise a short part lowers the loss on all six pairs: by a quarter on average, for the work of"
+                " 20. For that work a long one does not pay on average. From the coloured photo both cost content.",
             ),
             "C": (
                 "never: the large picture has to begin anew",
@@ -172,7 +172,7 @@ QUESTIONS = [
             ),
             "B": (
                 "No: on average the content cost is nearly the same.",
-                "Lower on some pairs and higher on others, between 0.9 and 1.1 times Adam's. A single pair would"
+                "Lower on some pairs and higher on others, between 0.89 and 1.04 times Adam's. A single pair would"
                 " have misled us.",
             ),
             "C": (
@@ -221,7 +221,8 @@ QUESTIONS = [
             ),
             "C": (
                 "They are the same as 12: the guide is only a start.",
-                "It is more than a start: while it leads, nothing looks at J.",
+                "It is more than a start: while it leads, the steps go where the guide falls, and J may only refuse"
+                " them.",
             ),
         },
         "B",
@@ -229,18 +230,19 @@ QUESTIONS = [
     Question(
         "operations_left",
         "7.d",
-        "A tile of 4 × 4 outputs takes 36 multiplications instead of 144. Only layers with 128 input channels and"
-        " more compute like this. How many of the operations of an evaluation are left?",
+        "A tile of 4 × 4 outputs takes 36 multiplications instead of 144. Layers with 128 or 256 input channels"
+        " compute like this; those with 512 take tiles of 2 × 2, with 16 instead of 36; the first three layers stay"
+        " as they are. What share of the operations of an evaluation is left?",
         {
             "A": (
                 "a quarter",
-                "The multiplications of these layers are a quarter. The sums before and after them cost something"
-                " as well, and the first layers compute as before.",
+                "Only in layers with 128 or 256 input channels are the multiplications a quarter. The sums before"
+                " and after them cost something as well, and the first layers compute as before.",
             ),
             "B": (
                 "about half",
-                "47 of 99 thousand million: four times fewer multiplications, plus the sums, plus the layers that"
-                " are left as they are.",
+                "47 · 10⁹ of 99 · 10⁹: a quarter of the multiplications with the large tiles, 4/9 with the small"
+                " ones, all in the first three layers, and the sums.",
             ),
             "C": (
                 "nearly all: the first layers dominate",
@@ -253,11 +255,13 @@ QUESTIONS = [
     Question(
         "what_fills_memory",
         "7.e",
-        "What takes most of the memory of an evaluation?",
+        "What takes most of the memory of an evaluation at 512 × 512 pixels?",
         {
             "A": (
                 "the weights of the network",
-                "VGG-19 up to the last layer that we need has about 50 MB of them, whatever the size of the picture.",
+                "VGG-19 up to the last layer that we need has about 50 MB of them, whatever the size of the"
+                " picture. At 128 × 128 pixels this is more than the 25 MB of the activations; at 512 × 512 it is an"
+                " eighth of them.",
             ),
             "B": (
                 "the activations that the way back needs",

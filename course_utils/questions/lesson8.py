@@ -10,7 +10,7 @@ QUESTIONS = [
         {
             "A": (
                 "β alone",
-                "The strength says how large the style term is beside the content at the start, and β follows from"
+                "The strength says how many times J_C(F = 0) the photo's weighted style cost is, and β follows from"
                 " it. α stays 1.",
             ),
             "B": (
@@ -38,8 +38,8 @@ QUESTIONS = [
             ),
             "B": (
                 "those with the small painting, at a large strength",
-                "A larger strength costs content, and on this pair the small painting changes the photo most: the"
-                " content falls from 0.9 to 0.6 as the painting grows.",
+                "With more strength the content cost rises, and on this pair the small painting changes the photo"
+                " most: the content cost falls from 0.9 to 0.6 as the painting grows.",
             ),
             "C": (
                 "those with the large painting",

@@ -27,8 +27,8 @@ wrong_mean = Choice(
         " nothing else: which of its channels is the large one, and which should it be?",
     },
     hints=(
-        "Work out what each program should give for a grey pixel of 0.5 and for a pixel of the mean colour. For"
-        " which of the two do all programs agree?",
+        "In a grey pixel all three colours are the same. Why do exchanged means and exchanged colours then give the"
+        " same wrong numbers?",
         "A mistake in the means shows where the result should be exactly zero; a mistake in the order of the"
         " colours shows where only one colour is not zero. Which two pixels do you try?",
         "Send the mean colour, `net.mean`, through all three: the right result is (0, 0, 0). Then send pure"

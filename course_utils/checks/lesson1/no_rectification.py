@@ -76,8 +76,8 @@ no_rectification = Choice(
         "Three mistakes, three tests: a start of 0 finds the biases, a start of −1 finds the rectification, and"
         " a projection from the first layer, set beside its filter, finds the flip. Which numbers do you expect"
         " from a right one?",
-        "Call each way with `start=0.0` and `start=-1.0` and print `.norm()`. What comes back from 0 has"
-        " biases. From −1 a rectified way gives nothing at all, so look for the way that gives something"
+        "Call each way with `start=0.0` and `start=-1.0` and print `.norm()`. What comes back from 0 has biases."
+        " From −1 a rectified way without biases gives nothing at all, so look for the way that gives something"
         " although it gives nothing from 0.",
     ),
 )

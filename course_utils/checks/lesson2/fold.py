@@ -186,7 +186,7 @@ fold = Exercise(
         )
     ],
     hints=(
-        "Write s(Wx + b − m) + t, and multiply out. Which terms hold x, and which do not?",
+        "Write s(Wx + b − m) + β, and multiply out. Which terms hold x, and which do not?",
         "The first kind makes the new weights, the second kind the new bias. On which index of the weights does"
         " s depend: on the filter or on the input channel?",
         "scale = gamma / (variance + eps).sqrt(); the weights are multiplied by `scale[:, None, None, None]`,"

@@ -220,8 +220,8 @@ input_gradient = Exercise(
     hints=(
         "Change one value of a map a little. Its own output changes; which other outputs change as well, and"
         " through which two numbers?",
-        "The formula has three terms: the direct one, one through the mean, and one through the variance. Which"
-        " of them survives if g is the same everywhere, and what must the whole gradient be then?",
+        "The formula has three terms: the direct one, one through the mean, and one through the variance. What must"
+        " the whole gradient be if g is the same everywhere, and which two terms cancel then?",
         "With x̂ = (x − μ)/σ and means over (0, 2, 3): γ/σ times (g minus the mean of g minus x̂ times the mean"
         " of g · x̂). Write μ, σ and x̂ first, with `keepdim=True`.",
     ),

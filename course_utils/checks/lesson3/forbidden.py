@@ -17,8 +17,8 @@ forbidden = Choice(
     },
     hints=(
         "For each operation, write f(x/d) for one map with d = 10. Does the factor 1/10 come out?",
-        "It is allowed that the factors are another list than before, as long as the next layer knows them."
-        " Which operation compares a value with a number that was not divided?",
+        "It is allowed that the factors are another list than before, as long as the next layer knows them. For"
+        " which operation does it depend on the size of x whether the factor comes out?",
         "Put numbers in: x = 50 and d = 10. Joining, adding and cutting give 5, one tenth. What does each of"
         " the four give for 50, and what does it give for 5?",
     ),

@@ -192,7 +192,8 @@ power_of_two = Exercise(
         ),
     ],
     hints=(
-        "For μ = 3, compare the factors by which 2 and 4 miss it. Which one is smaller, and is it the nearest number?",
+        "For μ = 2.9, compare the factors by which 2 and 4 miss it. Which one is smaller, and is it the nearest"
+        " number?",
         "Powers of two are equally far apart on a logarithmic scale. What does rounding do there, and what is"
         " log2 of 0?",
         "Replace the zeros by 1 first, with `torch.where`. Then `torch.exp2` of the rounded `torch.log2` gives"

@@ -19,8 +19,10 @@ content_layer = Choice(
     hints=(
         "Read the table: which number says that the outlines were drawn anew, and which says how much of the"
         " cat is left?",
-        "She has two wishes that pull in different directions. Which layer's numbers lie between the extremes in both?",
-        "Cross out what a number refutes: the layer that traces the outlines, and the layer that keeps hardly"
-        " any of the cat after 20 evaluations. Is the style cost really the same for all?",
+        "Both wishes concern the edges, and they pull in different directions. What does a number near 1 say about"
+        " the first wish, and one near the koala's about the second?",
+        "Cross out what a number refutes: the layer that traces the outlines, and the layer that keeps hardly any"
+        " of the cat after 20 evaluations. The style cost is about the same for all: does the layer therefore not"
+        " matter?",
     ),
 )

@@ -60,7 +60,6 @@ right_gradient = Choice(
         "Multiply each program's gradient by the direction and sum: that is its promise. What does the central"
         " difference of the cost along the direction say?",
         'Compare `(PROGRAMS[name](double, start, photo, "relu3_1") * direction).sum()` with'
-        ' `measured_slope("relu3_1")`. The right one agrees to several digits; half or twice the slope is a'
-        " mistake.",
+        ' `measured_slope("relu3_1")`. The right one agrees to several digits.',
     ),
 )

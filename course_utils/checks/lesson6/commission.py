@@ -60,9 +60,9 @@ commission = Commission(
     },
     hints=(
         "Begin with one setting only, the weight of the style. What do content and style do when it grows?",
-        "The two bounds leave a window. Half the weight fails one bound and twice the weight fails the other:"
-        " where do you look next?",
-        "Search as for a root: keep a weight that paints too little and one that paints too much, and try one"
-        " between them, on a logarithmic scale, such as 0.0003 and 0.003.",
+        "The two bounds leave a narrow window: half of a right weight fails one bound, and twice of it the other."
+        " Your weight fails one of them: in which direction do you look next?",
+        "Search as for a root: keep a weight that paints too little and one that paints too much, such as 0.0003"
+        " and 0.003, and try one between them, on a logarithmic scale.",
     ),
 )

@@ -16,9 +16,9 @@ from_noise = Choice(
     hints=(
         "`worth` compares two methods on six pairs. What must stand in its second and third place, so that it"
         ' tells what one ingredient adds to "noise, guess"?',
-        "A median below 1 is a gain, and the range says whether all pairs gained. Which range lies wholly below"
-        " 1, and how far below?",
-        'Run `worth("…", "noise, all", "noise, guess")`, and the same with the two coarse parts in second'
-        " place. Compare the medians first, and then the worst of the six pairs.",
+        "A mean below 1 is a gain, and the range says whether all pairs gained. Which ranges after 20 evaluations"
+        " lie wholly below 1, and how far below?",
+        'Run `worth("…", "noise, all", "noise, guess")`, and the same with the two coarse parts in second place.'
+        " Compare the means first, and then the worst of the six pairs.",
     ),
 )

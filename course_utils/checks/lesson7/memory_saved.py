@@ -15,9 +15,10 @@ memory_saved = Choice(
     },
     hints=(
         "Which tensors must be kept until the gradient is computed, and at which layers are the pictures largest?",
-        "Max pooling keeps more than its output: it has to know where each maximum was. How many bytes has such"
-        " a place, and how deep are the layers that B leaves out?",
-        "`stored_bytes(128, …)` gives the bytes of an evaluation. Call it with the averaging network, and with"
-        " `layers=STYLE_LAYERS[:4]`. Of the painting only its Gram matrices are kept, whatever its size.",
+        "What must each kind of pooling remember for the way back? How many positions have the layers that B leaves"
+        " out? And when does the painting go through the network?",
+        "Max pooling keeps the place of each maximum, as a number of 64 bits. `stored_bytes(128, …)` gives the"
+        " bytes of an evaluation. Call it with the averaging network, and with `layers=STYLE_LAYERS[:4]`. Of the"
+        " painting only its Gram matrices are kept, whatever its size.",
     ),
 )

@@ -15,7 +15,7 @@ which_control = Choice(
     },
     hints=(
         'A control has everything except the thing that is tested. What does "projected" have, column by column?',
-        'Which row of the table agrees with "projected" in the first two columns?',
+        'In which columns must the control be like "projected", and in which one must it differ?',
         'Cross out the rows that differ from "projected" in more than the column *box*. One row is left, and it'
         " is the third argument of `worth`.",
     ),

@@ -15,8 +15,8 @@ kept_colours = Choice(
     },
     hints=(
         "E compares with the painting as it is, colours included. What does it see when the colours are the photo's?",
-        "Many directions that E looks at are colours rather than strokes. So can the brushwork alone give the"
-        " whole gain?",
+        "E compares means and covariances in `relu1_1`, `relu2_1` and `relu3_1`. In which of these do colours"
+        " count, and in which do strokes?",
         "For each pair: the gain with the photo's colours, E − E(photo), divided by the usual gain. The folded"
         " solution measures six pairs; how many of the six shares lie above one half?",
     ),
