@@ -95,8 +95,8 @@ QUESTIONS = [
             ),
             "C": (
                 "the picture with the strongest strokes",
-                "It would have large entries in G, and the sum of G − A would rise. (With A − G it would fall, and"
-                " this would be the answer.)",
+                "It would have large entries in G, and the sum of G − A would rise. With A − G it would fall, and"
+                " this would be the answer.",
             ),
         },
         "B",
