@@ -789,6 +789,7 @@ def test_ctrl_c_ends_the_kernel(notebook, monkeypatch, capfd, moment):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.process
 def test_run_outside_the_main_thread(notebook, tmp_path):
     """There no signal arrives."""
     with ThreadPoolExecutor(1) as pool:

@@ -113,9 +113,9 @@ def test_a_descent_in_tiles_is_the_same_descent():
         assert two.losses["total"] == pytest.approx(one.losses["total"], rel=1e-2)  # float32, in another order
 
 
-def test_a_tile_is_never_whole(net, monkeypatch):
+def test_a_tile_is_never_whole(monkeypatch):
     """No activation is larger than a tile with its margin: the memory does not grow with the picture."""
-    seen = []
+    seen, net = [], vgg19()
     original = net.conv1_1.forward
     monkeypatch.setattr(net.conv1_1, "forward", lambda x: seen.append(tuple(x.shape[2:])) or original(x))
     x = torch.rand(1, 3, 250, 250, generator=torch.Generator().manual_seed(0))

@@ -48,8 +48,16 @@ class _Taken:
         sys.setprofile(self._before)
 
     def _watch(self, frame, event, _):
-        if event == "call" and _ours(frame) and frame.f_code not in self._given and not _ours(frame.f_back):
+        if event == "call" and _ours(frame) and frame.f_code not in self._given and not _within(frame):
             self.names.add(frame.f_code.co_name)
+
+
+def _within(frame):
+    """Whether a frame was called, at any depth, by the package's code; torch's own frames may lie between."""
+    while (frame := frame.f_back) and frame.f_code.co_filename != __file__:
+        if _ours(frame):
+            return True
+    return False
 
 
 def _ours(frame):
