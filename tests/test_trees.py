@@ -137,17 +137,22 @@ def interrupt(monkeypatch, at, error):
 MOVES = [sign * number for number in range(1, 10) for sign in (1, -1)]
 
 
+def made(place, before):
+    """A new folder, in which "x" is what `before` says."""
+    place.mkdir()
+    if before == "an empty folder":
+        (place / "x").mkdir()
+    if before == "an earlier edition":
+        trees.write(place / "x", OLD)
+    return place
+
+
 @pytest.mark.parametrize("before", ["nothing", "an empty folder", "an earlier edition"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["ctrl-c", "full"])
 def test_an_interruption_leaves_what_was_there(tmp_path, whole, monkeypatch, before, error):
     stopped = 0
     for at in MOVES:
-        place = tmp_path / f"place {at}"
-        place.mkdir()
-        if before == "an empty folder":
-            (place / "x").mkdir()
-        if before == "an earlier edition":
-            trees.write(place / "x", OLD)
+        place = made(tmp_path / f"place {at}", before)
         was = inside(place)
         with monkeypatch.context() as patch:
             calls = interrupt(patch, at, error)
@@ -166,12 +171,7 @@ def test_an_interruption_leaves_what_was_there(tmp_path, whole, monkeypatch, bef
 def test_what_a_kill_leaves_is_completed(tmp_path, whole, monkeypatch, before):
     """Neither files of the new edition nor those of the old count as changed by somebody."""
     for at in MOVES:
-        place = tmp_path / f"place {at}"
-        place.mkdir()
-        if before == "an empty folder":
-            (place / "x").mkdir()
-        if before == "an earlier edition":
-            trees.write(place / "x", OLD)
+        place = made(tmp_path / f"place {at}", before)
         with monkeypatch.context() as patch:
             interrupt(patch, at, Stop())
             patch.setattr(trees, "_restore", lambda *_: None)
