@@ -43,9 +43,14 @@ def guided_gram(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def guided(features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """`guided_gram` without its checks, which would wait for the device in each evaluation."""
-    guide = at_layer(mask.to(features), features.shape[2:])
+    return gram_matrix(features * scaled_guide(mask.to(features), features.shape[2:]))
+
+
+def scaled_guide(mask: torch.Tensor, size) -> torch.Tensor:
+    """A mask as a layer of the size (H', W') sees it, divided so that its squares sum to 1; (1, 1, H', W')."""
+    guide = at_layer(mask, size)
     guide = guide / guide.amax()  # without this, the squares of small values would vanish
-    return gram_matrix(features * (guide / guide.square().sum().sqrt()))
+    return guide / guide.square().sum().sqrt()
 
 
 def at_layer(mask: torch.Tensor, size) -> torch.Tensor:

@@ -18,7 +18,7 @@ import torch
 
 from course_utils.inputs import check_number
 from course_utils.losses import gram_matrix
-from course_utils.regions import at_layer
+from course_utils.regions import scaled_guide
 from course_utils.vgg import VGG, check_layers, check_size
 
 LEAST = 32  # pixels of a tile's side
@@ -191,9 +191,7 @@ class Sums:
             if mask is None:
                 found.append((size[0] * size[1]) ** -0.5)
             else:
-                guide = at_layer(mask.to(like), size)
-                guide = guide / guide.amax()
-                found.append(guide / guide.square().sum().sqrt())
+                found.append(scaled_guide(mask.to(like), size))
         return found
 
     def of_tile(self, tile: Tile, layer: str, own: torch.Tensor, guides) -> list[torch.Tensor]:

@@ -790,6 +790,7 @@ TABLE = {
     ),
     "regions.at_layer": INTERNAL,
     "regions.guided": INTERNAL,
+    "regions.scaled_guide": INTERNAL,
     "regions.check_mask": INTERNAL,
     "regions.brightness": takes(regions.brightness, photo=(P, PICTURE)),
     "regions.by_brightness": takes(
