@@ -10,7 +10,9 @@ loss
             time includes the targets and the start, theirs begins at the first evaluation. A peer has diverged where
             its loss is not finite or above that of the photo.
 cost        seconds of one evaluation with the optimiser's share, and of the convolutions alone (floor.py), medians over
-rounds. memory      peak of one run in a fresh process: on the CPU the largest resident size less that before the
+            rounds; shares of the machine's best convolution rate and of its memory bandwidth (roofline.py), with the
+            operations and bytes that an evaluation needs at least, whatever a loop computes beside them.
+memory      peak of one run in a fresh process: on the CPU the largest resident size less that before the
 network is loaded
             (Linux), on CUDA the largest sum of tensors.
 progress    a run of the command's own loop with its progress bar writing to a pipe: shares of the evaluations, of the
@@ -43,6 +45,7 @@ HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1]), str(HERE.parent)]
 
 import floor
+import roofline
 import tables
 import torch
 from traces import Trace, mark
@@ -198,12 +201,15 @@ def measure_cost(bench, size):
     """Seconds of an evaluation of each loop and of the convolutions alone, all rounds."""
     content, style = bench.pictures(PAIRS[0], size, load_square)
     burst, order = bench.options.burst, ["ours", *bench.peers]
-    rounds, convolutions = {loop: [] for loop in order}, []
+    rounds, convolutions, copies = {loop: [] for loop in order}, [], []
     for number in range(bench.options.rounds):
         convolutions.append(floor.times(bench.net, size, size, bench.work))
+        copies.append(roofline.copy_rate(bench.work, bench.device))
         for loop in order[number % len(order) :] + order[: number % len(order)]:
             first, last = bench.run(loop, content, style, burst, (1, burst)).rows
             rounds[loop].append((last["work"] - first["work"]) / (burst - 1))
+    best = floor.best_rate(bench.net, size, size, convolutions, tables.median)
+    rates = roofline.Rates(best, tables.median(copies))
     result = {
         "size": size,
         "burst": burst,
@@ -211,6 +217,9 @@ def measure_cost(bench, size):
         "convolutions": convolutions,
         "gflop": floor.gflop(bench.net, size, size),
         "floor": floor.floor(convolutions, tables.median),
+        "rates": rates._asdict(),
+        "needed": roofline.work(size, size)._asdict(),
+        "least": roofline.floors(size, size, rates)[1],
     }
     tables.show(tables.cost(result))
     return result

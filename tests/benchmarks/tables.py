@@ -152,30 +152,33 @@ def share(ratio):
 
 
 def cost(result):
-    """Seconds of one evaluation."""
-    middle = {loop: median(times) for loop, times in result["rounds"].items()}
-    floor, gflop = result["floor"], result["gflop"]
-    rows = [
-        [
-            NAMES[loop],
-            f"{seconds:.4f}",
-            ratio(result, loop, "gatys"),
-            ratio(result, loop, "ours"),
-            f"{floor / seconds:.1%}",
-            f"{gflop / seconds:.0f}",
-        ]
-        for loop, seconds in middle.items()
-    ]
-    rows.append(["convolutions alone", f"{floor:.4f}", "", "", "100 %", f"{gflop / floor:.0f}"])
+    """Seconds of one evaluation, and the shares of the machine's best rates that it reaches."""
+    floor, rates, needed = result["floor"], result["rates"], result["needed"]
+    rows = []
+    for loop, times in result["rounds"].items():
+        seconds = median(times)
+        ratios = ratio(result, loop, "gatys"), ratio(result, loop, "ours")
+        rows.append([NAMES[loop], f"{seconds:.4f}", *ratios, f"{floor / seconds:.1%}", *reaches(result, seconds)])
+    rows.append(["its convolutions alone", f"{floor:.4f}", "", "", "100.0%", "", ""])
+    least = result["least"]
+    rows.append(["counted", f"{least:.4f}", "", "", f"{floor / least:.1%}", *reaches(result, least)])
     title = (
         f"Work of one evaluation, {result['size']} × {result['size']}, median of {len(result['rounds']['ours'])} rounds"
-        f" of {result['burst']}; its convolutions have {gflop:.1f} GFLOP"
+        f" of {result['burst']}. At least it needs {needed['operations'] / 1e9:.1f} GFLOP ({result['gflop']:.1f} in"
+        f" convolutions) and moves {needed['bytes'] / 1e9:.2f} GB. The machine's best: {rates['operations'] / 1e9:.0f}"
+        f" GFLOP/s in a convolution, {rates['bandwidth'] / 1e9:.1f} GB/s in a copy. The row 'counted' takes both"
     )
-    return (
-        title
-        + "\n\n"
-        + table(["loop", "seconds", "/ Gatys's", "/ ours", "share of the best convolution rate", "GFLOP/s"], rows)
-    )
+    head = ["loop", "seconds", "/ Gatys's", "/ ours", "convolutions alone / it", "of the best rate", "of the bandwidth"]
+    return title + "\n\n" + table(head, rows)
+
+
+def reaches(result, seconds):
+    """Shares of the best rate of operations and of the memory's bandwidth, for what an evaluation needs."""
+    needed, rates = result["needed"], result["rates"]
+    return [
+        f"{needed[what] / seconds / rates[rate]:.1%}"
+        for what, rate in (("operations", "operations"), ("bytes", "bandwidth"))
+    ]
 
 
 def ratio(result, loop, other):
