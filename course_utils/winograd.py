@@ -239,8 +239,10 @@ class _Convolution(torch.autograd.Function):
 
 
 def _batch(pictures):
+    """(C, H, W) each -> (N, C, H, W), with strides in which torch recognises the layout channels_last."""
+    rows = [picture.permute(1, 2, 0) for picture in pictures]
     # A single picture is not copied. We take .data, because no later layer may change a Function's view in place.
-    return pictures[0].unsqueeze(0).data if len(pictures) == 1 else torch.stack(pictures)
+    return (rows[0].unsqueeze(0) if len(rows) == 1 else torch.stack(rows)).permute(0, 3, 1, 2).data
 
 
 def along_both(matrices, blocks):

@@ -53,6 +53,18 @@ def test_as_torch(tile, size, bias, layout):
     assert torch.equal(maps, kept)
 
 
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_torch_sees_the_channels_last(pictures):
+    """In what comes out and in the gradient, of a single picture, too: else the next pooling would copy all maps."""
+    layer = WinogradConv2d(nn.Conv2d(8, 4, 3, padding=1))
+    maps = torch.rand(pictures, 8, 16, 12).contiguous(memory_format=torch.channels_last).requires_grad_()
+    found = layer(maps)
+    (gradient,) = torch.autograd.grad(found, maps, torch.ones_like(found))
+    for each in (found, gradient):
+        stored = torch.empty(each.shape, memory_format=torch.channels_last)
+        assert torch.empty_like(each).stride() == stored.stride()  # is_contiguous says nothing of a batch of one
+
+
 def test_gradient_by_small_steps():
     layer = WinogradConv2d(nn.Conv2d(2, 3, 3, padding=1, dtype=torch.float64), (2, 4))
     assert torch.autograd.gradcheck(layer, torch.randn(1, 2, 5, 6, dtype=torch.float64, requires_grad=True))
