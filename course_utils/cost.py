@@ -11,6 +11,7 @@ The object can be called, (image, features) -> (N,), and gives a value for each 
 """
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -200,6 +201,8 @@ class Cost:
         ValueError: a bad network, or something that is no term.
     """
 
+    gradient_is_checked = True  # see `course_utils.descent.CHECKED`
+
     def __init__(self, net: VGG, terms: Sequence[Term]):
         check_network(net)
         check_terms("terms", terms, least=1)
@@ -241,8 +244,9 @@ class Cost:
     ) -> tuple[float, torch.Tensor, dict[str, float]]:
         """(J, ∂J/∂G, losses): the value as a float, the gradient (1, 3, H, W), and the parts of J as floats.
 
-        The gradient is taken with respect to the pixels. With an `objective`, (image, features) -> a tensor, value and
-        gradient are those of the objective, and the losses are still those of J.
+        The gradient is taken with respect to the pixels. The value is NaN where the gradient's norm is not finite.
+        With an `objective`, (image, features) -> a tensor, value and gradient are those of the objective, and the
+        losses are still those of J.
         """
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
@@ -251,8 +255,14 @@ class Cost:
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()
         (gradient,) = torch.autograd.grad(value, image)
-        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
-        return value, gradient.contiguous(), dict(zip(parts, losses))
+        return self._measured(value, gradient, parts)
+
+    @staticmethod
+    def _measured(value, gradient, parts):
+        """What a call returns; all numbers come from the device together, so that the descent waits only once."""
+        numbers = torch.stack([value, gradient.norm(), *(part.sum() for part in parts.values())]).tolist()
+        value, norm, *losses = numbers
+        return value if math.isfinite(norm) else math.nan, gradient.contiguous(), dict(zip(parts, losses))
 
 
 class TiledCost(Cost):
@@ -303,8 +313,7 @@ class TiledCost(Cost):
         rest = iter(derivatives)
         outer = {layer: [next(rest) for _ in each.values] for layer, each in sums.items()}
         self.passes.add_gradient(image, sums, outer, gradient)
-        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
-        return value, gradient.contiguous(), dict(zip(parts, losses))
+        return self._measured(value, gradient, parts)
 
 
 def _in_memory(image):

@@ -14,6 +14,7 @@ import torch
 from course_utils.inputs import check_number, check_tensor, short
 
 GREY_LEVEL = 1 / 255
+CHECKED = "gradient_is_checked"  # attribute of a function whose value is NaN where its gradient's norm is not finite
 ARMIJO = 1e-4  # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
 
 
@@ -134,6 +135,8 @@ def projected_lbfgs(
 def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, Any]:
     """(value as a float, gradient, record) of a function at a picture; the gradient has no graph.
 
+    The check of the gradient waits for the device. A function with the attribute `CHECKED` saves this wait.
+
     Raises:
         NotFinite: the value or the gradient is not finite, or the gradient is too large to be squared.
         ValueError: the function does not return a number, a gradient of the picture's shape, and a record.
@@ -148,7 +151,7 @@ def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tens
         raise ValueError(
             f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}."
         )
-    if not math.isfinite(value) or not bool(gradient.norm().isfinite()):
+    if not math.isfinite(value) or not (getattr(function, CHECKED, False) or bool(gradient.norm().isfinite())):
         raise NotFinite(
             "The function's value or gradient is not finite, or too large to be squared: scale it down, or look for"
             " NaN."

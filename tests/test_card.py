@@ -1,0 +1,171 @@
+"""What the descent does on a graphics card, counted without one: the processor waits twice an evaluation at most."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from course_utils.cost import Content, Cost, Style, TiledCost, TotalVariation
+from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.transfer import _states
+from course_utils.transport import GUIDED, BuresWasserstein, Transport, _roots_by_products
+from course_utils.vgg import VGG, VGG19_BLOCKS
+from networks import gap
+from pretended import CARD, Watch
+
+WAITS = 2  # of an evaluation with the step before it: one for its numbers, one for the slope
+MEMORY = 3
+
+
+def random(*shape, seed=0, dtype=torch.float32):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.fixture
+def parts():
+    """A network of 8 channels, the terms of a cost, one of them with a mask, and the first picture, all on the card."""
+    net = VGG([(count, 8) for count, _ in VGG19_BLOCKS], "average").requires_grad_(False)
+    for seed, parameter in enumerate(net.parameters()):
+        parameter.copy_(0.6 * (random(*parameter.shape, seed=seed) - 0.48))  # activations stay of one size
+    photo, painting = random(1, 3, 48, 32), random(1, 3, 48, 48, seed=1) ** 2
+    mask = torch.zeros(1, 1, 48, 32)
+    mask[..., :20] = 1
+    style, region = Style(net, painting), Style(net, painting**2, layers={"relu2_1": 1.0}, mask=mask, name="region")
+    terms = [Content(net, photo, 1e-6), style, region, TotalVariation(1e-6)]
+    watch = Watch()
+    watch.pretend_all(net, terms)
+    return watch, net, terms, watch.pretend(photo)
+
+
+class Seen(NamedTuple):
+    """What was seen of an evaluation and the step before it."""
+
+    waits: list
+    moves: list
+    operations: list
+    bytes: int  # that the card holds afterwards
+    better: bool  # whether the picture was kept
+
+
+def each_evaluation(watch, points):
+    """[`Seen`] of each evaluation after the first, which prepares everything."""
+    found, before = [], None
+    with watch:
+        for point in points():
+            found.append(Seen(watch.waits, watch.moves, watch.operations, watch.bytes, point.image is not before))
+            before = point.image
+            watch.clear()
+    return found[1:]
+
+
+@pytest.mark.parametrize("tile", [None, 32], ids=["whole", "tiled"])
+def test_two_waits_and_nothing_moves(parts, tile):
+    """Led by the transport, at the hand-over, and after it."""
+    watch, net, terms, photo = parts
+    cost = Cost(net, terms) if tile is None else TiledCost(net, terms, tile)
+    ways = []
+
+    def points():
+        for state, point, led in _states(cost, photo, GUIDED + 4, 0.0):
+            ways.append(led)
+            yield point
+
+    found = each_evaluation(watch, points)
+    assert ways.count(True) == GUIDED and ways.count(False) == 4
+    assert [seen.moves for seen in found] == [[]] * len(found)
+    assert max(len(seen.waits) for seen in found) <= WAITS, [seen.waits for seen in found]
+
+
+@pytest.mark.parametrize("led", [False, True], ids=["J", "transport"])
+def test_once_the_memory_is_full_each_step_is_the_same(parts, led):
+    """The same operations with the same shapes, which could be recorded once as a graph; and no memory that grows."""
+    watch, net, terms, photo = parts
+    cost = Cost(net, terms)
+
+    def points():
+        transport = Transport(cost) if led else None
+
+        def function(image):
+            return cost(image, transport)
+
+        yield from projected_lbfgs(
+            function, photo, MEMORY + 6, memory=MEMORY, precondition=inverse_frequency(photo.shape, photo.device)
+        )
+
+    *before, one, other, third = each_evaluation(watch, points)
+    assert one.operations == other.operations == third.operations and len(one.operations) > 100
+    # a step that is taken back leaves its picture and its gradient until the next
+    for better in (True, False):
+        assert len({seen.bytes for seen in (*before, one, other, third)[MEMORY:] if seen.better == better}) <= 1
+
+
+NOTICED = {
+    "item": (lambda x: x.sum().item(), ["_local_scalar_dense"], []),
+    "bool": (lambda x: bool(x.isfinite().all()), ["_local_scalar_dense"], []),
+    "tolist": (lambda x: torch.stack([x.sum(), x.norm()]).tolist(), ["tolist"], []),
+    "cpu": (lambda x: x.cpu(), ["cpu"], []),
+    "to": (lambda x: x.to("cpu"), ["to"], []),
+    "nonzero": (lambda x: x.nonzero(), ["nonzero"], []),
+    "mask": (lambda x: x[x > 0.5], ["index.Tensor"], []),
+    "equal": (lambda x: torch.equal(x, x + 1), ["equal"], []),
+    "eigh": (lambda x: torch.linalg.eigh(x @ x.T), ["_linalg_eigh"], []),
+    "numbers": (lambda x: x * torch.tensor([1.0, 2.0, 3.0], device=x.device), [], ["tensor"]),
+    "new_tensor": (lambda x: x.new_tensor([1.0]), [], ["new_tensor"]),
+    "mixed": (lambda x: x * ONES, [], ["mul.Tensor of a tensor of the processor"]),
+    "moved": (lambda x: x * ONES.to(x), [], ["to"]),
+    "nothing": (lambda x: (2 * x).clamp(0, 1) + torch.zeros(3, device=x.device) + x.new_ones(3), [], []),
+}
+ONES = torch.ones(3)
+
+
+@pytest.mark.parametrize("name", NOTICED)
+def test_the_watch_notices(name):
+    function, waits, moves = NOTICED[name]
+    watch = Watch()
+    x = watch.pretend(random(3, 3))
+    assert x.device == CARD and x.is_cuda and watch.bytes == 36
+    with watch:
+        found = function(x)
+        del found
+    assert watch.waits == waits and watch.moves == moves and watch.bytes == 36
+
+
+# --- the guide without eigenvalues ---------------------------------------------------------------------------------
+
+
+def covariance(size, rank, seed, dtype=torch.float64):
+    rows = random(rank, size, seed=seed, dtype=dtype)
+    return rows.T @ rows / rank
+
+
+@pytest.mark.parametrize("rank", [5, 60])
+def test_the_distance_is_the_same_on_the_card(rank):
+    """By matrix products instead of eigenvalues, also of matrices of low rank. In float64 the iteration ends within
+    DOUBLE of the roots, and ε is 1e-3 of the largest: an inverse root magnifies rounding by 1e6 at most.
+    """
+    target, gram = covariance(20, rank, 0), covariance(20, rank, 1)
+    value, gradient = BuresWasserstein(target).value_and_gradient(gram)
+    watch = Watch()
+    distance = BuresWasserstein(target)
+    distance.root, distance.at_target = watch.pretend(distance.root), watch.pretend(distance.at_target)
+    with watch:
+        found = distance.value_and_gradient(watch.pretend(gram))
+    assert not watch.waits
+    assert found[0].held.item() == pytest.approx(value.item(), rel=1e-6)
+    assert gap(found[1].held, gradient) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("rank", [3, 200])
+def test_the_roots_stay_finite_in_float32(rank, scale):
+    """Also where rounding makes eigenvalues negative: the picture's Gram matrix is much larger than the painting's."""
+    target, gram = covariance(64, rank, 0, torch.float32), scale * covariance(64, rank, 1, torch.float32)
+    distance = BuresWasserstein(target)
+    soft, inverse = _roots_by_products(distance.root @ gram @ distance.root, distance.epsilon)
+    assert soft.isfinite() and inverse.isfinite().all()
+
+
+def test_roots_of_nothing():
+    soft, inverse = _roots_by_products(torch.zeros(4, 4), 0.0)
+    assert soft.abs() < 1e-6 and inverse.isfinite().all()
+    assert not _roots_by_products(torch.full((4, 4), float("nan")), 1e-3)[0].isfinite()
