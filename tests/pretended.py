@@ -98,15 +98,28 @@ class Watch(TorchDispatchMode):
             del self._holders[storage]
             self.bytes -= size
 
-    def pretend_all(self, net, terms):
-        """Move the tensors of a network and of the terms of a cost, in place."""
-        for module in net.modules():
+    def pretend_all(self, cost):
+        """Move the tensors of a cost, in place; one that occurs twice is still one."""
+        moved = {None: None}
+
+        def move(tensor):
+            key = None if tensor is None else id(tensor)
+            if key not in moved:
+                moved[key] = self.pretend(tensor.detach())
+            return moved[key]
+
+        for module in [*cost.net.modules(), *(() if cost.working is cost.net else cost.working.modules())]:
             for tensors in (module._parameters, module._buffers):
-                for name, tensor in tensors.items():
-                    tensors[name] = tensor if tensor is None else self.pretend(tensor.detach())
-        for term in terms:
-            term.targets = {layer: self.pretend(target) for layer, target in getattr(term, "targets", {}).items()}
-            term.mask = None if getattr(term, "mask", None) is None else self.pretend(term.mask)
+                tensors.update({name: move(tensor) for name, tensor in tensors.items()})
+        for term in cost.terms:
+            term.targets = {layer: move(target) for layer, target in getattr(term, "targets", {}).items()}
+            term.mask = move(getattr(term, "mask", None))
+        for passes in getattr(cost, "passes", None), getattr(cost, "working_passes", None):
+            if passes is not None:
+                passes.wanted = {
+                    layer: tuple([move(tensor) for tensor in tensors] for tensors in both)
+                    for layer, both in passes.wanted.items()
+                }
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, operation.name().removeprefix("aten::")

@@ -23,7 +23,7 @@ def random(*shape, seed=0, dtype=torch.float32):
 
 @pytest.fixture
 def parts():
-    """A network of 8 channels, the terms of a cost, one of them with a mask, and the first picture, all on the card."""
+    """A network of 8 channels, the terms of a cost, one of them with a mask, and the first picture."""
     net = VGG([(count, 8) for count, _ in VGG19_BLOCKS], "average").requires_grad_(False)
     for seed, parameter in enumerate(net.parameters()):
         parameter.copy_(0.6 * (random(*parameter.shape, seed=seed) - 0.48))  # activations stay of one size
@@ -31,10 +31,14 @@ def parts():
     mask = torch.zeros(1, 1, 48, 32)
     mask[..., :20] = 1
     style, region = Style(net, painting), Style(net, painting**2, layers={"relu2_1": 1.0}, mask=mask, name="region")
-    terms = [Content(net, photo, 1e-6), style, region, TotalVariation(1e-6)]
+    return net, [Content(net, photo, 1e-6), style, region, TotalVariation(1e-6)], photo
+
+
+def on_card(cost, photo):
+    """A `Watch`, with the cost and the picture on its card."""
     watch = Watch()
-    watch.pretend_all(net, terms)
-    return watch, net, terms, watch.pretend(photo)
+    watch.pretend_all(cost)
+    return watch, watch.pretend(photo)
 
 
 class Seen(NamedTuple):
@@ -58,12 +62,16 @@ def each_evaluation(watch, points):
     return found[1:]
 
 
-@pytest.mark.parametrize("tile", [None, 32], ids=["whole", "tiled"])
-def test_two_waits_and_nothing_moves(parts, tile):
+@pytest.mark.parametrize(
+    "kind, options",
+    [(Cost, {}), (Cost, {"precision": "bfloat16"}), (TiledCost, {"tile": 32})],
+    ids=["whole", "bfloat16", "tiled"],
+)
+def test_two_waits_and_nothing_moves(parts, kind, options):
     """Led by the transport, at the hand-over, and after it."""
-    watch, net, terms, photo = parts
-    cost = Cost(net, terms) if tile is None else TiledCost(net, terms, tile)
-    ways = []
+    net, terms, photo = parts
+    cost, ways = kind(net, terms, **options), []
+    watch, photo = on_card(cost, photo)
 
     def points():
         for state, point, led in _states(cost, photo, GUIDED + 4, 0.0):
@@ -79,8 +87,9 @@ def test_two_waits_and_nothing_moves(parts, tile):
 @pytest.mark.parametrize("led", [False, True], ids=["J", "transport"])
 def test_once_the_memory_is_full_each_step_is_the_same(parts, led):
     """The same operations with the same shapes, which could be recorded once as a graph; and no memory that grows."""
-    watch, net, terms, photo = parts
+    net, terms, photo = parts
     cost = Cost(net, terms)
+    watch, photo = on_card(cost, photo)
 
     def points():
         transport = Transport(cost) if led else None
