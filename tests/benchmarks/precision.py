@@ -65,11 +65,11 @@ class Tf32Conv2d(nn.Module):
 
 def emulated(net):
     """A copy of a network whose convolutions are `Tf32Conv2d`."""
-    net = copy.deepcopy(net)
-    for name in net.convolutions:
-        if name in net._modules:
-            net._modules[name] = Tf32Conv2d(net._modules[name])
-    return net
+    copied = copy.copy(net)
+    copied._modules = {
+        name: Tf32Conv2d(layer) if isinstance(layer, nn.Conv2d) else layer for name, layer in net._modules.items()
+    }
+    return copied
 
 
 def cost_of(net, content, style, way):
