@@ -397,6 +397,7 @@ def painting_cost(
     (['content', 'style', 'variation', 'total'], 0.0)
     """
     settings = changed(settings, changes)
+    check_network(net)
     check_terms("more", more)
     with convolutions("float32", net.mean.device):
         terms: list[Term] = [

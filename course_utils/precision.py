@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import torch
 
-from course_utils.vgg import VGG, Centre
+from course_utils.vgg import VGG, Centre, check_network
 from course_utils.winograd import WinogradConv2d
 
 
@@ -42,8 +42,9 @@ def narrowed(net: VGG) -> VGG:
     `VGG.features` returns activations in the dtype of the picture.
 
     Raises:
-        ValueError: the network has layers with fewer multiplications, whose sums bfloat16 rounds too much.
+        ValueError: no network, or one that has layers with fewer multiplications, whose sums bfloat16 rounds too much.
     """
+    check_network(net)
     if any(isinstance(layer, WinogradConv2d) for layer in net.children()):
         raise ValueError("A network with fewer multiplications cannot compute in bfloat16: give the one from vgg19().")
     narrow = copy.copy(net)  # a deep copy would copy the filters in float32, too

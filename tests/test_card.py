@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_utils.cost import Content, Cost, Style, TiledCost, TotalVariation
-from course_utils.descent import inverse_frequency, projected_lbfgs
+from course_utils.descent import NotFinite, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.transfer import _states
 from course_utils.transport import GUIDED, BuresWasserstein, Transport, _roots_by_products
 from course_utils.vgg import VGG, VGG19_BLOCKS
@@ -62,6 +62,37 @@ def each_evaluation(watch, points):
     return found[1:]
 
 
+@pytest.mark.parametrize("led", [False, True], ids=["J", "transport"])
+def test_an_evaluation_waits_once(parts, led):
+    """Value, losses, and whether the gradient is finite come together; the eigenvalues of the guide do not come."""
+    net, terms, photo = parts
+    cost = Cost(net, terms)
+    watch, photo = on_card(cost, photo)
+    with watch:
+        guide = Transport(cost) if led else None
+        watch.clear()
+        assert cost(photo, guide)[0] > 0
+        assert watch.waits == ["tolist"] and not watch.moves
+        watch.clear()
+        evaluate(cost, photo)
+        assert watch.waits == ["tolist"] and not watch.moves
+
+
+def test_no_gradient_is_trusted_unseen(parts):
+    """The value is NaN where the gradient is not finite, though the cost itself is 0."""
+
+    class Root(TotalVariation):
+        def __call__(self, image, features):
+            return image.sqrt().sum((1, 2, 3))
+
+    cost = Cost(parts[0], [Root(1.0)])
+    value, gradient, losses = cost(torch.zeros(1, 3, 16, 16))
+    assert value != value and gradient.isinf().all() and losses["total"] == 0
+    with pytest.raises(NotFinite):
+        evaluate(cost, torch.zeros(1, 3, 16, 16))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind, options",
     [(Cost, {}), (Cost, {"precision": "bfloat16"}), (TiledCost, {"tile": 32})],
