@@ -12,7 +12,6 @@ import weakref
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
 
 CARD = torch.device("cuda", 0)
 # an algorithm that may fail has the processor look at its outcome, except where the function leaves that to the caller
@@ -28,6 +27,23 @@ OF_NUMBERS = {
     torch.Tensor.new_tensor,
 }
 MOVES = {torch.Tensor.to, torch.Tensor.cuda, torch.Tensor.type_as}
+
+
+def mapped(function, value):
+    """A value in which every part of its tuples, lists and dictionaries is replaced by what the function gives."""
+    if isinstance(value, (tuple, list)):
+        parts = [mapped(function, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {name: mapped(function, part) for name, part in value.items()}
+    return function(value)
+
+
+def leaves(value):
+    """The parts of a value, as in `mapped`."""
+    found = []
+    mapped(found.append, value)
+    return found
 
 
 class Tensor(torch.Tensor):
@@ -123,7 +139,7 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs, name = kwargs or {}, operation.name().removeprefix("aten::")
-        tensors = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
+        tensors = [one for one in leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
         on_card = [one for one in tensors if isinstance(one, Tensor)]
         if not on_card and not self._functions.on_card:
             result = operation(*args, **kwargs)
@@ -135,9 +151,9 @@ class Watch(TorchDispatchMode):
         if _waits(operation, name, tensors):
             self.waits.append(name)
         wrappers = {id(one.held): one for one in on_card}
-        args, kwargs = tree_map(lambda one: one.held if isinstance(one, Tensor) else one, (args, kwargs))
+        args, kwargs = mapped(lambda one: one.held if isinstance(one, Tensor) else one, (args, kwargs))
         result = operation(*args, **kwargs)
-        shapes = [tuple(one.shape) for one in tree_leaves(result) if isinstance(one, torch.Tensor)]
+        shapes = [tuple(one.shape) for one in leaves(result) if isinstance(one, torch.Tensor)]
         self.operations.append((name, shapes))
 
         def wrapped(one):
@@ -145,7 +161,7 @@ class Watch(TorchDispatchMode):
                 return one
             return wrappers[id(one)] if id(one) in wrappers else self.pretend(one)  # in place: the same tensor
 
-        return tree_map(wrapped, result)
+        return mapped(wrapped, result)
 
 
 def _waits(operation, name, tensors):
@@ -164,21 +180,21 @@ class _Functions(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs, watch = kwargs or {}, self.watch
-        name, given = getattr(function, "__name__", ""), tree_leaves((args, kwargs))
+        name, given = getattr(function, "__name__", ""), leaves((args, kwargs))
         to_card = any(isinstance(one, torch.device) and one.type == "cuda" for one in given)
         of_card = bool(args) and isinstance(args[0], Tensor)
         away = function is torch.Tensor.to and any(one == "cpu" or one == torch.device("cpu") for one in given[1:])
         if of_card and (function in FETCHES or away):
             watch.waits.append(name)
             return function(args[0].held, *args[1:], **kwargs)
-        plain, options = tree_map(
+        plain, options = mapped(
             lambda one: torch.device("cpu") if isinstance(one, torch.device) and one.type == "cuda" else one,
             (args, kwargs),
         )
         to_card = to_card or any(isinstance(one, Tensor) for one in given)
         if function in OF_NUMBERS and to_card or function in MOVES and to_card and not of_card:
             watch.moves.append(name)
-            plain, options = tree_map(lambda one: one.held if isinstance(one, Tensor) else one, (plain, options))
+            plain, options = mapped(lambda one: one.held if isinstance(one, Tensor) else one, (plain, options))
             with _disable_current_modes():
                 return watch.pretend(function(*plain, **options))
         before, self.on_card = self.on_card, to_card
