@@ -8,7 +8,7 @@ import torch
 from course_utils.cost import Content, Cost, Style, TiledCost, TotalVariation
 from course_utils.descent import NotFinite, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.transfer import _states
-from course_utils.transport import GUIDED, BuresWasserstein, Transport, _roots_by_products
+from course_utils.transport import GUIDED, BuresWasserstein, Transport, _roots_by_products, _soft_by_squares
 from course_utils.vgg import VGG, VGG19_BLOCKS
 from networks import gap
 from pretended import CARD, Watch
@@ -179,20 +179,35 @@ def covariance(size, rank, seed, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("rank", [5, 60])
-def test_the_distance_is_the_same_on_the_card(rank):
-    """By matrix products instead of eigenvalues, also of matrices of low rank. In float64 the iteration ends within
-    DOUBLE of the roots, and ε is 1e-3 of the largest: an inverse root magnifies rounding by 1e6 at most.
+def test_the_roots_by_products_are_those_by_eigenvalues(rank):
+    """Also of matrices of low rank. In float64 the iteration ends within DOUBLE of the roots, and ε is 1e-3 of the
+    largest: an inverse root magnifies rounding by 1e6 at most.
     """
-    target, gram = covariance(20, rank, 0), covariance(20, rank, 1)
-    value, gradient = BuresWasserstein(target).value_and_gradient(gram)
-    watch = Watch()
-    distance = BuresWasserstein(target)
-    distance.root, distance.at_target = watch.pretend(distance.root), watch.pretend(distance.at_target)
+    matrix = covariance(20, rank, 0)
+    values, vectors = torch.linalg.eigh(matrix)
+    roots = values.clamp(min=0).sqrt()
+    epsilon = 1e-3 * roots.max().item()
+    soft, inverse = _soft_by_squares(roots, epsilon)
+    found = _roots_by_products(matrix, epsilon)
+    assert found[0].item() == pytest.approx(soft.sum().item(), rel=1e-6)
+    assert gap(found[1], (vectors * inverse) @ vectors.T) < 1e-6
+
+
+@pytest.mark.parametrize("rank", [5, 60])
+def test_the_distance_of_the_card(rank):
+    """Nothing waits; the minimum is 0 at the target; the gradient is the slope along a line."""
+    watch, target, gram = Watch(), covariance(20, rank, 0), covariance(20, rank, 1)
     with watch:
-        found = distance.value_and_gradient(watch.pretend(gram))
+        distance = BuresWasserstein(watch.pretend(target))
+        watch.clear()
+        at_target, middle = (distance.value_and_gradient(watch.pretend(one)) for one in (target, gram))
+        h, line = 1e-4, covariance(20, 20, 2)
+        ahead, behind = (distance.value_and_gradient(watch.pretend(gram + sign * h * line))[0] for sign in (1, -1))
     assert not watch.waits
-    assert found[0].held.item() == pytest.approx(value.item(), rel=1e-6)
-    assert gap(found[1].held, gradient) < 1e-6
+    assert at_target[0].held.abs() < 1e-6 * target.trace() and gap(at_target[1].held + 1, torch.ones(20, 20)) < 1e-6
+    assert middle[0].held > 1e-3 * target.trace()
+    slope = (ahead.held - behind.held) / (2 * h)
+    assert slope.item() == pytest.approx((middle[1].held * line).sum().item(), rel=1e-3)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e4])
