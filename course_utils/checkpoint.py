@@ -23,7 +23,7 @@ from course_utils.settings import Settings
 from course_utils.vgg import VGG
 
 # give this a new number when `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
-FORMAT = "style transfer state 5"
+FORMAT = "style transfer state 6"
 SHARE = 0.02  # the largest share of the time that may go into writing
 
 
@@ -75,16 +75,18 @@ class Checkpoint:
             self.path.name + ".new"
         )  # always the same name: the next state overwrites what a killed run has left
 
-    def begin(self, run: dict, device: torch.device) -> Progress:
+    def begin(self, run: dict, device: torch.device, compiled: bool = False) -> Progress:
         """The `Progress` from which the run goes on, with its tensors on `device`.
 
         Args:
             run: {what: value} from `run_of`, which must be the same in all parts of a run.
             device: where the run computes.
+            compiled: whether torch.compile prepares the network.
         Raises:
             StateError: the file cannot be read, is damaged, or belongs to another run.
         """
-        self._run, self._due = {"run": run, "arithmetic": arithmetic(device)}, time.perf_counter() + self.every
+        self._run = {"run": run, "arithmetic": {**arithmetic(device), "compiled": compiled}}
+        self._due = time.perf_counter() + self.every
         if not self.resume:
             if self.path.exists():
                 self.say(

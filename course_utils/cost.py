@@ -11,16 +11,19 @@ The object can be called, (image, features) -> (N,), and gives a value for each 
 """
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import torch
 
-from course_utils.inputs import check_number, check_tensor, short
+from course_utils.compiled import Switch
+from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS, content_loss, gram_matrix, style_loss, total_variation
+from course_utils.precision import convolutions, narrowed
 from course_utils.regions import check_mask, guided
-from course_utils.settings import HEAVIEST, Settings, changed, check_layer_weights
+from course_utils.settings import HEAVIEST, PRECISIONS, Settings, changed, check_layer_weights
 from course_utils.tiles import LEAST, Passes, Sums, activations
 from course_utils.vgg import VGG, check_layers, check_network
 
@@ -196,15 +199,23 @@ class Cost:
     Args:
         net: a frozen network, such as one from `vgg19()`.
         terms: a list of terms, as the top of this module describes them.
+        precision: 'float32', 'tf32' or 'bfloat16' (see `course_utils.precision`) of what a call computes. `losses` are
+            computed in float32, or in the network's own dtype.
+        compile: whether torch.compile prepares the network; where it fails, one sentence says so on standard error.
     Raises:
-        ValueError: a bad network, or something that is no term.
+        ValueError: a bad network or precision, or something that is no term.
     """
 
-    def __init__(self, net: VGG, terms: Sequence[Term]):
+    gradient_is_checked = True  # see `course_utils.descent.CHECKED`
+
+    def __init__(self, net: VGG, terms: Sequence[Term], precision: str = "float32", compile: bool = False):
         check_network(net)
         check_terms("terms", terms, least=1)
-        self.net, self.terms = net, tuple(terms)
+        check_choice("precision", precision, PRECISIONS)
+        self.net, self.terms, self.precision = net, tuple(terms), precision
         self.layers = check_layers(dict.fromkeys(layer for term in self.terms for layer in term.layers), net=net)
+        self.working = narrowed(net) if precision == "bfloat16" else net
+        self.switch = Switch(self.working, self.layers, compile)
 
     def names(self) -> set[str]:
         """The names under which losses are recorded: those of the terms, and 'total'."""
@@ -233,7 +244,9 @@ class Cost:
         """{name of a term: weight · term, 'total': their sum} of a picture (1, 3, H, W), as floats."""
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image)
-        return {name: part.item() for name, part in self.parts(image, self.features(image)).items()}
+        with convolutions("float32", image.device):
+            parts = self.parts(image, self.features(image))
+        return dict(zip(parts, torch.cat([*parts.values()]).tolist()))
 
     @torch.enable_grad()  # the caller may have switched gradients off
     def __call__(
@@ -241,18 +254,30 @@ class Cost:
     ) -> tuple[float, torch.Tensor, dict[str, float]]:
         """(J, ∂J/∂G, losses): the value as a float, the gradient (1, 3, H, W), and the parts of J as floats.
 
-        The gradient is taken with respect to the pixels. With an `objective`, (image, features) -> a tensor, value and
-        gradient are those of the objective, and the losses are still those of J.
+        The gradient is taken with respect to the pixels. The value is NaN where the gradient's norm is not finite.
+        With an `objective`, (image, features) -> a tensor, value and gradient are those of the objective, and the
+        losses are still those of J.
         """
         check_tensor("The picture", image, "1, 3, H, W")
+        with convolutions(self.precision, image.device):
+            return self.switch.run(lambda features: self._evaluated(image, objective, features))
+
+    def _evaluated(self, image, objective, network):
         image = _in_memory(image.detach()).requires_grad_()
-        features = self.features(image.expand_as(image))  # a view, for torch's FLOP counter takes no leaf
+        features = network(image.expand_as(image))  # a view, for torch's FLOP counter takes no leaf
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, features)
         value = (parts["total"] if objective is None else objective(image, features)).sum()
         (gradient,) = torch.autograd.grad(value, image)
-        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
-        return value, gradient.contiguous(), dict(zip(parts, losses))
+        return self._measured(value, gradient, parts)
+
+    @staticmethod
+    def _measured(value, gradient, parts):
+        """What a call returns; all numbers come from the device together, so that the descent waits only once."""
+        numbers = torch.stack([value, gradient.norm(), *(part.sum() for part in parts.values())]).tolist()
+        value, norm, *losses = numbers
+        gradient = gradient.clone(memory_format=torch.contiguous_format)  # a graph's memory is written again
+        return value if math.isfinite(norm) else math.nan, gradient, dict(zip(parts, losses))
 
 
 class TiledCost(Cost):
@@ -267,8 +292,10 @@ class TiledCost(Cost):
         ValueError: as for `Cost`; also a term of another kind that needs layers, or a bad tile.
     """
 
-    def __init__(self, net: VGG, terms: Sequence[Term], tile: int):
-        super().__init__(net, terms)
+    def __init__(self, net: VGG, terms: Sequence[Term], tile: int, precision: str = "float32", compile: bool = False):
+        super().__init__(net, terms, precision, compile)
+        if compile:
+            self.switch.leave_out("torch.compile would have to compile each size of a tile anew")
         check_number("tile", tile, LEAST, whole=True)
         wanted: dict[str, tuple[list, list]] = {layer: ([], []) for layer in self.layers}
         for term in self.terms:
@@ -284,16 +311,16 @@ class TiledCost(Cost):
                     "take a smaller picture and no tiles."
                 )
         self.passes = Passes(net, wanted, tile)
+        self.working_passes = Passes(self.working, wanted, tile)
 
     def features(self, image):
         """{layer: `Sums`} of all layers that the terms need."""
         return self.passes.sums(image)
 
     @torch.enable_grad()
-    def __call__(self, image, objective=None):
-        check_tensor("The picture", image, "1, 3, H, W")
+    def _evaluated(self, image, objective, network):
         image = _in_memory(image.detach()).requires_grad_()
-        sums = self.features(image)
+        sums = self.working_passes.sums(image)
         leaves = [value.requires_grad_() for each in sums.values() for value in each.values]
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, sums)
@@ -302,9 +329,8 @@ class TiledCost(Cost):
         gradient = torch.zeros_like(image) if gradient is None else gradient.clone()
         rest = iter(derivatives)
         outer = {layer: [next(rest) for _ in each.values] for layer, each in sums.items()}
-        self.passes.add_gradient(image, sums, outer, gradient)
-        value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
-        return value, gradient.contiguous(), dict(zip(parts, losses))
+        self.working_passes.add_gradient(image, sums, outer, gradient)
+        return self._measured(value, gradient, parts)
 
 
 def _in_memory(image):
@@ -345,6 +371,7 @@ def painting_cost(
     settings: Settings | None = None,
     more: Sequence[Term] = (),
     tile: int | None = None,
+    compile: bool = False,
     **changes,
 ) -> Cost:
     """The `Cost` of painting a photo in the style of a painting: content, style, total variation, and further terms.
@@ -353,9 +380,10 @@ def painting_cost(
         net: a frozen network, such as one from `vgg19()`.
         content: the photo, (1, 3, H, W) in [0, 1], on the network's device.
         style: the painting, of the same form, or a list of paintings (see `Style`).
-        settings: `Settings`, whose weights and layers are taken; None takes the default ones.
+        settings: `Settings`, whose weights, layers and precision are taken; None takes the default ones.
         more: a list of further terms, such as your own.
         tile: None, or the side of the tiles in pixels for a `TiledCost`.
+        compile: as for `Cost`.
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises:
         ValueError: a bad picture, setting, term or tile.
@@ -369,14 +397,18 @@ def painting_cost(
     (['content', 'style', 'variation', 'total'], 0.0)
     """
     settings = changed(settings, changes)
+    check_network(net)
     check_terms("more", more)
-    terms: list[Term] = [
-        Content(net, content, settings.content_weight, settings.content_layers, tile),
-        Style(net, style, settings.style_weight, settings.style_layers, tile=tile),
-    ]
+    with convolutions("float32", net.mean.device):
+        terms: list[Term] = [
+            Content(net, content, settings.content_weight, settings.content_layers, tile),
+            Style(net, style, settings.style_weight, settings.style_layers, tile=tile),
+        ]
     if settings.variation_weight:
         terms.append(TotalVariation(settings.variation_weight))
-    return Cost(net, [*terms, *more]) if tile is None else TiledCost(net, [*terms, *more], tile)
+    if tile is None:
+        return Cost(net, [*terms, *more], settings.precision, compile)
+    return TiledCost(net, [*terms, *more], tile, settings.precision, compile)
 
 
 def check_picture(what, image, smallest=1):

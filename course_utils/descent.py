@@ -14,6 +14,7 @@ import torch
 from course_utils.inputs import check_number, check_tensor, short
 
 GREY_LEVEL = 1 / 255
+CHECKED = "gradient_is_checked"  # attribute of a function whose value is NaN where its gradient's norm is not finite
 ARMIJO = 1e-4  # least decrease of a step, as a share of what the slope promises (Nocedal & Wright, eq. 3.4)
 
 
@@ -110,11 +111,9 @@ def projected_lbfgs(
     del start, known  # otherwise the old pairs would stay in memory as long as the descent goes on
     for used in range(used + 1, evaluations + 1):
         while True:
-            direction, curvature_known = _direction(image, gradient, pairs, precondition)
-            if not curvature_known:  # then we set the length by hand
-                direction = direction * (first_step / direction.abs().mean().clamp(min=1e-30))
+            direction = _direction(image, gradient, pairs, precondition, first_step)
             candidate = (image + step * direction).clamp(0, 1)
-            promised = float(_dot(gradient, candidate - image))
+            promised = float(_dot(gradient, candidate - image))  # only here the step waits for the device
             if promised < 0 and step > 1e-4:
                 break
             if not pairs:
@@ -134,6 +133,8 @@ def projected_lbfgs(
 def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tensor, Any]:
     """(value as a float, gradient, record) of a function at a picture; the gradient has no graph.
 
+    The check of the gradient waits for the device. A function with the attribute `CHECKED` saves this wait.
+
     Raises:
         NotFinite: the value or the gradient is not finite, or the gradient is too large to be squared.
         ValueError: the function does not return a number, a gradient of the picture's shape, and a record.
@@ -148,7 +149,7 @@ def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tens
         raise ValueError(
             f"The gradient must have the shape of the picture, {tuple(image.shape)}, not {tuple(gradient.shape)}."
         )
-    if not math.isfinite(value) or not bool(gradient.norm().isfinite()):
+    if not math.isfinite(value) or not (getattr(function, CHECKED, False) or bool(gradient.norm().isfinite())):
         raise NotFinite(
             "The function's value or gradient is not finite, or too large to be squared: scale it down, or look for"
             " NaN."
@@ -156,32 +157,42 @@ def evaluate(function: Callable, image: torch.Tensor) -> tuple[float, torch.Tens
     return value, gradient, record
 
 
-def _direction(image, gradient, pairs, precondition):
-    """(−Q g on the free pixels, whether a pair was used), where Q is the L-BFGS inverse Hessian on these pixels."""
+def _direction(image, gradient, pairs, precondition, first_step):
+    """−Q g on the free pixels, where Q is the L-BFGS inverse Hessian on these pixels.
+
+    Only pairs whose product ⟨s, y⟩ on the free pixels is positive take part: only these keep Q positive definite. Where
+    there is none, the mean change of a value is `first_step`. Both are decided on the device, which nobody waits for.
+    """
     # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
     free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
-    pairs = _bent_upward(pairs, free)
+    bent = [_bent_upward(s, y, free) for s, y in pairs]
     result, shares = -gradient * free, []
-    for s, y, sy in reversed(pairs):
-        shares.append(_dot(s, result) / sy)  # this number stays on the device
+    for (s, y), (product, good) in zip(reversed(pairs), reversed(bent)):
+        shares.append(torch.where(good, _dot(s, result) / product, 0.0))
         result = result - shares[-1] * (y * free)
     result = precondition(result) * free
-    if pairs:
-        _, y, sy = pairs[-1]  # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
-        result = result * (sy / _dot(y, precondition(y * free) * free))
-    for (s, y, sy), share in zip(pairs, reversed(shares)):
-        result = result + (share - _dot(y, result) / sy) * (s * free)
-    return result, bool(pairs)
-
-
-def _bent_upward(pairs, free):
-    """The triples (s, y, ⟨s, y⟩ on the free pixels) whose product is positive: only these keep Q positive definite."""
     if not pairs:
-        return []
-    products = torch.stack([_dot(s * free, y) for s, y in pairs])
-    lengths = torch.stack([(s * free).norm() * (y * free).norm() for s, y in pairs])
-    good = (products > 1e-10 * lengths).tolist()  # only here the direction waits for the device
-    return [(s, y, product) for (s, y), product, keep in zip(pairs, products, good) if keep]
+        return _of_length(result, first_step)
+    newest, (bend, known) = pairs[0][1], bent[0]
+    for (_, y), (product, good) in zip(pairs, bent):
+        newest, bend, known = torch.where(good, y, newest), torch.where(good, product, bend), known | good
+    # the newest pair sets the scale (Nocedal & Wright, eq. 7.20)
+    scaled = result * (bend / _dot(newest, precondition(newest * free) * free))
+    result = torch.where(known, scaled, _of_length(result, first_step))
+    for (s, y), (product, good), share in zip(pairs, bent, reversed(shares)):
+        result = result + torch.where(good, share - _dot(y, result) / product, 0.0) * (s * free)
+    return result
+
+
+def _of_length(direction, mean):
+    """A direction whose values have this mean size."""
+    return direction * (mean / direction.abs().mean().clamp(min=1e-30))
+
+
+def _bent_upward(s, y, free):
+    """(⟨s, y⟩ on the free pixels, whether it is positive), both on the device."""
+    product = _dot(s * free, y)
+    return product, product > 1e-10 * (s * free).norm() * (y * free).norm()
 
 
 def _dot(one, other):

@@ -11,6 +11,7 @@ from course_utils.losses import CONTENT_WEIGHTS, STYLE_WEIGHTS
 HEAVIEST = 10**8  # weight of a cost: with larger ones the squares of its gradients leave the range of float32
 STARTS = ("colour", "content", "noise")
 COLOURS = ("painting", "photo")
+PRECISIONS = ("float32", "tf32", "bfloat16")  # see `course_utils.precision`
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,10 @@ class Settings:
         seed: of the noise.
         colours: 'painting' or 'photo'. With 'photo' the painting is first given the photo's colours, so that only its
             brushwork is taken (after Gatys, Bethge, Hertzmann & Shechtman 2016, arXiv:1606.05897).
+        precision: 'float32', 'tf32' or 'bfloat16': how the network computes value and gradient (see
+            `course_utils.precision`).
     Raises:
-        ValueError: a number outside its range, or an unknown start or choice of colours.
+        ValueError: a number outside its range, or an unknown start, choice of colours or precision.
     """
 
     content_weight: float = 1.0
@@ -37,6 +40,7 @@ class Settings:
     start: str | torch.Tensor = "colour"
     seed: int = 0
     colours: str = "painting"
+    precision: str = "float32"
 
     def __post_init__(self):
         for name in ("content_weight", "style_weight", "variation_weight"):
@@ -50,6 +54,7 @@ class Settings:
             check_choice("start, if it is no picture,", self.start, STARTS)
         check_number("seed", self.seed, -(2**63), 2**63 - 1, whole=True)
         check_choice("colours", self.colours, COLOURS)
+        check_choice("precision", self.precision, PRECISIONS)
 
 
 def changed(settings: Settings | None, changes: dict) -> Settings:

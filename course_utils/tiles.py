@@ -136,7 +136,8 @@ class Tile(NamedTuple):
             at = (self.row.needed[name][0], self.column.needed[name][0])
             if name in self.layers:
                 left -= 1
-                yield name, _part(activation, at, (self.row.own[name], self.column.own[name]))
+                own = _part(activation, at, (self.row.own[name], self.column.own[name]))
+                yield name, own.to(pixels.dtype)
             if not left:
                 return
 

@@ -143,6 +143,7 @@ def descend(
     net: VGG | None = None,
     device: str | torch.device | None = None,
     tile: int | None = None,
+    compile: bool = False,
     **changes,
 ) -> Iterator[State]:
     """Paint `content` in the style of `style`, yielding a `State` after every evaluation; the total loss never rises.
@@ -158,6 +159,8 @@ def descend(
         tile: None computes the whole picture at once. A number, such as 512, computes it tile by tile, with tiles of so
             many pixels on a side: the result is the same up to rounding, in less memory and more time
             (`course_utils.cost.TiledCost`).
+        compile: True has torch.compile prepare the network, which takes a minute or so and may pay on a graphics card.
+            Where that fails, one sentence says so on standard error, and the run goes on.
         changes: fields of the settings by their names, such as style_weight=0.1.
     Raises (at the first `next`):
         ValueError: a picture of the wrong shape or dtype, too small or outside [0, 1]; an unknown device, layer or
@@ -170,12 +173,12 @@ def descend(
     ([1, 2, 3], True)
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
-    cost, first = _prepare(content, style, changed(settings, changes), more, net, device, tile)
+    cost, first = _prepare(content, style, changed(settings, changes), more, net, device, tile, compile)
     del net  # the cost has its own network, so this one need not stay in memory
     yield from minimise(cost, first, evaluations, began)
 
 
-def _prepare(content, style, settings, more, net, device, tile=None):
+def _prepare(content, style, settings, more, net, device, tile=None, compile=False):
     """(the cost with its targets, the first picture), both on the device."""
     check_network(net, least_bits=32)
     check_terms("more", more)
@@ -192,8 +195,9 @@ def _prepare(content, style, settings, more, net, device, tile=None):
         net,
         content,
         [*settings.content_layers, *settings.style_layers, *(layer for term in more for layer in term.layers)],
+        plain=compile or settings.precision == "bfloat16",
     )
-    return painting_cost(net, content, style, settings, more, tile), first
+    return painting_cost(net, content, style, settings, more, tile, compile), first
 
 
 def relative_weight(
@@ -316,6 +320,7 @@ def transfer(
     net: VGG | None = None,
     device: str | torch.device | None = None,
     tile: int | None = None,
+    compile: bool = False,
     on_state: Callable[[State], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,
     **changes,
@@ -340,12 +345,12 @@ def transfer(
         load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
         for source in (content, style)
     )
-    cost, first = _prepare(content, style, settings, more, net, device, tile)
+    cost, first = _prepare(content, style, settings, more, net, device, tile, compile)
     point, led, seconds = None, True, 0.0
     history: list = []
     if checkpoint is not None:
         point, led, seconds, history = checkpoint.begin(
-            run_of(content, style, first, net, settings, more), first.device
+            run_of(content, style, first, net, settings, more), first.device, compile
         )
         if point and not (
             point.image.shape == first.shape and isinstance(point.record, dict) and point.record.keys() == cost.names()

@@ -120,7 +120,7 @@ class VGG(nn.Module):
             image: (N, 3, H, W), RGB in [0, 1], with the dtype and on the device of the network.
             layers: names from `net.layers`, in any order.
         Returns:
-            {name: (N, C, H', W')} in the order of `layers`.
+            {name: (N, C, H', W')} in the order of `layers`, in the dtype of the picture.
         Raises:
             ValueError: an unknown layer, a wrong shape or dtype, or a picture too small for the deepest layer.
         """
@@ -129,7 +129,7 @@ class VGG(nn.Module):
             return {}
         walk = self.walk(image, max(wanted, key=self.layers.index))
         found = {name: activation for name, activation in walk if name in wanted}
-        return {name: found[name] for name in wanted}
+        return {name: found[name].to(image.dtype) for name in wanted}  # a network may compute in fewer digits
 
     def walk(self, image, last):
         """Iterator of (name, activation) from conv1_1 to the layer `last`, for callers that keep few activations.

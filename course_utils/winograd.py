@@ -69,7 +69,7 @@ def saves_time(picture, weight):
     )
 
 
-def prepared(net, picture, layers):
+def prepared(net, picture, layers, plain=False):
     """A network that computes the same activations as `net`, up to rounding, but faster; `net` is not changed.
 
     Its filters are stored channels last, and it does fewer multiplications where that saves time. It shares all
@@ -79,9 +79,11 @@ def prepared(net, picture, layers):
         net: a frozen `VGG`.
         picture: (1, 3, H, W), of the size and type of the pictures that will be computed.
         layers: names of the layers that will be needed; the network ends with the last of them.
+        plain: True leaves every convolution as it is.
     """
     last, net = max(check_layers(layers, net=net), key=net.layers.index, default=net.layers[0]), in_channels_last(net)
-    return fewer_multiplications(net, last) if saves_time(picture, next(net.parameters())) else _until(net, last)
+    fast = not plain and saves_time(picture, next(net.parameters()))
+    return fewer_multiplications(net, last) if fast else _until(net, last)
 
 
 def fewer_multiplications(net, last=None):

@@ -23,6 +23,7 @@ from torch import fx, nn
 from course_utils import (
     checkpoint,
     colour,
+    compiled,
     cost,
     dataset,
     deconvnet,
@@ -33,6 +34,7 @@ from course_utils import (
     normalization,
     plain,
     plots,
+    precision,
     receptive,
     reconstruct,
     regions,
@@ -54,6 +56,8 @@ MODULES = (
     descent,
     plain,
     transport,
+    precision,
+    compiled,
     reconstruct,
     colour,
     normalization,
@@ -286,6 +290,7 @@ ANY, SAME, PICTURE = Tensor("NCHW", values="any"), Tensor(values="any", sized=Tr
 PHOTO, FOUR = Tensor("13HW", 16, "picture"), Tensor("4", values="any")
 SHOWN, NARROW = Tensor("13HW"), {"values": "any", "dtype": torch.float32}
 CHOICE = Kind(None, 3, "", "blue", "MAX", b"max", [], ["max"], {}, object(), NAN, True, np.array(["max", "sum"]))
+YES_OR_NO = Kind(None, 0, 1, "yes", "", [], {}, object(), NAN, torch.ones(()))
 LAYER = Kind(
     "relu6_1",
     "",
@@ -473,6 +478,7 @@ def descends(function):
         net=(NET, network(NET, least_bits=32) - [None]),
         device=("cpu", DEVICE - [None]),
         tile=(32, SIDE),
+        compile=(False, YES_OR_NO),
     )
     if function is transfer.transfer:
         common |= dict(size=(512, NOT_TRIED), on_state=(None, NOT_TRIED), checkpoint=(None, NOT_TRIED))
@@ -542,6 +548,7 @@ SET = dict(
     start=("noise", CHOICE),
     seed=(0, SEED),
     colours=("painting", CHOICE),
+    precision=("bfloat16", CHOICE),
 )
 MASK = rand(1, 1, 7, 9)
 COST = cost.painting_cost(NET, P, S)
@@ -636,19 +643,28 @@ TABLE = {
     ),
     "cost.TotalVariation.__init__": "its weight is checked where the terms are added up, see cost.Cost",
     **dict.fromkeys((f"cost.{term}.__call__" for term in ("Content", "Style", "TotalVariation", "Term")), INTERNAL),
-    "cost.Cost.__init__": initial(cost.Cost, net=(NET, SHAPE), terms=([Flat()], TERMS)),
+    "cost.Cost.__init__": initial(
+        cost.Cost,
+        net=(NET, SHAPE),
+        terms=([Flat()], TERMS),
+        precision=("bfloat16", CHOICE),
+        compile=(False, YES_OR_NO),
+    ),
     "cost.Cost.features": takes(COST.features, image=(P, THROUGH)),
     "cost.Cost.losses": takes(COST.losses, image=(P, Tensor(values="any", dtype=torch.float32, sized=True))),
     "cost.Cost.__call__": takes(
         COST, image=(P, Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)
-    ),
+    )
+    + takes(TILED, image=(P, Tensor(values="any", dtype=torch.float32, sized=True))),
     "cost.TiledCost.__init__": initial(
-        cost.TiledCost, net=(NET, SHAPE), terms=([Flat()], TERMS), tile=(32, SIDE - [None])
+        cost.TiledCost,
+        net=(NET, SHAPE),
+        terms=([Flat()], TERMS),
+        tile=(32, SIDE - [None]),
+        precision=("bfloat16", CHOICE),
+        compile=(False, YES_OR_NO),
     ),
     "cost.TiledCost.features": INTERNAL,
-    "cost.TiledCost.__call__": takes(
-        TILED, image=(P, Tensor(values="any", dtype=torch.float32, sized=True)), objective=(None, NOT_TRIED)
-    ),
     "cost.Cost.parts": INTERNAL,
     "cost.Cost.names": INTERNAL,
     "cost.check_picture": INTERNAL,
@@ -661,8 +677,17 @@ TABLE = {
         settings=(None, RECORD),
         more=([Flat()], MORE),
         tile=(32, SIDE),
+        compile=(False, YES_OR_NO),
         changes=(1, NOT_TRIED),
     ),
+    "precision.convolutions": INTERNAL,
+    "precision.narrowed": takes(
+        lambda net: precision.narrowed(net).features(P, ["relu1_1"])["relu1_1"], net=(NET, SHAPE)
+    ),
+    "compiled.Switch.__init__": initial(
+        compiled.Switch, net=(NET, NOT_TRIED), layers=(["relu1_1"], NAMES - [None]), compile=(False, YES_OR_NO)
+    ),
+    **dict.fromkeys(("compiled.Switch." + name for name in ("run", "leave_out")), INTERNAL),
     "settings.changed": takes(settings_module.changed, settings=(None, RECORD), changes=({}, NOT_TRIED)),
     "settings.check_layer_weights": INTERNAL,
     "transfer.minimise": takes(

@@ -103,7 +103,7 @@ def test_memory_is_kept(memory, monkeypatch):
     monkeypatch.setattr(
         descent,
         "_direction",
-        lambda image, gradient, pairs, Q: lengths.append(len(pairs)) or original(image, gradient, pairs, Q),
+        lambda image, gradient, pairs, *others: lengths.append(len(pairs)) or original(image, gradient, pairs, *others),
     )
     function, start = quadratic()
     list(projected_lbfgs(function, start, 12, memory=memory))
@@ -179,10 +179,19 @@ def test_only_pairs_that_bend_upward_are_used():
     s, y = torch.rand(2, 1, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     free = (torch.arange(48) % 2).view(1, 3, 4, 4).double()
     down_where_free = y * (1 - 2 * free)  # upward only on pixels that are held
-    kept = _bent_upward(((s, y), (s, -y), (s, down_where_free)), free)
-    assert len(kept) == 1 and kept[0][2].item() == pytest.approx((s * y * free).sum().item(), rel=1e-12)
-    assert _bent_upward((), free) == []
+    product, good = _bent_upward(s, y, free)
+    assert good and product.item() == pytest.approx((s * y * free).sum().item(), rel=1e-12)
+    assert not _bent_upward(s, -y, free)[1] and not _bent_upward(s, down_where_free, free)[1]
     image, gradient = torch.full_like(s, 0.5), y - 0.5
-    direction, used = _direction(image, gradient, ((s, 4 * s),), lambda x: x)
-    assert used and gap(direction, -gradient / 4) < DOUBLE  # the Hessian is 4 where the pair saw it
-    assert not _direction(image, gradient, ((s, -s),), lambda x: x)[1]
+
+    def direction(*pairs):
+        return _direction(image, gradient, pairs, lambda x: x, 0.01)
+
+    alone = direction((s, 4 * s))
+    assert gap(alone, -gradient / 4) < DOUBLE  # the Hessian is 4 where the pair saw it
+    bad = (y, -y), (s, 0 * s)
+    assert torch.equal(direction(bad[0], (s, 4 * s), *bad), alone)  # the others change nothing, wherever they stand
+    for pairs in (), bad:
+        steepest = direction(*pairs)
+        assert steepest.abs().mean().item() == pytest.approx(0.01, rel=1e-12)
+        assert gap(steepest / steepest.norm(), -gradient / gradient.norm()) < DOUBLE

