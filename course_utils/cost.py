@@ -293,16 +293,19 @@ class TiledCost(Cost):
     def __call__(self, image, objective=None):
         check_tensor("The picture", image, "1, 3, H, W")
         image = _in_memory(image.detach()).requires_grad_()
-        sums = self.features(image)
+        found = self.passes.first(image)
+        sums = found.sums
         leaves = [value.requires_grad_() for each in sums.values() for value in each.values]
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, sums)
         value = (parts["total"] if objective is None else objective(image, sums)).sum()
         gradient, *derivatives = torch.autograd.grad(value, [image, *leaves], allow_unused=True)
-        gradient = torch.zeros_like(image) if gradient is None else gradient.clone()
         rest = iter(derivatives)
         outer = {layer: [next(rest) for _ in each.values] for layer, each in sums.items()}
-        self.passes.add_gradient(image, sums, outer, gradient)
+        if sums:
+            below = self.passes.second(found, outer)
+            gradient = below if gradient is None else gradient + below
+        gradient = torch.zeros_like(image) if gradient is None else gradient
         value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
         return value, gradient.contiguous(), dict(zip(parts, losses))
 
