@@ -23,7 +23,7 @@ from course_utils.settings import Settings
 from course_utils.vgg import VGG
 
 # give this a new number when `Point`, its record, `Progress`, `run_of`, the descent or `winograd` change
-FORMAT = "style transfer state 5"
+FORMAT = "style transfer state 6"
 SHARE = 0.02  # the largest share of the time that may go into writing
 
 
@@ -64,9 +64,10 @@ class Checkpoint:
             raise StateError(f"The path of the state's file must be a text or a Path, not {short(path)}.")
         check_number("every", every, 0, error=StateError)
         self.path, self.every, self.resume = Path(path), every, resume
-        self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
+        self.say = say or aloud
         self.ours = False  # whether the file holds this run, and not an earlier one
         self._run: dict = {}
+        self._stored: dict | None = None  # what `tile` has read, until `begin` takes it
         self._due = 0.0
 
     @property
@@ -75,16 +76,25 @@ class Checkpoint:
             self.path.name + ".new"
         )  # always the same name: the next state overwrites what a killed run has left
 
-    def begin(self, run: dict, device: torch.device) -> Progress:
+    def tile(self, otherwise):
+        """The tile with which the run began that goes on, or `otherwise` where there is none to go on from.
+
+        Tiles change the last bits. So a run keeps them, however much memory is free by now.
+        """
+        self._stored = self._read() if self.resume else None
+        return otherwise if self._stored is None else self._stored["arithmetic"].get("tile")
+
+    def begin(self, run: dict, device: torch.device, tile: int | None = None) -> Progress:
         """The `Progress` from which the run goes on, with its tensors on `device`.
 
         Args:
             run: {what: value} from `run_of`, which must be the same in all parts of a run.
             device: where the run computes.
+            tile: side of the tiles in which it computes; None without tiles.
         Raises:
             StateError: the file cannot be read, is damaged, or belongs to another run.
         """
-        self._run, self._due = {"run": run, "arithmetic": arithmetic(device)}, time.perf_counter() + self.every
+        self._run, self._due = {"run": run, "arithmetic": arithmetic(device, tile)}, time.perf_counter() + self.every
         if not self.resume:
             if self.path.exists():
                 self.say(
@@ -92,7 +102,7 @@ class Checkpoint:
                     " earlier run, stop now and resume it."
                 )
             return Progress(None, True, 0.0, [])
-        stored = self._read()
+        stored, self._stored = self._stored or self._read(), None
         if stored is None:
             self.say(f"There is no '{self.path}' to go on from: this run begins at the beginning.")
             return Progress(None, True, 0.0, [])
@@ -198,10 +208,15 @@ def run_of(
     return {**run, "network": fingerprint(repr(net), *net.state_dict().values())}
 
 
-def arithmetic(device):
+def aloud(sentence: str) -> None:
+    """Print a sentence that may be worth knowing to standard error."""
+    print(sentence, file=sys.stderr)
+
+
+def arithmetic(device, tile=None):
     """{what: value} of all that may change the last bits of a convolution.
 
-    This is PyTorch's version, the device, and for a CPU the number of threads.
+    This is PyTorch's version, the device, for a CPU the number of threads, and the tile, if there is one.
     """
     if device.type == "cuda":
         kind = {"device": f"cuda, {torch.cuda.get_device_name(device)}"}
@@ -209,6 +224,7 @@ def arithmetic(device):
         kind = {"device": f"cpu, {torch.backends.cpu.get_cpu_capability()}", "threads": torch.get_num_threads()}
     else:
         kind = {"device": device.type}
+    kind |= {} if tile is None else {"tile": tile}
     return {"PyTorch": str(torch.__version__), **kind}
 
 

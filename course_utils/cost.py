@@ -278,7 +278,7 @@ class TiledCost(Cost):
             elif isinstance(term, Content):
                 for layer in term.layers:
                     wanted[layer][1].append(term.targets[layer])
-            elif list(term.layers):
+            elif not in_tiles(term):
                 raise ValueError(
                     f"The term '{term.name}' needs whole activations, which tiles never hold: leave out the term, or "
                     "take a smaller picture and no tiles."
@@ -308,6 +308,11 @@ class TiledCost(Cost):
         gradient = torch.zeros_like(image) if gradient is None else gradient
         value, *losses = torch.stack([value, *(part.sum() for part in parts.values())]).tolist()
         return value, gradient.contiguous(), dict(zip(parts, losses))
+
+
+def in_tiles(term: Term) -> bool:
+    """Whether a `TiledCost` can compute a term: it needs no activations, or only sums of them."""
+    return isinstance(term, (Style, Content)) or not list(term.layers)
 
 
 def _in_memory(image):

@@ -33,6 +33,10 @@ LEAST = 32  # pixels of a tile's side
 # Numbers for each pixel that may be kept from the first pass to the second: a good half of what the descent holds, and
 # enough for the layers behind the third pooling, which do two fifths of the work.
 KEPT = 42
+# Maps of the size of the largest that are held at a time beside those that autograd keeps: what goes into a layer, what
+# comes out, and what the rectification makes of it; on the way back, the derivatives of these.
+THERE, BACK = 3, 3
+SCRATCH = 2**22  # numbers that the convolutions hold besides, for a strip of a map (winograd.py)
 
 
 class Span(NamedTuple):
@@ -228,7 +232,8 @@ class Plan:
     """
 
     def __init__(self, net: VGG, layers: Iterable[str], size, tile: int):
-        self.net, self.segments, self.size = net, segments(net, layers, size, tile), tuple(size)
+        self.net, self.layers, self.size = net, list(layers), tuple(size)
+        self.segments = segments(net, self.layers, size, tile)
         self.names = [name for segment in self.segments for name in segment.names]
         room = max(graph_numbers(net, self.names, (tile, tile)), KEPT * size[0] * size[1])
         self.kept = set()
@@ -251,6 +256,39 @@ class Plan:
             for place, tile in self.tiles()
         )
         return taken / (2 * multiplications(self.net, self.names, self.size))
+
+    def maps(self, layers: Iterable[str]) -> int:
+        """How many numbers the activations of some layers have, for the whole picture."""
+        layers, areas = set(layers), _areas(self.net, self.names, self.size)
+        return sum(area * self.net.channels[name] for name, area in areas if name in layers)
+
+    def numbers(self, graphs: bool = True) -> float:
+        """How many numbers are held at most: beside the picture, its gradient and what the terms hold themselves.
+
+        Args:
+            graphs: False for a first pass alone.
+        """
+        net, ends = self.net, [segment.names[-1] for segment in self.segments[:-1]]
+        sources = [3 * self.size[0] * self.size[1], *(self.maps([end]) for end in ends)]  # what goes into each segment
+        kept = {place: graph_numbers(net, tile.names, tile.size()) for place, tile in self.tiles()}
+        # a Gram matrix, its target, their difference, and the derivative
+        fixed = SCRATCH + 4 * sum(net.channels[name] ** 2 for name in self.layers)
+        most = sum(sources) + max(THERE * self._widest(tile) for _, tile in self.tiles())
+        if not graphs:
+            return fixed + most
+        most, sources = most + sum(kept[place] for place in self.kept), [*sources, 0]
+        for place, tile in self.tiles():
+            asked = sum(
+                net.channels[name] * area for name, area in _areas(net, tile.names, tile.size()) if name in self.layers
+            )
+            held = sum(sources[: place[0] + 1]) + sources[place[0]] + sources[place[0] + 1]
+            others = sum(kept[other] for other in self.kept if other < place)
+            most = max(most, held + others + kept[place] + asked + BACK * self._widest(tile))
+        return fixed + most
+
+    def _widest(self, tile):
+        """Numbers of the largest maps of a tile."""
+        return max(self.net.channels[name] * area for name, area in _areas(self.net, tile.names, tile.size()))
 
     def through(self, image: torch.Tensor, kept=()) -> Iterator["Step"]:
         """Go through all layers of all tiles of a picture (N, 3, H, W), segment by segment: an iterator of `Step`.
