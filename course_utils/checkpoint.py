@@ -94,7 +94,8 @@ class Checkpoint:
         Raises:
             StateError: the file cannot be read, is damaged, or belongs to another run.
         """
-        self._run, self._due = {"run": run, "arithmetic": arithmetic(device, tile)}, time.perf_counter() + self.every
+        computed = arithmetic(device) | ({} if tile is None else {"tile": tile})
+        self._run, self._due = {"run": run, "arithmetic": computed}, time.perf_counter() + self.every
         if not self.resume:
             if self.path.exists():
                 self.say(
@@ -213,10 +214,10 @@ def aloud(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def arithmetic(device, tile=None):
+def arithmetic(device):
     """{what: value} of all that may change the last bits of a convolution.
 
-    This is PyTorch's version, the device, for a CPU the number of threads, and the tile, if there is one.
+    This is PyTorch's version, the device, and for a CPU the number of threads.
     """
     if device.type == "cuda":
         kind = {"device": f"cuda, {torch.cuda.get_device_name(device)}"}
@@ -224,7 +225,6 @@ def arithmetic(device, tile=None):
         kind = {"device": f"cpu, {torch.backends.cpu.get_cpu_capability()}", "threads": torch.get_num_threads()}
     else:
         kind = {"device": device.type}
-    kind |= {} if tile is None else {"tile": tile}
     return {"PyTorch": str(torch.__version__), **kind}
 
 

@@ -36,23 +36,23 @@ def free(monkeypatch):
 
 @pytest.mark.long
 @pytest.mark.parametrize("pooling", ["max", "average"])
-@pytest.mark.parametrize("size, other, tile", [((256, 256), (256, 256), None), ((192, 256), (320, 320), 96)])
+@pytest.mark.parametrize("size, other, tile", [((128, 160), (128, 128), None), ((128, 160), (200, 200), 64)])
 def test_memory_against_the_tensors_themselves(pooling, size, other, tile):
     """Not below what is held, and not far above it, targets and descent included."""
     photo, painting = picture(*size), picture(*other, 1)
     net = prepared(vgg19(pooling=pooling), photo, CONTENT + STYLE)  # the fast filters belong to the network
     with Live([*net.parameters(), *net.buffers(), photo, painting]) as live:
         cost = painting_cost(net, photo, painting, tile=tile)
-        for state in minimise(cost, photo, 3):
+        for state in minimise(cost, photo, 2):
             del state
     held = live.most + 4 * (photo.numel() + painting.numel())
-    counted = memory_of(net, CONTENT, STYLE, size, other, tile, pairs=2)
+    counted = memory_of(net, CONTENT, STYLE, size, other, tile, pairs=1)
     assert held <= counted <= 1.5 * held
 
 
 def test_memory_grows_with_the_tile_and_the_pixels():
-    """Four times the pixels: four times the memory without tiles; with them, what grows is less than twice the memory
-    of the descent.
+    """Four times the pixels: four times the memory without tiles; with them, what grows is less than twice what the
+    descent holds.
     """
     net = VGG19("average")
 
@@ -62,7 +62,7 @@ def test_memory_grows_with_the_tile_and_the_pixels():
     assert needed(4096) == pytest.approx(4 * needed(2048), rel=0.05)
     for tile in (256, 1024):
         growth = (needed(8192, tile) - needed(4096, tile)) / (8192**2 - 4096**2)  # bytes for each pixel
-        assert growth < 2 * 4 * 3 * 24 and needed(4096, tile) < needed(4096) / 2
+        assert growth < 2 * 4 * 3 * (2 * module.PAIRS + module.BESIDE) and needed(4096, tile) < needed(4096) / 2
     assert needed(64, pairs=11) - needed(64) == 4 * 2 * 3 * 64**2
     assert needed(2048, 1024) < 3 * 2**30
 
@@ -114,7 +114,7 @@ def test_tiles_only_where_the_whole_does_not_fit(free):
     needed = {tile: memory_of(net, CONTENT, STYLE, size, tile=tile) for tile in (None, *module.SIDES)}
     assert sorted(needed, key=needed.get) == [256, 512, 1024, 2048, None]
     for tile, amount in needed.items():
-        free(1.01 * amount / module.SHARE)
+        free(1.0001 * amount / module.SHARE)
         choice = choose(net, CONTENT, STYLE, size, size, CPU)
         assert choice.tile == tile and choice.memory == amount
         work = work_of(net, [*CONTENT, *STYLE], size, tile)
@@ -127,7 +127,7 @@ def test_tiles_only_where_the_whole_does_not_fit(free):
         free(2**20)
         choice = choose(net, CONTENT, STYLE, *given)
         assert choice.tile is None and re.fullmatch(
-            r"The run may need [\d.]+ GiB of memory, and 0.1 GiB are free: close other programs, or take a smaller size.",
+            r"The run may need [\d.]+ GiB of memory, and 0.1 GiB are free: close other programs, or .*",
             choice.sentence,
         )
 
@@ -195,14 +195,14 @@ def test_a_resumed_run_keeps_its_tiles(net, free, small_sides, tmp_path):
         return transfer(*PAIR, **OPTIONS, net=net, evaluations=evaluations, say=said.append, **more)
 
     for first, then in ((2**20, 2**40), (2**40, 2**20)):
-        whole = run(4, first)
+        whole = run(3, first)
         said.clear()
-        run(4, first, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == 2)
+        run(3, first, checkpoint=Checkpoint(path), on_state=lambda state: state.evaluations == 2)
         tile = whole.cost.passes.tile if isinstance(whole.cost, TiledCost) else None
         assert len(said) == (tile is not None)
-        rest = run(4, then, checkpoint=Checkpoint(path, resume=True, say=said.append))
+        rest = run(3, then, checkpoint=Checkpoint(path, resume=True, say=said.append))
         assert rest.image.equal(whole.image) and rest.losses == whole.losses and rest.history == whole.history
         assert len(said) == 1 + (tile is not None) and "after 2 evaluations" in said[-1]
-        other = run(4, then, tile=48 if tile else 32, checkpoint=Checkpoint(path, resume=True, say=said.append))
+        other = run(3, then, tile=48 if tile else 32, checkpoint=Checkpoint(path, resume=True, say=said.append))
         assert other.cost.passes.tile == (48 if tile else 32) and "(tile: " in said[-2] and "last bit" in said[-2]
         assert other.losses["total"] == pytest.approx(whole.losses["total"], rel=1e-2)
