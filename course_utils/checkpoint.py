@@ -64,9 +64,10 @@ class Checkpoint:
             raise StateError(f"The path of the state's file must be a text or a Path, not {short(path)}.")
         check_number("every", every, 0, error=StateError)
         self.path, self.every, self.resume = Path(path), every, resume
-        self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
+        self.say = say or aloud
         self.ours = False  # whether the file holds this run, and not an earlier one
         self._run: dict = {}
+        self._stored: dict | None = None  # what `tile` has read, until `begin` takes it
         self._due = 0.0
 
     @property
@@ -75,18 +76,27 @@ class Checkpoint:
             self.path.name + ".new"
         )  # always the same name: the next state overwrites what a killed run has left
 
-    def begin(self, run: dict, device: torch.device, compiled: bool = False) -> Progress:
+    def tile(self, otherwise):
+        """The tile with which the run began that goes on, or `otherwise` where there is none to go on from.
+
+        Tiles change the last bits. So a run keeps them, however much memory is free by now.
+        """
+        self._stored = self._read() if self.resume else None
+        return otherwise if self._stored is None else self._stored["arithmetic"].get("tile")
+
+    def begin(self, run: dict, device: torch.device, tile: int | None = None, compiled: bool = False) -> Progress:
         """The `Progress` from which the run goes on, with its tensors on `device`.
 
         Args:
             run: {what: value} from `run_of`, which must be the same in all parts of a run.
             device: where the run computes.
+            tile: side of the tiles in which it computes; None without tiles.
             compiled: whether torch.compile prepares the network.
         Raises:
             StateError: the file cannot be read, is damaged, or belongs to another run.
         """
-        self._run = {"run": run, "arithmetic": {**arithmetic(device), "compiled": compiled}}
-        self._due = time.perf_counter() + self.every
+        computed = {**arithmetic(device), "compiled": compiled} | ({} if tile is None else {"tile": tile})
+        self._run, self._due = {"run": run, "arithmetic": computed}, time.perf_counter() + self.every
         if not self.resume:
             if self.path.exists():
                 self.say(
@@ -94,7 +104,7 @@ class Checkpoint:
                     " earlier run, stop now and resume it."
                 )
             return Progress(None, True, 0.0, [])
-        stored = self._read()
+        stored, self._stored = self._stored or self._read(), None
         if stored is None:
             self.say(f"There is no '{self.path}' to go on from: this run begins at the beginning.")
             return Progress(None, True, 0.0, [])
@@ -198,6 +208,11 @@ def run_of(
     for term in more:
         run[f"term '{term.name}'"] = fingerprint(type(term).__qualname__, *_contents(vars(term)), float(term.weight))
     return {**run, "network": fingerprint(repr(net), *net.state_dict().values())}
+
+
+def aloud(sentence: str) -> None:
+    """Print a sentence that may be worth knowing to standard error."""
+    print(sentence, file=sys.stderr)
 
 
 def arithmetic(device):

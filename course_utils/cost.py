@@ -305,7 +305,7 @@ class TiledCost(Cost):
             elif isinstance(term, Content):
                 for layer in term.layers:
                     wanted[layer][1].append(term.targets[layer])
-            elif list(term.layers):
+            elif not in_tiles(term):
                 raise ValueError(
                     f"The term '{term.name}' needs whole activations, which tiles never hold: leave out the term, or "
                     "take a smaller picture and no tiles."
@@ -320,17 +320,24 @@ class TiledCost(Cost):
     @torch.enable_grad()
     def _evaluated(self, image, objective, network):
         image = _in_memory(image.detach()).requires_grad_()
-        sums = self.working_passes.sums(image)
+        found = self.working_passes.first(image)
+        sums = found.sums
         leaves = [value.requires_grad_() for each in sums.values() for value in each.values]
         with torch.set_grad_enabled(objective is None):
             parts = self.parts(image, sums)
         value = (parts["total"] if objective is None else objective(image, sums)).sum()
         gradient, *derivatives = torch.autograd.grad(value, [image, *leaves], allow_unused=True)
-        gradient = torch.zeros_like(image) if gradient is None else gradient.clone()
         rest = iter(derivatives)
         outer = {layer: [next(rest) for _ in each.values] for layer, each in sums.items()}
-        self.working_passes.add_gradient(image, sums, outer, gradient)
-        return self._measured(value, gradient, parts)
+        if sums:
+            below = self.working_passes.second(found, outer)
+            gradient = below if gradient is None else gradient + below
+        return self._measured(value, torch.zeros_like(image) if gradient is None else gradient, parts)
+
+
+def in_tiles(term: Term) -> bool:
+    """Whether a `TiledCost` can compute a term: it needs no activations, or only sums of them."""
+    return isinstance(term, (Style, Content)) or not list(term.layers)
 
 
 def _in_memory(image):

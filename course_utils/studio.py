@@ -26,6 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from course_utils.colour import match_colours
 from course_utils.cost import SMALLEST, Content, Cost, Style, TotalVariation
 from course_utils.files import replace_file
+from course_utils.forecast import TRIAL, Forecast, memory_of, seconds_per_pixel
 from course_utils.images import catalogue, load_image, title, to_8bit, to_pil
 from course_utils.inputs import check_choice, check_number, check_tensor, one_line, reason, short
 from course_utils.losses import CONTENT_LAYER, STYLE_LAYERS, STYLE_WEIGHTS
@@ -47,7 +48,6 @@ NETWORKS, POOLINGS = ("original", "normalised"), ("max", "average")
 MASKS = ("none", "brightness", "colour", "line", "picture")
 CONTENT_LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 MOST_CELLS = 12  # the largest number of pictures on a contact sheet
-TRIAL = 96  # longer side, in pixels, of the picture on which the speed of this machine is measured
 
 
 class StudioError(ValueError):
@@ -336,13 +336,6 @@ def mask_of(recipe: Recipe, photo: torch.Tensor) -> torch.Tensor:
 # --- how long, and how much memory ---------------------------------------------------------------------------------
 
 
-class Forecast(NamedTuple):
-    """What a run needs: time in seconds, and memory in bytes beside the memory of the networks."""
-
-    seconds: float
-    memory: float
-
-
 class Speed:
     """The speed of this machine, which is measured once for each kind of network, on a small picture.
 
@@ -359,10 +352,7 @@ class Speed:
         kind = recipe.network, recipe.pooling
         if kind not in self._measured:
             easel = set_up(replace(recipe, size=TRIAL, stroke=1.0), self.networks)
-            easel.cost(easel.first)  # the first evaluation is slower, because memory is allocated
-            began = self.clock()
-            easel.cost(easel.first)
-            self._measured[kind] = (self.clock() - began) / easel.first[0, 0].numel()
+            self._measured[kind] = seconds_per_pixel(easel.cost, easel.first, self.clock)
         return self._measured[kind]
 
     def forecast(self, recipe: Recipe, photo=None) -> Forecast:
@@ -375,7 +365,10 @@ class Speed:
         photo = recipe.photo if photo is None else photo
         height, width = load_image(photo, recipe.size, smallest=SMALLEST).shape[2:]
         seconds = self.seconds_per_pixel(recipe) * height * width * recipe.evaluations
-        return Forecast(seconds, memory_of(self.networks(recipe.network, recipe.pooling), height, width))
+        net = self.networks(recipe.network, recipe.pooling)
+        painting = round(height * recipe.stroke), round(width * recipe.stroke)
+        memory = memory_of(net, [recipe.content_layer], recipe.layers(), (height, width), painting)
+        return Forecast(seconds, memory)
 
     def size_for(self, recipe: Recipe, seconds: float = 60.0) -> int:
         """The longer side in pixels, a multiple of 16, with which a recipe takes about `seconds`."""
@@ -384,21 +377,6 @@ class Speed:
         height, width = load_image(recipe.photo, TRIAL).shape[2:]
         longer = math.sqrt(area * max(height, width) / min(height, width))
         return int(min(max(longer // 16 * 16, 2 * SMALLEST), SIZES[1]))
-
-
-def memory_of(net: VGG, height: int, width: int, pairs: int = 10) -> float:
-    """Bytes that one evaluation and the descent hold at most, from the sizes of the layers up to relu5_1.
-
-    Each convolution leaves its output and the rectified output, with four bytes for each number. On the way back,
-    nearly as much is made anew for the layer at hand. The descent holds a picture, its gradient and `pairs` pairs of
-    the same size (lesson 7).
-    """
-    numbers, area = 0.0, float(height * width)
-    for block in net.blocks:
-        convolutions, channels = block
-        numbers += 2 * convolutions * channels * area
-        area /= 4
-    return 4 * (numbers + (2 * pairs + 4) * 3 * height * width)
 
 
 # --- many small pictures ------------------------------------------------------------------------------------------

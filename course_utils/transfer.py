@@ -13,10 +13,22 @@ from typing import NamedTuple
 
 import torch
 
-from course_utils.checkpoint import Checkpoint, Progress, StateError, run_of
+from course_utils.checkpoint import Checkpoint, Progress, StateError, aloud, run_of
 from course_utils.colour import match_colours
-from course_utils.cost import SMALLEST, Content, Cost, Style, Term, check_picture, check_terms, painting_cost
+from course_utils.cost import (
+    SMALLEST,
+    Content,
+    Cost,
+    Style,
+    Term,
+    TiledCost,
+    check_picture,
+    check_terms,
+    in_tiles,
+    painting_cost,
+)
 from course_utils.descent import NotFinite
+from course_utils.forecast import LONG, GiB, choose, forecast_of, minutes
 from course_utils.images import load_image, to_8bit
 from course_utils.inputs import check_choice, check_number, check_tensor, short
 from course_utils.settings import HEAVIEST, STARTS, Settings, changed
@@ -142,7 +154,7 @@ def descend(
     evaluations: int = 100,
     net: VGG | None = None,
     device: str | torch.device | None = None,
-    tile: int | None = None,
+    tile: int | str | None = None,
     compile: bool = False,
     **changes,
 ) -> Iterator[State]:
@@ -158,7 +170,8 @@ def descend(
         device: 'cpu', 'cuda', 'mps' …; None takes the fastest.
         tile: None computes the whole picture at once. A number, such as 512, computes it tile by tile, with tiles of so
             many pixels on a side: the result is the same up to rounding, in less memory and more time
-            (`course_utils.cost.TiledCost`).
+            (`course_utils.cost.TiledCost`). 'auto' takes tiles where the whole does not fit into the free memory
+            (`course_utils.forecast.choose`).
         compile: True has torch.compile prepare the network, which takes a minute or so and may pay on a graphics card.
             Where that fails, one sentence says so on standard error, and the run goes on.
         changes: fields of the settings by their names, such as style_weight=0.1.
@@ -173,12 +186,12 @@ def descend(
     ([1, 2, 3], True)
     """
     began, net = time.perf_counter(), vgg19() if net is None else net
-    cost, first = _prepare(content, style, changed(settings, changes), more, net, device, tile, compile)
+    cost, first = _prepare(content, style, changed(settings, changes), more, net, device, tile, compile=compile)
     del net  # the cost has its own network, so this one need not stay in memory
     yield from minimise(cost, first, evaluations, began)
 
 
-def _prepare(content, style, settings, more, net, device, tile=None, compile=False):
+def _prepare(content, style, settings, more, net, device, tile=None, say=None, compile=False):
     """(the cost with its targets, the first picture), both on the device."""
     check_network(net, least_bits=32)
     check_terms("more", more)
@@ -191,12 +204,16 @@ def _prepare(content, style, settings, more, net, device, tile=None, compile=Fal
     if settings.colours == "photo":
         style = match_colours(style, content)
     first = starting_image(settings.start, content, style, settings.seed)
-    net = prepared(
-        net,
-        content,
-        [*settings.content_layers, *settings.style_layers, *(layer for term in more for layer in term.layers)],
-        plain=compile or settings.precision == "bfloat16",
-    )
+    others = [layer for term in more for layer in term.layers]
+    plain = compile or settings.precision == "bfloat16"
+    net = prepared(net, content, [*settings.content_layers, *settings.style_layers, *others], plain)
+    if isinstance(tile, str):
+        check_choice("tile, if it is no number,", tile, ("auto",))
+        layers = settings.content_layers, [*settings.style_layers, *others]
+        choice = choose(net, *layers, content.shape[2:], style.shape[2:], device, all(map(in_tiles, more)))
+        tile = choice.tile
+        if say and choice.sentence:
+            say(choice.sentence)
     return painting_cost(net, content, style, settings, more, tile, compile), first
 
 
@@ -208,7 +225,7 @@ def relative_weight(
     *,
     net: VGG | None = None,
     device: str | torch.device | None = None,
-    tile: int | None = None,
+    tile: int | str | None = None,
 ) -> float:
     """The style weight β for which the style cost of the photo is `strength` times the content cost of no activations.
 
@@ -309,6 +326,14 @@ def _state(point, began):
     return State(point.image, point.record, point.evaluations, time.perf_counter() - began)
 
 
+def _tell(say, cost, settings, first, style, evaluations, tile):
+    """Say how long a long run takes, and how much memory it needs."""
+    size, painting = first.shape[2:], style.shape[2:]
+    if evaluations * size[0] * size[1] >= LONG:
+        need = forecast_of(cost.net, settings, size, painting, evaluations, tile)
+        say(f"The run takes about {minutes(need.seconds)}, and {GiB(need.memory)} of memory beside the network.")
+
+
 def transfer(
     content,
     style,
@@ -319,10 +344,11 @@ def transfer(
     evaluations: int = 100,
     net: VGG | None = None,
     device: str | torch.device | None = None,
-    tile: int | None = None,
+    tile: int | str | None = "auto",
     compile: bool = False,
     on_state: Callable[[State], bool | None] | None = None,
     checkpoint: Checkpoint | None = None,
+    say: Callable[[str], object] | None = None,
     **changes,
 ) -> Result:
     """Paint a photo in the style of a painting; Ctrl-C or the Stop button ends early with the best picture so far.
@@ -330,10 +356,13 @@ def transfer(
     Args:
         content, style: whatever `load_image` takes (path, bundled name, bytes, PIL image), or tensors (1, 3, H, W).
         size: longer side of both pictures in pixels; None leaves them as they are. Tensors keep their size.
+        tile: as in `descend`. With 'auto', a run that goes on from a checkpoint keeps the tiles with which it began.
         on_state: called with each new `State`; if it returns True, the run ends.
         checkpoint: a `Checkpoint`, which keeps the run in a file from time to time, and also when the run is stopped.
             With `resume=True` the run goes on from this file. Then `evaluations` counts those of all parts, and may be
             another number than before.
+        say: called with a sentence when the picture is computed in tiles because the whole does not fit, and with a
+            forecast before a long run; by default it prints to standard error.
     Returns:
         `Result`.
     Raises:
@@ -345,18 +374,24 @@ def transfer(
         load_image(source, size, smallest=SMALLEST) if not isinstance(source, torch.Tensor) else source
         for source in (content, style)
     )
-    cost, first = _prepare(content, style, settings, more, net, device, tile, compile)
+    say = aloud if say is None else say
+    if checkpoint is not None and tile == "auto":
+        tile = checkpoint.tile(tile)
+    check_number("evaluations", evaluations, 1, whole=True)
+    cost, first = _prepare(content, style, settings, more, net, device, tile, say=say, compile=compile)
+    tile = cost.passes.tile if isinstance(cost, TiledCost) else None
     point, led, seconds = None, True, 0.0
     history: list = []
     if checkpoint is not None:
         point, led, seconds, history = checkpoint.begin(
-            run_of(content, style, first, net, settings, more), first.device, compile
+            run_of(content, style, first, net, settings, more), first.device, tile, compile
         )
         if point and not (
             point.image.shape == first.shape and isinstance(point.record, dict) and point.record.keys() == cost.names()
         ):
             raise StateError(f"'{checkpoint.path}' holds no picture of this run: delete it and begin anew.")
     del net
+    _tell(say, cost, settings, first, style, evaluations - (point.evaluations if point else 0), tile)
     began, stopped = began - seconds, False
     state = point and _state(point, began)
     try:

@@ -31,6 +31,8 @@ MOVES = {torch.Tensor.to, torch.Tensor.cuda, torch.Tensor.type_as}
 
 def mapped(function, value):
     """A value in which every part of its tuples, lists and dictionaries is replaced by what the function gives."""
+    if isinstance(value, torch.Size):  # holds numbers alone
+        return value
     if isinstance(value, (tuple, list)):
         parts = [mapped(function, part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)

@@ -481,7 +481,7 @@ def descends(function):
         compile=(False, YES_OR_NO),
     )
     if function is transfer.transfer:
-        common |= dict(size=(512, NOT_TRIED), on_state=(None, NOT_TRIED), checkpoint=(None, NOT_TRIED))
+        common |= dict.fromkeys(("on_state", "checkpoint", "say"), (None, NOT_TRIED)) | dict(size=(512, NOT_TRIED))
     fields = [
         (
             "changes",
@@ -669,6 +669,7 @@ TABLE = {
     "cost.Cost.names": INTERNAL,
     "cost.check_picture": INTERNAL,
     "cost.check_terms": INTERNAL,
+    "cost.in_tiles": INTERNAL,
     "cost.painting_cost": takes(
         lambda changes, **given: cost.painting_cost(**given),
         net=(NET, SHAPE),
@@ -1081,8 +1082,8 @@ TABLE = {
         resume=(False, NOT_TRIED),
         say=(None, NOT_TRIED),
     ),
-    **dict.fromkeys(("checkpoint.Checkpoint." + name for name in ("begin", "offer", "write", "remove")), FILES),
-    **dict.fromkeys(("checkpoint." + name for name in ("run_of", "arithmetic", "fingerprint")), INTERNAL),
+    **dict.fromkeys(("checkpoint.Checkpoint." + name for name in ("tile", "begin", "offer", "write", "remove")), FILES),
+    **dict.fromkeys(("checkpoint." + name for name in ("run_of", "arithmetic", "fingerprint", "aloud")), INTERNAL),
 }
 
 

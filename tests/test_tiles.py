@@ -1,14 +1,18 @@
 """Tiles: the same values and gradients as without them, for any size, pooling and number of tiles."""
 
+import math
+
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.cost import Content, Cost, Style, TiledCost, TotalVariation, painting_cost
+from course_utils.receptive import receptive_field
 from course_utils.regions import guided_gram
-from course_utils.tiles import Passes, Tiles, activations, spans
+from course_utils.tiles import Passes, Plan, activations, graph_numbers, multiplications, segments
 from course_utils.transfer import descend
 from course_utils.transport import Transport
-from course_utils.vgg import VGG, vgg19
+from course_utils.vgg import VGG, VGG19, vgg19
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 SMALL = ((1, 4), (2, 6), (1, 5))  # blocks of a network that is computed in no time
@@ -84,24 +88,26 @@ def test_activations_and_guided_sums_are_those_of_the_whole():
 @pytest.mark.parametrize("length", [16, 31, 32, 47, 100, 255, 1000])
 @pytest.mark.parametrize("tile", [32, 48, 100, 5000])
 def test_the_tiles_divide_each_layer(net, length, tile):
-    """Without gaps and overlaps; no tile is much longer than it was asked to be."""
-    found = spans(net, LAYERS, length, tile)
-    for layer in net.layers[: net.layers.index("relu5_1") + 1]:
-        ends = [span.own[layer] for span in found]
-        assert ends[0][0] == 0 and all(one[1] == two[0] < two[1] for one, two in zip(ends, ends[1:]))
-        assert all(
-            span.needed[layer][0] <= span.own[layer][0] and span.own[layer][1] <= span.needed[layer][1]
-            for span in found
-            if layer in LAYERS
-        )
-    assert all(span.own["conv1_1"][1] - span.own["conv1_1"][0] < tile + 16 for span in found)
-    assert found[-1].own["conv1_1"][1] == length
+    """Without gaps and overlaps; no tile of the first segment is much longer than it was asked to be."""
+    parts = segments(net, LAYERS, (length, 16), tile)
+    assert [name for part in parts for name in part.names] == [*net.layers[: net.layers.index("relu5_1") + 1]]
+    for part in parts:
+        found = [each.row for each in part.tiles]
+        for layer in part.names:
+            ends = [span.own[layer] for span in found]
+            assert ends[0][0] == 0 and all(one[1] == two[0] < two[1] for one, two in zip(ends, ends[1:]))
+    own = [each.row.own["conv1_1"] for each in parts[0].tiles]
+    assert own[-1][1] == length and all(last - first < tile + 4 for first, last in own)
 
 
 def test_the_margin_is_that_of_the_receptive_field(net):
-    """A unit of relu5_1 sees 156 pixels, 70 to the left of its own 16 and 70 to the right (lesson 1)."""
-    _, middle, _ = spans(net, ["relu5_1"], 3 * 160, 160)
-    assert middle.own["conv1_1"] == (160, 320) and middle.image == (160 - 70, 320 + 70)
+    """A unit of pool2 sees 16 pixels, 6 to the left of its own 4 and 6 to the right (lesson 1). On the left, 6 is
+    rounded up to 8, where a window of pool2 begins.
+    """
+    _, middle, _ = (each.row for each in segments(net, ["pool2"], (3 * 160, 16), 160)[0].tiles)
+    size, jump, start = receptive_field("pool2", net)
+    assert middle.own["pool2"] == (40, 80) and middle.own["conv1_1"] == (160, 320)
+    assert middle.read == (jump * math.floor((start + 40 * jump) / jump), start + 79 * jump + size) == (152, 326)
 
 
 def test_a_descent_in_tiles_is_the_same_descent():
@@ -113,15 +119,48 @@ def test_a_descent_in_tiles_is_the_same_descent():
         assert two.losses["total"] == pytest.approx(one.losses["total"], rel=1e-2)  # float32, in another order
 
 
-def test_a_tile_is_never_whole(monkeypatch):
-    """No activation is larger than a tile with its margin: the memory does not grow with the picture."""
-    seen, net = [], vgg19()
-    original = net.conv1_1.forward
-    monkeypatch.setattr(net.conv1_1, "forward", lambda x: seen.append(tuple(x.shape[2:])) or original(x))
-    x = torch.rand(1, 3, 250, 250, generator=torch.Generator().manual_seed(0))
-    cost = painting_cost(net, x, x, tile=64, style_layers={"relu2_1": 1.0}, content_layers={"relu2_2": 1.0})
-    cost(x)
-    assert len(seen) == 4 * 16 and max(map(max, seen)) <= 64 + 2 * 7 + 2
+@pytest.mark.parametrize("size, tile", [((250, 250), 64), ((100, 333), 128), ((60, 40), 64)])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_the_plan_is_what_is_done(pooling, size, tile):
+    """Torch's own counter of operations finds the multiplications, the bytes that autograd keeps are no more than
+    counted, and no map is larger than a tile with its margin.
+    """
+    net = VGG(((2, 8), (1, 12), (2, 16), (1, 20)), pooling).requires_grad_(False)
+    x = torch.rand(1, 3, *size)
+    plan = Plan(net, ["relu2_1", "relu4_1"], size, tile)
+    wanted = {"relu2_1": ([None], []), "relu4_1": ([None], [])}
+    passes, seen, kept = Passes(net, wanted, tile), [], {}
+    net.conv1_1.register_forward_hook(lambda _, __, maps: seen.append(tuple(maps.shape[2:])))
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with FlopCounterMode(display=False) as counter:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            first = passes.first(x)
+        counted = sum(graph_numbers(net, each.names, each.size()) for place, each in plan.tiles() if place in plan.kept)
+        stored = sum(source.numel() for source in first.sources)
+        assert set(first.graphs) == plan.kept
+        passes.second(first, {layer: [torch.ones_like(sums.values[0])] for layer, sums in first.sums.items()})
+    counts = counter.get_flop_counts()["Global"]
+    convolutions = sum(number for name, number in counts.items() if "convolution" in str(name)) / 2
+    assert convolutions == plan.work() * 2 * multiplications(net, plan.names, size)
+    assert len(seen) == 2 * len(plan.segments[0].tiles) - sum(number == 0 for number, _ in plan.kept)
+    assert max(map(max, seen)) <= tile + 4 + 8 + 8
+    filters = {parameter.untyped_storage().data_ptr() for parameter in net.parameters()}
+    assert sum(size for pointer, size in kept.items() if pointer not in filters) <= 4 * (counted + stored)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_the_work_on_paper(pooling):
+    """At most 1.5 times that of the whole with tiles of 1024, for a picture of any size; none more where it fits."""
+    net = VGG19(pooling)
+    for height, width in [(1024, 1024), (1000, 700)]:
+        assert Plan(net, LAYERS, (height, width), 1024).work() == 1
+    for height, width in [(1025, 1025), (2048, 1365), (3000, 4000), (6048, 8064), (20_000, 15_000)]:
+        assert 1 < Plan(net, LAYERS, (height, width), 1024).work() < 1.5
+    assert Plan(net, LAYERS, (1024, 1024), 512).work() < 1.3
 
 
 def test_bad_tiles(net):
@@ -139,4 +178,7 @@ def test_bad_tiles(net):
     with pytest.raises(ValueError, match="The term 'mine' needs whole activations"):
         painting_cost(net, x, x, more=[Mine()], tile=32)
     Mine.layers = ()
-    assert len(Tiles(net, LAYERS, (64, 64), 32)) == 4 and painting_cost(net, x, x, more=[Mine()], tile=32)(x)[0] > 0
+    assert (
+        len(segments(net, LAYERS, (64, 64), 32)[0].tiles) == 4
+        and painting_cost(net, x, x, more=[Mine()], tile=32)(x)[0] > 0
+    )

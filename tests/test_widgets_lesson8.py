@@ -12,10 +12,10 @@ from PIL import Image
 
 from course_utils import measures
 from course_utils import studio as core
+from course_utils.forecast import minutes
 from course_utils.images import load_image
 from course_utils.studio import PRESETS, Recipe, StudioError
 from course_utils.widgets import lesson8 as module
-from course_utils.widgets.runs import minutes
 from events import PATIENCE, held
 
 PAIR = "animal_koala", "van_gogh_night_cafe"

@@ -84,10 +84,12 @@ def add(commands):
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="seed of the noise (default: %(default)s)")
     parser.add_argument(
         "--tile",
-        type=whole(32, 10**5),
+        type=_tile,
+        default="auto",
         metavar="PIXELS",
-        help="compute a picture that does not fit into memory in tiles of so many pixels, such as 512; the picture is "
-        "the same up to rounding, and it takes about twice the time",
+        help="compute the picture in tiles of so many pixels, such as 512, or 'whole' at once; by default in tiles if "
+        "the whole does not fit into the free memory; the picture is the same up to rounding, and tiles take up to "
+        "half as much time more",
     )
     parser.add_argument(
         "--precision",
@@ -116,6 +118,11 @@ def add(commands):
     )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(function=run)
+
+
+def _tile(text):
+    """The side of the tiles: a number, 'auto', or None for 'whole'."""
+    return {"auto": "auto", "whole": None}[text] if text in ("auto", "whole") else whole(32, 10**5)(text)
 
 
 def run(options):
@@ -256,6 +263,7 @@ def paint(content, style, settings, device, checkpoint, options):
                 compile=options.compile,
                 on_state=progress,
                 checkpoint=checkpoint,
+                say=note,
             )
     finally:
         if not stop:

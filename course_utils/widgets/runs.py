@@ -6,15 +6,11 @@ import time
 
 import ipywidgets as w
 
+from course_utils.forecast import GiB, minutes
 from course_utils.images import img_tag, resize
 from course_utils.widgets.core import GATHER, Drawing, Job, Messages, View, foreseen, names_of
 
 KEPT, THUMBNAIL = 6, 120  # pictures that a history keeps; pixels of a thumbnail's width
-
-
-def minutes(seconds):
-    """A time as text, such as '40 s' or '3 min'."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def report(state, evaluations, began=(0, 0.0)):
@@ -61,8 +57,7 @@ class Outlook(w.Label):
     def _show(self, forecast):
         if forecast is not None:
             self.value = (
-                f"Forecast: about {minutes(forecast.seconds)}, and {max(forecast.memory / 2**30, 0.05):.1f} GiB of"
-                " memory beside the network."
+                f"Forecast: about {minutes(forecast.seconds)}, and {GiB(forecast.memory)} of memory beside the network."
             )
 
     def _finish(self, state, error):
