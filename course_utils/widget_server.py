@@ -1,9 +1,11 @@
 """Voilà, for one notebook and for this machine alone."""
 
 import logging
+import signal
 import webbrowser
 from pathlib import Path
 
+from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -19,9 +21,17 @@ class Page(Voila):
     in_browser = True
 
     def launch_browser(self):
+        signal.signal(signal.SIGINT, self._end)
         print(f"The widget is at {self.display_url} (Ctrl-C ends it)", flush=True)
         if self.in_browser and not webbrowser.open(self.display_url):
             print("No browser could be opened: open the address yourself.", flush=True)
+
+    @staticmethod
+    def _end(*_):
+        """Ctrl-C: the loop ends itself, for a KeyboardInterrupt in one of its callbacks may be lost there."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # pressed again, it ends whatever hangs
+        loop = IOLoop.current()
+        loop.asyncio_loop.call_soon_threadsafe(loop.stop)  # wakes the loop, which add_callback does not
 
 
 def serve(path: Path, port: int, in_browser: bool) -> None:
