@@ -102,14 +102,15 @@ class Transport:
 
     Args:
         cost: a `Cost`.
+        products: as for `BuresWasserstein`.
     Attributes:
         worthwhile: whether the descent should follow the distance; False for a cost without a `Style`.
     """
 
-    def __init__(self, cost: Cost):
+    def __init__(self, cost: Cost, products: bool | None = None):
         self.cost, self.worthwhile = cost, False
         self.content: Content | None = next((term for term in cost.terms if isinstance(term, Content)), None)
-        self.styles = [_Led(term) for term in cost.terms if isinstance(term, Style)]
+        self.styles = [_Led(term, products) for term in cost.terms if isinstance(term, Style)]
         if not self.styles or not all(style.finite for style in self.styles):
             return  # a network that gives no finite numbers is reported by J itself
         blank_distance = sum(style.blank for style in self.styles)
@@ -145,7 +146,7 @@ class _Led:
         blank: the distance without any activations.
     """
 
-    def __init__(self, term: Style):
+    def __init__(self, term: Style, products: bool | None = None):
         self.term, layers, targets = term, term.layers, term.targets
         costs = {
             layer: weight * style_loss(torch.zeros_like(targets[layer]), targets[layer]).item()
@@ -159,7 +160,7 @@ class _Led:
             layer for layer in costs if layer != self.leading and costs[layer] > NEGLIGIBLE * sum(costs.values())
         ]
         target = targets[self.leading][0]
-        self.distance = BuresWasserstein(target)
+        self.distance = BuresWasserstein(target, products=products)
         self.strength = STRENGTH * layers[self.leading] * target.trace().item() / (4 * len(target) ** 2)
         self.blank = term.weight * self.strength * target.trace().item()
 
@@ -190,16 +191,17 @@ class BuresWasserstein:
     Args:
         target: A, positive semi-definite, (C, C).
         softness: ε as a share of the largest eigenvalue of A.
+        products: whether to compute as on a card; None does so where the target is on one.
     """
 
-    def __init__(self, target: torch.Tensor, softness: float = SOFTNESS):
+    def __init__(self, target: torch.Tensor, softness: float = SOFTNESS, products: bool | None = None):
         check_tensor("The target", target, "C, C", values="finite")
         check_number("softness", softness, 0)
         target = target.detach()
         values, vectors = torch.linalg.eigh(target.cpu().double())
         values = values.clamp(min=0)
         self.epsilon = softness * values.max().item()
-        self.products = target.device.type != "cpu"  # and no eigenvalues
+        self.products = target.device.type != "cpu" if products is None else products  # and no eigenvalues
         soft, inverse = (_soft_by_squares if self.products else _soft)(values, self.epsilon)
         share = values * inverse if self.epsilon else torch.ones_like(values)
         self.root, self.at_target = (

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from bounds import DOUBLE
 from course_utils.cost import Content, Cost, Style, TiledCost, TotalVariation
 from course_utils.descent import NotFinite, evaluate, inverse_frequency, projected_lbfgs
 from course_utils.transfer import _states
@@ -206,6 +207,8 @@ def test_the_distance_of_the_card(rank):
     assert not watch.waits
     assert at_target[0].held.abs() < 1e-6 * target.trace() and gap(at_target[1].held + 1, torch.ones(20, 20)) < 1e-6
     assert middle[0].held > 1e-3 * target.trace()
+    here = BuresWasserstein(target, products=True).value_and_gradient(gram)  # the same on a processor
+    assert gap(middle[0].held, here[0]) < DOUBLE and gap(middle[1].held, here[1]) < DOUBLE
     slope = (ahead.held - behind.held) / (2 * h)
     assert slope.item() == pytest.approx((middle[1].held * line).sum().item(), rel=1e-3)
 
