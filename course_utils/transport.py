@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from course_utils.cost import Content, Cost, Style
 from course_utils.descent import CHECKED, NotFinite, Point, evaluate, inverse_frequency, projected_lbfgs
-from course_utils.inputs import check_number, check_tensor
+from course_utils.inputs import check_number, check_tensor, short
 from course_utils.losses import style_loss
 
 GUIDED = 12  # evaluations that follow the distance; with fewer or more the descent needs more in all (on six pairs)
@@ -197,6 +197,8 @@ class BuresWasserstein:
     def __init__(self, target: torch.Tensor, softness: float = SOFTNESS, products: bool | None = None):
         check_tensor("The target", target, "C, C", values="finite")
         check_number("softness", softness, 0)
+        if products is not None and not isinstance(products, bool):
+            raise ValueError(f"products must be True, False or None, not {short(products)}.")
         target = target.detach()
         values, vectors = torch.linalg.eigh(target.cpu().double())
         values = values.clamp(min=0)

@@ -847,7 +847,10 @@ TABLE = {
     "transport.guided_descent": "takes a Cost and what projected_lbfgs takes, where it is checked",
     "transport.Transport.__call__": INTERNAL,
     "transport.BuresWasserstein.__init__": initial(
-        transport.BuresWasserstein, target=(GRAM[0], Tensor("CC")), softness=(1e-3, EPS)
+        transport.BuresWasserstein,
+        target=(GRAM[0], Tensor("CC")),
+        softness=(1e-3, EPS),
+        products=(False, YES_OR_NO - [None]),
     ),
     "transport.BuresWasserstein.__call__": takes(
         transport.BuresWasserstein(GRAM[0].double()), gram=(GRAM[1].double(), ExactFloat(values="any", sized=True))
