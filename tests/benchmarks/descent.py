@@ -207,7 +207,7 @@ def measure_cost(bench, size):
         "burst": burst,
         "rounds": rounds,
         "convolutions": convolutions,
-        "gflop": floor.gflop(bench.net, size, size),
+        "gflop": sum(one.operations for one in roofline.steps(size, size) if one.name.startswith("conv")) / 1e9,
         "floor": floor.floor(convolutions, tables.median),
         "rates": rates._asdict(),
         "needed": roofline.work(size, size)._asdict(),

@@ -23,11 +23,6 @@ def shapes(net, height, width):
         yield name, getattr(net, name), (height // scale, width // scale)
 
 
-def gflop(net, height, width):
-    """10^9 multiplications and additions of one evaluation's convolutions, forward and backward to the input."""
-    return sum(4 * layer.weight.numel() * h * w for _, layer, (h, w) in shapes(net, height, width)) / 1e9
-
-
 @torch.no_grad()
 def times(net, height, width, clock):
     """{name: {layout: [forward, backward]}} of one pass over the convolutions; `clock` gives seconds.
