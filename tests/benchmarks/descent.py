@@ -84,7 +84,8 @@ def arguments(given=None):
         default=[256],
         help="longer sides in pixels; cost, memory and progress take squares",
     )
-    parser.add_argument("--pairs", type=int, default=2, help=f"how many of the {len(PAIRS)} pairs")
+    parser.add_argument("--pairs", type=int, default=2, help=f"how many of the {len(PAIRS)} pairs, or of random ones")
+    parser.add_argument("--draw", type=int, metavar="SEED", help="in 'descent': random pairs, drawn with this seed")
     parser.add_argument("--loops", nargs="+", choices=PEERS, default=list(PEERS), help="the peers")
     parser.add_argument(
         "--evaluations", type=int, default=50, help="of each peer but Gatys's; also of 'progress' and 'robust'"
@@ -151,7 +152,8 @@ class Bench:
 def measure_descent(bench, size):
     """[{pair, losses of every loop, marks}] for each pair."""
     options, results = bench.options, []
-    for number, pair in enumerate(PAIRS[: options.pairs]):
+    pairs = PAIRS[: options.pairs] if options.draw is None else random_pairs(options.pairs, options.draw)
+    for number, pair in enumerate(pairs):
         content, style = bench.pictures(pair, size)
         judge = painting_cost(bench.net, content, style)
         start = judge.losses(content)
@@ -322,11 +324,16 @@ def watch_progress(options):
     )
 
 
+def random_pairs(count, seed):
+    """[(photo, painting)] of the bundled pictures, the same for each seed."""
+    draw = random.Random(seed)
+    return [(draw.choice(photos()), draw.choice(paintings())) for _ in range(count)]
+
+
 def measure_robust(bench, size):
     """Random pairs, the same each time: [{pair, totals}]."""
-    draw, results = random.Random(0), []
-    for _ in range(bench.options.robust):
-        pair = draw.choice(photos()), draw.choice(paintings())
+    results = []
+    for pair in random_pairs(bench.options.robust, 0):
         states = list(
             descend(
                 *bench.pictures(pair, size),
