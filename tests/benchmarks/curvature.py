@@ -1,13 +1,12 @@
-"""What holds a long descent back, the curvature or the kinks: python tests/benchmarks/curvature.py --json FILE
+"""Would a better model of the curvature shorten a descent? python tests/benchmarks/curvature.py --json FILE
 
-A better model of the curvature would shorten a long descent only if the model held over long steps. This script gives
-the course's picture, after `--start` evaluations, to a method that knows the curvature much better than any L-BFGS:
-Gauss–Newton with conjugate gradients (Nocedal & Wright 2006, Numerical Optimization, sections 7.1 and 10.3). Each step
-may choose the best of `PRODUCTS` · len(`SHARES`) pictures by their true loss, and the trials are not charged. So no
-real method with this model takes a better step. The script prints
+It would only if the model held over long steps. This script gives the course's picture, after `--start` evaluations, to
+Gauss–Newton with conjugate gradients (Nocedal & Wright 2006, Numerical Optimization, sections 7.1 and 10.3). In each
+step it takes the best of `PRODUCTS` · len(`SHARES`) pictures by their true loss, and the trials are not charged. So a
+real method that chooses among these trials takes no better step. The script prints
 
-- the loss after each such step, the products with the curvature that the chosen direction took (a product costs one
-  forward and one backward pass, as an evaluation does), and the evaluations of the course for the same loss;
+- the loss after each such step, the products with the curvature that the chosen direction took (a product takes one
+  pass forward and one back, as an evaluation does), and the evaluations of the course for the same loss;
 - which share of the decrease that the model promises the network keeps: of the step that is taken, and of the whole
   step that the model would take by itself;
 - the same shares in a network whose rectifiers or whose max poolings, or both, stay as they are at the start of the
@@ -47,7 +46,7 @@ def arguments(given=None):
     parser.add_argument("--pairs", type=int, nargs="+", default=list(range(6)), help="numbers of pairs of descent.py")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--start", type=int, default=20, help="evaluations of the course before the first step")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--evaluations", type=int, default=60, help="of the course, after the start")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
