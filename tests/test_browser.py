@@ -149,8 +149,13 @@ def compare(view, differences):
     view.get_by_label("compare with before").click()
     expect(pictures).to_have_count(2)
     expect(view.get_by_text(differences)).to_be_visible()
+    browser.until(lambda: stand_side_by_side(pictures), "The two pictures do not stand side by side in equal size.")
+
+
+def stand_side_by_side(pictures):
+    """Whether two pictures have a common row and the same width; while the page lays them out, they may not yet."""
     left, right = (pictures.nth(number).bounding_box() for number in range(2))
-    assert left["x"] + left["width"] <= right["x"] and abs(left["width"] - right["width"]) < 20
+    return left["x"] + left["width"] <= right["x"] and abs(left["width"] - right["width"]) < 20
 
 
 def test_lesson_0(page, lab):
@@ -267,8 +272,10 @@ def test_lesson_2(page, lab):
     keys = Keyboard(page, view)
     block, live = view.locator(".jp-OutputArea img").nth(0), view.locator(".jp-OutputArea img").nth(1)
 
-    expect(block).to_be_visible()
-    assert view.locator(".jp-OutputArea .jupyter-widgets").first.bounding_box()["height"] < 800  # pixels: one window
+    expect(live).to_be_visible()
+    page.wait_for_function(browser.PICTURES)  # one that is not decoded yet takes no room
+    shown = view.locator(".jp-OutputArea .jupyter-widgets").first
+    browser.until(lambda: shown.bounding_box()["height"] < 800, "The widget is higher than a window, in pixels.")
     changes(block, lambda: keys.write("c", "3"), re.escape("x[0, 3, 1, 2] is orange"))
     changes(block, lambda: keys.choose("method", "layer norm"), "layer norm")
     changes(block, lambda: keys.tick("C feature maps"), "instance norm")
