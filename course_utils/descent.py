@@ -163,8 +163,7 @@ def _direction(image, gradient, pairs, precondition, first_step):
     Only pairs whose product ⟨s, y⟩ on the free pixels is positive take part: only these keep Q positive definite. Where
     there is none, the mean change of a value is `first_step`. Both are decided on the device, which nobody waits for.
     """
-    # a pixel at a bound whose gradient pushes outward stays where it is; the others are free
-    free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
+    free = _free(image, gradient)
     bent = [_bent_upward(s, y, free) for s, y in pairs]
     result, shares = -gradient * free, []
     for (s, y), (product, good) in zip(reversed(pairs), reversed(bent)):
@@ -182,6 +181,11 @@ def _direction(image, gradient, pairs, precondition, first_step):
     for (s, y), (product, good), share in zip(pairs, bent, reversed(shares)):
         result = result + torch.where(good, share - _dot(y, result) / product, 0.0) * (s * free)
     return result
+
+
+def _free(image, gradient):
+    """1 for each value that may move, 0 for one at a bound whose gradient pushes outward."""
+    return (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
 
 
 def _of_length(direction, mean):

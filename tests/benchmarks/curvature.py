@@ -30,7 +30,7 @@ from authors import first_below
 from descent import PAIRS, machine
 
 from course_utils.cost import Content, painting_cost
-from course_utils.descent import inverse_frequency
+from course_utils.descent import _free, inverse_frequency
 from course_utils.images import load_image, to_8bit
 from course_utils.losses import content_loss, style_loss
 from course_utils.transfer import minimise, starting_image
@@ -119,7 +119,7 @@ class Model:
     def directions(self, precondition):
         """The approximate minima of the model after 1, 2, … products: conjugate gradients on the free pixels."""
         image, gradient = self.image, self.gradient
-        free = (~(((image <= 0) & (gradient > 0)) | ((image >= 1) & (gradient < 0)))).to(gradient)
+        free = _free(image, gradient)
         found, rest = torch.zeros_like(image), -gradient * free
         search = precondition(rest) * free
         slope = (rest * search).sum()
