@@ -144,7 +144,7 @@ def gallery(pictures, columns=None, height=2.6):
 
 
 def loss_curves(runs, terms=None, title=None, top=None):
-    """Losses against evaluations of the network, on a logarithmic scale.
+    """Losses against evaluations of the network, on a logarithmic scale (a linear one where all losses are 0).
 
     Args:
         runs: {label: [(evaluations, {'total' and other terms: loss})]}.
@@ -161,7 +161,7 @@ def loss_curves(runs, terms=None, title=None, top=None):
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, (label, term, points) in enumerate(curves):
-        axis.semilogy(
+        axis.plot(
             *points,
             color=COLOURS[number % len(COLOURS)],
             lw=2,
@@ -169,6 +169,8 @@ def loss_curves(runs, terms=None, title=None, top=None):
             label=term if len(runs) == 1 else label,
         )
     axis.set(xlabel="evaluations of the network", ylabel="loss", title=title)
+    if any((values > 0).any() for _, _, (_, values) in curves):  # otherwise no value has a logarithm
+        axis.set_yscale("log")
     axis.set_ylim(top=top)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3, which="both")
