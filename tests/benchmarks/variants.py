@@ -133,12 +133,14 @@ VARIANTS: dict[str, tuple[Callable, dict]] = {  # name: (what is changed while t
     "steps 0.8 times as long": (lambda: longer(0.8), {}),
     "steps 1.5 times as long": (lambda: longer(1.5), {}),
     "every step accepted": (accepting, {}),
-    "5 curvature pairs for 10": (lambda: remembering(5), {}),
-    "30 curvature pairs for 10": (lambda: remembering(30), {}),
-    "100 curvature pairs for 10": (lambda: remembering(100), {}),
+    "5 curvature pairs instead of 10": (lambda: remembering(5), {}),
+    "30 curvature pairs": (lambda: remembering(30), {}),
+    "100 curvature pairs": (lambda: remembering(100), {}),
     "softened poolings": (contextlib.nullcontext, {"pooling": POOLING}),
     "softened rectifiers": (contextlib.nullcontext, {"rectifier": RECTIFIER}),
     "both softened": (contextlib.nullcontext, {"pooling": POOLING, "rectifier": RECTIFIER}),
+    "softened rectifiers, 30 pairs": (lambda: remembering(30), {"rectifier": RECTIFIER}),
+    "softened rectifiers, 100 pairs": (lambda: remembering(100), {"rectifier": RECTIFIER}),
 }
 
 
