@@ -10,8 +10,8 @@ real method that chooses among these trials takes no better step. The script pri
 - which share of the decrease that the model promises the network keeps: of the step that is taken, and of the whole
   step that the model would take by itself;
 - the same shares in a network whose rectifiers or whose max poolings, or both, stay as they are at the start of the
-  step. With both, the network is affine. This is the control: if the Gram matrices or the bounds of the pixels broke
-  the promise, they would break it there as well.
+  step. With both, the network is affine. This is the control: if the Gram matrices broke the promise, they would break
+  it there as well. (The bounds of the pixels cannot break it: the promise is that of the clamped picture.)
 """
 
 import argparse

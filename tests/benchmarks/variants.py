@@ -1,12 +1,13 @@
 """What was tried to shorten a long descent: python tests/benchmarks/variants.py --json FILE
 
-Each variant changes one thing in the course's descent. Every descent begins with the same picture, on the six pairs of
-ingredients.py, on which nothing was tuned. The script prints J of the best picture after so many evaluations, divided
-by J of the course's descent. `another start` is the control: its first picture differs by rounding. So it shows how far
-two descents lie apart that are equally good.
+Each variant changes one or two things in the course's descent. Every descent begins with the same picture, on the six
+pairs of ingredients.py, on which nothing was tuned. The script prints J of the best picture after so many evaluations,
+and the CPU time of the whole run, both divided by those of the course's descent. `another start` is the control: its
+first picture differs by rounding. So it shows how far two descents lie apart that are equally good.
 
 The *softened* variants compute J as it is, and change the derivative alone. A max pooling gives each of its four values
-a share of the slope, instead of all to the largest; a rectifier gives a share to values a little below 0.
+a share of the slope, instead of all to the largest. A rectifier multiplies the slope by a smooth function of its input,
+which is ½ at 0, instead of by 0 or 1.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import copy
 import functools
 import json
 import math
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -145,7 +147,8 @@ VARIANTS: dict[str, tuple[Callable, dict]] = {  # name: (what is changed while t
 
 
 def best_totals(net, content, style, start, counts):
-    """({evaluations: least J so far}, share of the steps that were accepted at once)."""
+    """({evaluations: least J so far}, share of the steps that were accepted at once, seconds of CPU time)."""
+    began = time.process_time()
     cost = painting_cost(prepared(net, content, ["relu5_1"]), content, style)
     found, best, refused = {}, math.inf, 0
     for point, _ in transport.guided_descent(cost, start, max(counts)):
@@ -155,34 +158,36 @@ def best_totals(net, content, style, start, counts):
             found[point.evaluations] = best
     for count in counts:
         found.setdefault(count, best)  # the descent may end early
-    return found, 1 - refused / max(counts)
+    return found, 1 - refused / max(counts), time.process_time() - began
 
 
 def measure(net, pair, options):
-    """{variant: {evaluations: J}} of a pair, with the course's descent as ''."""
+    """Of a pair: {'totals': {variant: {evaluations: J}}, 'seconds': {variant: CPU time}, …}; '' is the course's."""
     content, style = (to_8bit(load_image(name, options.size)).to(options.device) for name in pair)
     start = starting_image("colour", content, style)
-    totals, taken = best_totals(net, content, style, start, options.counts)
-    found = {"": totals}
+    totals, taken, seconds = best_totals(net, content, style, start, options.counts)
+    found, spent = {"": totals}, {"": seconds}
     nearly = (start + 1e-6 * torch.randn(start.shape, generator=torch.Generator().manual_seed(0)).to(start)).clamp(0, 1)
     for name in options.variants:
         changed, soft = VARIANTS[name]
         with changed():
             first = nearly if name == "another start" else start
-            found[name], _ = best_totals(softened(net, **soft), content, style, first, options.counts)
-    return {"pair": pair, "accepted": taken, "totals": found}
+            found[name], _, spent[name] = best_totals(softened(net, **soft), content, style, first, options.counts)
+    return {"pair": pair, "accepted": taken, "totals": found, "seconds": spent}
 
 
 def show(results, options):
-    """Each variant's J divided by that of the course's descent: geometric mean and range over the pairs."""
+    """Each variant's J and time divided by those of the course's descent: mean and range over the pairs."""
     rows = []
     for name in options.variants:
         row = [name]
         for count in options.counts:
             ratios = [result["totals"][name][count] / result["totals"][""][count] for result in results]
             row.append(f"{geometric_mean(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})")
-        rows.append(row)
-    tables.show(tables.table(["variant", *(f"J after {count}" for count in options.counts)], rows))
+        times = [result["seconds"][name] / result["seconds"][""] for result in results]
+        rows.append([*row, f"{statistics.median(times):.2f}"])
+    head = ["variant", *(f"J after {count}" for count in options.counts), "CPU time, median"]
+    tables.show(tables.table(head, rows))
     shares = [result["accepted"] for result in results]
     tables.show(f"Steps that were accepted at once: {min(shares):.2f} … {max(shares):.2f}")
 
