@@ -8,7 +8,11 @@ import torch
 from torch import nn
 
 from course_utils import descent, transport
+from course_utils.cost import painting_cost
+from course_utils.images import load_image, to_8bit
 from course_utils.paths import ROOT
+from course_utils.transfer import minimise, starting_image
+from course_utils.winograd import prepared
 
 sys.path.append(str(ROOT / "tests" / "benchmarks"))
 
@@ -52,7 +56,7 @@ def test_a_softened_pooling_hands_on_the_whole_slope():
 
 
 def parabola(image):
-    """One step of the descent leads to its minimum, and a step that is twice as long back to the same value."""
+    """Its minimum lies at 0.5, in the box."""
     return (image - 0.5).square().sum().item(), 2 * (image - 0.5), {"total": (image - 0.5).square().sum().item()}
 
 
@@ -84,8 +88,16 @@ def bowl(image):
     return (steepness * away**4).sum().item(), 4 * steepness * away**3, None
 
 
+def test_evaluations_for_a_loss():
+    """Interpolation is exact where the loss is a power of the evaluations."""
+    totals = {count: 7 / count**0.5 for count in (20, 50, 100)}
+    assert variants.reached(totals, 7 / 64**0.5) == pytest.approx(64)
+    assert variants.reached(totals, totals[100]) == pytest.approx(100)
+    assert variants.reached(totals, 0.99 * totals[100]) is None
+
+
 @pytest.mark.long
-def test_the_command(tmp_path, capsys):
+def test_the_command(net, tmp_path, capsys):
     threads = torch.get_num_threads()
     try:
         found = variants.main(
@@ -95,5 +107,13 @@ def test_the_command(tmp_path, capsys):
         torch.set_num_threads(threads)
     (pair,) = found["pairs"]
     assert set(pair["totals"]) == {"", *variants.VARIANTS}
-    assert all(totals[2] >= totals[4] > 0 for totals in pair["totals"].values())
+    content, style = (to_8bit(load_image(name, 32)) for name in pair["pair"])
+    cost = painting_cost(prepared(net, content, ["relu5_1"]), content, style)
+    usual = {
+        state.evaluations: state.losses["total"]
+        for state in minimise(cost, starting_image("colour", content, style), 4)
+    }
+    assert pair["totals"][""] == {count: pytest.approx(usual[count], rel=1e-3) for count in (2, 4)}  # the course's own
+    for name in ("steps 0.8 times as long", "softened poolings", "softened rectifiers"):
+        assert pair["totals"][name] != pair["totals"][""]
     assert (tmp_path / "a.json").exists() and "another start" in capsys.readouterr().out

@@ -2,7 +2,8 @@
 
 Each variant changes one or two things in the course's descent. Every descent begins with the same picture, on the six
 pairs of ingredients.py, on which nothing was tuned. The script prints J of the best picture after so many evaluations,
-and the CPU time of the whole run, both divided by those of the course's descent. `another start` is the control: its
+and the CPU time of the whole run, both divided by those of the course's descent; then, interpolated, the evaluations
+that it needs for the last loss of the course's. `another start` is the control: its
 first picture differs by rounding. So it shows how far two descents lie apart that are equally good.
 
 The *softened* variants compute J as it is, and change the derivative alone. A max pooling gives each of its four values
@@ -12,7 +13,6 @@ which is ½ at 0, instead of by 0 or 1.
 
 import argparse
 import contextlib
-import copy
 import functools
 import json
 import math
@@ -38,7 +38,7 @@ from course_utils.cost import painting_cost
 from course_utils.images import load_image, to_8bit
 from course_utils.transfer import starting_image
 from course_utils.vgg import vgg19
-from course_utils.winograd import prepared
+from course_utils.winograd import _until, prepared
 
 COUNTS = (20, 50, 100, 200)
 POOLING, RECTIFIER = 0.5, 0.3  # how soft: in means of a layer's values without their signs
@@ -105,7 +105,7 @@ class Softened(nn.Module):
 
 def softened(net, pooling=0.0, rectifier=0.0):
     """A copy of a network with max pooling, whose derivative is softened by so much; 0 leaves these layers."""
-    net = copy.deepcopy(net)
+    net = _until(net, None)
     for name in net.layers:
         if name.startswith("pool") and pooling:
             setattr(net, name, Softened(_Pooling, pooling))
@@ -176,6 +176,16 @@ def measure(net, pair, options):
     return {"pair": pair, "accepted": taken, "totals": found, "seconds": spent}
 
 
+def reached(totals, mark):
+    """After how many evaluations J falls to `mark`, where it is a power of their number between two counts; or None."""
+    counts = sorted(totals)
+    for before, after in zip(counts, counts[1:]):
+        if totals[after] <= mark <= totals[before]:
+            share = math.log(totals[before] / mark) / max(math.log(totals[before] / totals[after]), 1e-30)
+            return before * (after / before) ** share
+    return None
+
+
 def show(results, options):
     """Each variant's J and time divided by those of the course's descent: mean and range over the pairs."""
     rows = []
@@ -185,8 +195,10 @@ def show(results, options):
             ratios = [result["totals"][name][count] / result["totals"][""][count] for result in results]
             row.append(f"{geometric_mean(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})")
         times = [result["seconds"][name] / result["seconds"][""] for result in results]
-        rows.append([*row, f"{statistics.median(times):.2f}"])
-    head = ["variant", *(f"J after {count}" for count in options.counts), "CPU time, median"]
+        last = [reached(result["totals"][name], result["totals"][""][max(options.counts)]) for result in results]
+        needed = f"{min(last):.0f} … {max(last):.0f}" if all(last) else "not on all pairs"
+        rows.append([*row, f"{statistics.median(times):.2f}", needed])
+    head = ["variant", *(f"J after {n}" for n in options.counts), "CPU time, median", "evaluations for the last J"]
     tables.show(tables.table(head, rows))
     shares = [result["accepted"] for result in results]
     tables.show(f"Steps that were accepted at once: {min(shares):.2f} … {max(shares):.2f}")
