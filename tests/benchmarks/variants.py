@@ -2,9 +2,9 @@
 
 Each variant changes one or two things in the course's descent. Every descent begins with the same picture, on the six
 pairs of ingredients.py, on which nothing was tuned. The script prints J of the best picture after so many evaluations,
-and the CPU time of the whole run, both divided by those of the course's descent; then, interpolated, the evaluations
-that it needs for the last loss of the course's. `another start` is the control: its
-first picture differs by rounding. So it shows how far two descents lie apart that are equally good.
+and the CPU time of the whole run, both divided by those of the course's descent. The last column is interpolated: the
+evaluations after which the variant has the last J of the course's descent. `another start` is the control: its first
+picture is changed by about a millionth. So it shows how much two equally good descents differ.
 
 The *softened* variants compute J as it is, and change the derivative alone. A max pooling gives each of its four values
 a share of the slope, instead of all to the largest. A rectifier multiplies the slope by a smooth function of its input,
